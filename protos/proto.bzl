@@ -1,0 +1,94 @@
+"""One rule for every .proto: C code for the three libraries, and its descriptor set."""
+
+_PROTOC = "mkdir -p protos; $(execpath @protoc_tools//:protoc) -I protos -I /usr/include "
+
+def _plugin(name, label):
+    return "--plugin=protoc-gen-%s=$(execpath %s) --%s_out=$(GENDIR)/protos " % (name, label, name)
+
+def _generate(name, proto, srcs, suffixes, flags, tools):
+    native.genrule(
+        name = name,
+        srcs = srcs,
+        outs = [proto + suffix for suffix in suffixes],
+        cmd = _PROTOC + flags + proto + ".proto",
+        message = "protoc",
+        tools = ["@protoc_tools//:protoc"] + tools,
+    )
+
+def proto_c(name, proto, deps = []):
+    """Makes NAME_pbc (protobuf-c), NAME_nanopb, NAME_upb and NAME_set (a descriptor set with all imports).
+
+    Args:
+      name: what the four targets are called.
+      proto: the file below protos/ (or /usr/include, for google/protobuf/), without .proto.
+      deps: the names of the protos that it imports.
+    """
+    own = [] if proto.startswith("google/protobuf/") else [proto + ".proto"]
+    native.filegroup(name = name + "_src", srcs = own + [":%s_src" % d for d in deps])
+    srcs = [":%s_src" % name]
+
+    _generate(name + "_pbc_gen", proto, srcs, [".pb-c.c", ".pb-c.h"], _plugin("c", "@protoc_tools//:protoc-gen-c"), ["@protoc_tools//:protoc-gen-c"])
+    native.cc_library(
+        name = name + "_pbc",
+        srcs = [proto + ".pb-c.c"],
+        hdrs = [proto + ".pb-c.h"],
+        copts = ["-w"],
+        includes = ["."],
+        deps = ["@protobuf_c"] + [":%s_pbc" % d for d in deps],
+    )
+
+    _generate(name + "_nanopb_gen", proto, srcs, [".pb.c", ".pb.h"], _plugin("nanopb", "@protoc_tools//:protoc-gen-nanopb"), ["@protoc_tools//:protoc-gen-nanopb"])
+    native.cc_library(
+        name = name + "_nanopb",
+        srcs = [proto + ".pb.c"],
+        hdrs = [proto + ".pb.h"],
+        copts = ["-w"],
+        includes = ["."],
+        deps = ["@nanopb"] + [":%s_nanopb" % d for d in deps],
+    )
+
+    _generate(
+        name + "_upb_gen",
+        proto,
+        srcs,
+        [".upb.c", ".upb.h", ".upbdefs.c", ".upbdefs.h"],
+        _plugin("upb", "@grpc_source//:protoc-gen-upb") + _plugin("upbdefs", "@grpc_source//:protoc-gen-upbdefs"),
+        ["@grpc_source//:protoc-gen-upb", "@grpc_source//:protoc-gen-upbdefs"],
+    )
+
+    # Hidden, like upb itself: libgrpc exports some of the same names.
+    native.cc_library(
+        name = name + "_upb",
+        srcs = [proto + ".upb.c", proto + ".upbdefs.c"],
+        hdrs = [proto + ".upb.h", proto + ".upbdefs.h"],
+        copts = ["-fvisibility=hidden", "-w"],
+        includes = ["."],
+        linkstatic = True,
+        deps = ["@upb"] + [":%s_upb" % d for d in deps],
+    )
+
+    native.genrule(
+        name = name + "_set",
+        srcs = srcs,
+        outs = [name + "_set.pb"],
+        cmd = _PROTOC + "--include_imports --descriptor_set_out=$@ " + proto + ".proto",
+        message = "protoc",
+        tools = ["@protoc_tools//:protoc"],
+    )
+
+def embedded_descriptors(name, protos, header):
+    """Makes NAME, a cc_library whose `header` declares the descriptor set of all `protos` as bytes."""
+    native.genrule(
+        name = name + "_gen",
+        srcs = [":%s_src" % short for short in protos],
+        outs = [name + ".c"],
+        cmd = _PROTOC + "--include_imports --descriptor_set_out=$@.pb " +
+              " ".join([path + ".proto" for path in protos.values()]) +
+              " && { echo '#include \"protos/%s\"'" % header +
+              " && echo 'const unsigned char millrace_descriptors[] = {'" +
+              " && od -An -v -tx1 $@.pb | sed 's/ \\([0-9a-f][0-9a-f]\\)/0x\\1,/g'" +
+              " && echo '};' && echo 'const unsigned long millrace_descriptors_size = sizeof millrace_descriptors;'; } > $@ && rm $@.pb",
+        message = "protoc",
+        tools = ["@protoc_tools//:protoc"],
+    )
+    native.cc_library(name = name, srcs = [name + ".c"], hdrs = [header])
