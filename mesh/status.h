@@ -1,5 +1,5 @@
-// mesh_error: why something failed, as gRPC's codes, one line for people, and the standard rich details.
-// A plain value without owned memory: copy it, return it, forget it. Any thread.
+// mesh_error: why something failed, as gRPC's codes, one line for people, and the standard rich
+// details. A plain value without owned memory: copy it, return it, forget it. Any thread.
 #ifndef MILLRACE_MESH_STATUS_H
 #define MILLRACE_MESH_STATUS_H
 
@@ -23,7 +23,8 @@ enum {
 typedef struct mesh_error {
   mesh_code code;
   char message[MESH_ERROR_MESSAGE_MAX];
-  char reason[MESH_ERROR_REASON_MAX];  // google.rpc.ErrorInfo.reason, such as PACING_VIOLATION; "" if none
+  char reason[MESH_ERROR_REASON_MAX];  // google.rpc.ErrorInfo.reason, such as PACING_VIOLATION; ""
+                                       // if none
   char domain[MESH_ERROR_REASON_MAX];  // google.rpc.ErrorInfo.domain, such as ib-host.millrace
   int64_t retry_after_ms;              // google.rpc.RetryInfo; 0 if none
   // The serialized google.rpc.Status as it came from the peer that failed first; sent on unchanged.
@@ -32,7 +33,8 @@ typedef struct mesh_error {
   uint8_t details[MESH_ERROR_DETAILS_MAX];
 } mesh_error;
 
-// Fills `err` (NULL is fine) with `code` and a printf-style message, clears the rest, returns `code`.
+// Fills `err` (NULL is fine) with `code` and a printf-style message, clears the rest, returns
+// `code`.
 mesh_code mesh_fail(mesh_error *err, mesh_code code, const char *format, ...) MESH_PRINTF(3, 4);
 
 // Adds ErrorInfo to an error of our own. Strings are copied.
@@ -44,7 +46,8 @@ void mesh_error_set_retry(mesh_error *err, int64_t after_ms);
 // True where the same request may succeed later: UNAVAILABLE, or any code with RetryInfo.
 bool mesh_error_is_retryable(const mesh_error *err);
 
-// "UNAVAILABLE" for GRPC_STATUS_UNAVAILABLE, and so on; "UNKNOWN" for a number that gRPC does not define.
+// "UNAVAILABLE" for GRPC_STATUS_UNAVAILABLE, and so on; "UNKNOWN" for a number that gRPC does not
+// define.
 const char *mesh_code_name(mesh_code code);
 
 #endif
