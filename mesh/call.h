@@ -59,8 +59,9 @@ void mesh_call_close(mesh_call *call);
 // deadline; work that a method starts belongs below it.
 mesh_scope *mesh_call_scope(mesh_call *call);
 
-// Server side: the value of a request metadata key, NULL if absent. Borrowed from the call.
-const char *mesh_call_metadata(mesh_call *call, const char *key);
+// Server side: copies the value of a request metadata key, cut to capacity - 1 bytes; false if it
+// is absent.
+bool mesh_call_metadata(const mesh_call *call, const char *key, char *value, size_t capacity);
 
 // Server side: the caller takes several events in one frame.
 bool mesh_call_accepts_batch(const mesh_call *call);

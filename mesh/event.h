@@ -3,16 +3,12 @@
 #ifndef MILLRACE_MESH_EVENT_H
 #define MILLRACE_MESH_EVENT_H
 
-#include "mesh/call.h"
+#include <stdbool.h>
+
 #include "mesh/status.h"
+#include "mesh/view.h"
 
 typedef enum mesh_event_class { MESH_DURABLE = 1, MESH_MERGEABLE = 2 } mesh_event_class;
-
-// Bytes of somebody else.
-typedef struct mesh_view {
-  const uint8_t *data;
-  size_t size_bytes;
-} mesh_view;
 
 typedef struct mesh_event {
   mesh_view operation;  // UTF-8, no NUL

@@ -5,6 +5,7 @@
 #ifndef MILLRACE_MESH_EVENT_STREAM_H
 #define MILLRACE_MESH_EVENT_STREAM_H
 
+#include "mesh/call.h"
 #include "mesh/event.h"
 
 typedef struct mesh_event_stream mesh_event_stream;

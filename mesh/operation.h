@@ -1,26 +1,28 @@
 // mesh_operation: a long piece of work with a name, a journal of durable events, watchers, and
 // exactly one outcome.
 //
-//   RUNNING --cancel--> CANCELLING          The work is a fiber of its own, not of the call that
-//   started it: it goes on
-//      |                    |               while watchers come and go. An attached operation is
-//      cancelled when its last
-//      +--> SUCCEEDED <-----+               watcher has been away for its grace; a detached one is
-//      not.
-//      +--> FAILED    <-----+
-//      +----------------> CANCELLED
+//   RUNNING --cancel--> CANCELLING --> CANCELLED
+//      |                    |
+//      +---------+----------+
+//                +--> SUCCEEDED, FAILED
 //
-// Durable events have sequence numbers 1, 2, 3... and are in the journal before a watcher sees
-// them. Progress is mergeable: each watcher gets the newest one, when it is ready for it. One loop.
+// The work is a fiber of its own, not of the call that started it: it goes on while watchers come
+// and go. An attached operation is cancelled when its last watcher has been away for its grace; a
+// detached one is not. Durable events have sequence numbers 1, 2, 3... and are in the journal
+// before a watcher sees them. Progress is mergeable: each watcher gets the newest one, when it is
+// ready for it. One loop.
 #ifndef MILLRACE_MESH_OPERATION_H
 #define MILLRACE_MESH_OPERATION_H
 
+#include "mesh/call.h"
 #include "mesh/event.h"
 #include "mesh/scope.h"
 #include "millrace/v1/operation.pb-c.h"
 
 typedef struct mesh_operations mesh_operations;
 typedef struct mesh_operation mesh_operation;
+
+enum { MESH_OPERATION_NAME_MAX = 64 };  // bytes, with the NUL
 
 // What the journal keeps about an operation beside its events. Strings are borrowed.
 typedef struct mesh_operation_record {
@@ -34,7 +36,8 @@ typedef struct mesh_operation_record {
   mesh_view outcome;               // an encoded Outcome; empty until the end
 } mesh_operation_record;
 
-// Where operations are kept. Called in fibers; may suspend them. What returns OK is durable.
+// Where operations are kept. Called in fibers; may suspend them, and so may the `each` functions
+// that it calls in turn. What returns OK is durable.
 typedef struct mesh_journal {
   void *self;
   // Adds an operation with its first event. ALREADY_EXISTS if the name or the request id is there.
@@ -78,8 +81,10 @@ typedef struct mesh_start {
   int64_t grace_ms;
 } mesh_start;
 
-// Creates the registry of a loop's running operations. `journal` is borrowed.
-mesh_operations *mesh_operations_create(mesh_loop *loop, const mesh_journal *journal);
+// Creates the registry of a loop's running operations. `layer` is who runs them, such as
+// "data-manager"; both pointers are borrowed.
+mesh_operations *mesh_operations_create(mesh_loop *loop, const char *layer,
+                                        const mesh_journal *journal);
 
 // Cancels what runs, waits until all of it has ended, frees. In a fiber of the loop.
 void mesh_operations_stop(mesh_operations *operations);
@@ -95,8 +100,9 @@ MESH_NODISCARD mesh_code mesh_operations_bury(mesh_operations *operations, const
 // waits: copy it. Once started, `work` runs whatever becomes of the caller; if nobody watches
 // within the grace, an attached one ends.
 MESH_NODISCARD mesh_code mesh_operation_start(mesh_operations *operations, const mesh_start *start,
-                                              const mesh_work *work, const char **name,
-                                              bool *joined, mesh_error *err);
+                                              const mesh_work *work,
+                                              char name[MESH_OPERATION_NAME_MAX], bool *joined,
+                                              mesh_error *err);
 
 // Streams the events of `name` after `after_sequence` to `call`: history, then live, until the
 // outcome was sent (OK), or the caller went away. `counts` says that an attached operation lives as
@@ -109,10 +115,10 @@ mesh_code mesh_operation_watch(mesh_operations *operations, const char *name,
 mesh_code mesh_operation_cancel(mesh_operations *operations, const char *name,
                                 const char *requested_by, mesh_error *err);
 
-// A running operation's record and newest progress (NULL if none), borrowed until the fiber next
-// waits; false if `name` does not run here: ask the journal.
+// A running operation's record and newest progress (an encoded Progress; empty if none), borrowed
+// until the fiber next waits. False if `name` does not run here: ask the journal.
 bool mesh_operation_peek(mesh_operations *operations, const char *name,
-                         mesh_operation_record *record, const Millrace__V1__Progress **progress);
+                         mesh_operation_record *record, mesh_view *progress);
 
 // ---- For the work itself ----
 

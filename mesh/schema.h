@@ -3,8 +3,10 @@
 #ifndef MILLRACE_MESH_SCHEMA_H
 #define MILLRACE_MESH_SCHEMA_H
 
-#include "mesh/event.h"
+#include <stdbool.h>
+
 #include "mesh/status.h"
+#include "mesh/view.h"
 
 typedef struct mesh_schema mesh_schema;
 
