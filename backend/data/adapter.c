@@ -1,0 +1,52 @@
+#include "backend/data/adapter.h"
+
+#include "mesh/relay.h"
+
+static mesh_code to_host(mesh_call *call, mesh_frame request, void *self, const char *method,
+                         mesh_error *err) {
+  return mesh_relay(call, ((data_adapter *)self)->ib_host, method, request, err);
+}
+
+static mesh_code fetch_bars(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  return to_host(call, request, self, "/millrace.v1.IbHost/FetchBars", err);
+}
+
+static mesh_code head_timestamp(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  return to_host(call, request, self, "/millrace.v1.IbHost/HeadTimestamp", err);
+}
+
+static mesh_code resolve_contract(mesh_call *call, mesh_frame request, void *self,
+                                  mesh_error *err) {
+  return to_host(call, request, self, "/millrace.v1.IbHost/ResolveContract", err);
+}
+
+static mesh_code search_symbols(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  return to_host(call, request, self, "/millrace.v1.IbHost/SearchSymbols", err);
+}
+
+static mesh_code watch_bars(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  return to_host(call, request, self, "/millrace.v1.IbHost/WatchBars", err);
+}
+
+static mesh_code await_stopped(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  return to_host(call, request, self, "/millrace.v1.IbHost/AwaitStopped", err);
+}
+
+static mesh_code status(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  return to_host(call, request, self, "/millrace.v1.IbHost/Status", err);
+}
+
+void data_adapter_init(data_adapter *self, mesh_link *ib_host) {
+  static const mesh_method methods[] = {
+      {.name = "FetchBars", .run = fetch_bars},
+      {.name = "HeadTimestamp", .run = head_timestamp},
+      {.name = "ResolveContract", .run = resolve_contract},
+      {.name = "SearchSymbols", .run = search_symbols},
+      {.name = "WatchBars", .run = watch_bars},
+      {.name = "AwaitStopped", .run = await_stopped},
+      {.name = "Status", .run = status},
+  };
+  *self = (data_adapter){
+      .service = {"millrace.v1.DataAdapter", methods, sizeof methods / sizeof *methods, self},
+      .ib_host = ib_host};
+}
