@@ -1,4 +1,5 @@
-// The DataAdapter: one kind of host, IB, behind one link. Its methods are relays; connections are the link's business.
+// The DataAdapter: one kind of host, IB, behind one link. Its methods are relays; connections are
+// the link's business.
 #ifndef MILLRACE_BACKEND_DATA_ADAPTER_H
 #define MILLRACE_BACKEND_DATA_ADAPTER_H
 

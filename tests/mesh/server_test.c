@@ -106,8 +106,7 @@ static void start_peer(peer *own, harness *test, transport how, mesh_service *se
   mesh_server_add(own->server, service);
   int port = 0;
   if (how == UNIX) {
-    const char *directory = getenv("TEST_TMPDIR") != NULL ? getenv("TEST_TMPDIR") : ".";
-    snprintf(own->address, sizeof own->address, "unix:%s/peer-%d.sock", directory, getpid());
+    snprintf(own->address, sizeof own->address, "unix:peer-%d.sock", getpid());
     assert_int_equal(mesh_server_listen(own->server, own->address, NULL, &err), GRPC_STATUS_OK);
   }
   if (how == TCP) {
@@ -365,6 +364,8 @@ static void check(void **state) {
 }
 
 int main(void) {
+  // A relative path: the sandbox's own is longer than a unix socket's may be.
+  if (getenv("TEST_TMPDIR") != NULL && chdir(getenv("TEST_TMPDIR")) != 0) return 1;
   enum { COUNT = sizeof rows / sizeof *rows };
   struct CMUnitTest tests[COUNT];
   for (size_t i = 0; i < COUNT; i++) {

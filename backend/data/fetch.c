@@ -1,0 +1,162 @@
+#include "backend/data/fetch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mesh/call.h"
+#include "mesh/event.h"
+#include "millrace/v1/ib_host.pb-c.h"
+
+// ---- requests ----
+
+static void set_seconds(Google__Protobuf__Timestamp *out, int64_t seconds) {
+  google__protobuf__timestamp__init(out);
+  out->seconds = seconds;
+}
+
+static mesh_code open_fetch(mesh_scope *scope, mesh_link *adapter, const fetch_request *request,
+                            mesh_call **call, mesh_error *err) {
+  Google__Protobuf__Timestamp from, to;
+  set_seconds(&from, request->from_s);
+  set_seconds(&to, request->to_s);
+  Millrace__V1__FetchBarsRequest message = MILLRACE__V1__FETCH_BARS_REQUEST__INIT;
+  message.operation = (char *)request->operation;
+  message.symbol = (char *)request->symbol;
+  message.timeframe = (char *)request->timeframe;
+  message.from = &from;
+  message.to = &to;
+  uint8_t bytes[512];
+  if (millrace__v1__fetch_bars_request__get_packed_size(&message) > sizeof bytes) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "symbol '%.32s...' is too long",
+                     request->symbol);
+  }
+  mesh_frame frame = {bytes, millrace__v1__fetch_bars_request__pack(&message, bytes), false};
+  mesh_call_options options = {.accept_batch = true};
+  return mesh_call_open(scope, adapter, "/millrace.v1.DataAdapter/FetchBars", frame, &options, call,
+                        err);
+}
+
+// ---- the event stream of one attempt ----
+
+typedef struct attempt {
+  fetch_result *result;
+  bool ended;  // an outcome came
+} attempt;
+
+static mesh_code take_outcome(attempt *own, mesh_view body, mesh_error *err) {
+  Millrace__V1__Outcome *outcome = millrace__v1__outcome__unpack(NULL, body.size_bytes, body.data);
+  if (outcome == NULL) return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "malformed Outcome");
+  mesh_code code = GRPC_STATUS_OK;
+  own->ended = true;
+  if (outcome->outcome_case == MILLRACE__V1__OUTCOME__OUTCOME_FAILED) {
+    code = mesh_fail(err, (mesh_code)outcome->failed->code, "%s", outcome->failed->message);
+  } else if (outcome->outcome_case != MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED) {
+    code = mesh_fail(err, GRPC_STATUS_ABORTED, "the fetch was cancelled below");
+  } else if (outcome->succeeded->result_case == MILLRACE__V1__SUCCEEDED__RESULT_FETCH) {
+    snprintf(own->result->empty_reason, sizeof own->result->empty_reason, "%s",
+             outcome->succeeded->fetch->empty_reason);
+  }
+  millrace__v1__outcome__free_unpacked(outcome, NULL);
+  return code;
+}
+
+static mesh_code take_event(attempt *own, mesh_view bytes, mesh_error *err) {
+  mesh_event event;
+  mesh_code code = mesh_event_decode(bytes, &event, err);
+  if (code != GRPC_STATUS_OK) return code;
+  if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_BARS) {
+    return bar_columns_append(&own->result->bars, event.body, err);
+  }
+  if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME) {
+    return take_outcome(own, event.body, err);
+  }
+  return GRPC_STATUS_OK;  // progress and logs of one segment are not the load's
+}
+
+static mesh_code take_frame(attempt *own, mesh_frame frame, mesh_error *err) {
+  mesh_view one, all = {frame.data, frame.size_bytes};
+  size_t offset = 0;
+  bool bad = false;
+  while (mesh_event_next(all, &offset, &one, &bad)) {
+    mesh_code code = take_event(own, one, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  return bad ? mesh_fail(err, GRPC_STATUS_DATA_LOSS, "malformed batch of events") : GRPC_STATUS_OK;
+}
+
+static mesh_code fetch_once(mesh_scope *scope, mesh_link *adapter, const fetch_request *request,
+                            fetch_result *result, mesh_error *err) {
+  mesh_call *call;
+  mesh_code code = open_fetch(scope, adapter, request, &call, err);
+  if (code != GRPC_STATUS_OK) return code;
+  attempt own = {.result = result};
+  mesh_frame frame;
+  while ((code = mesh_call_receive(call, &frame, err)) == GRPC_STATUS_OK && !frame.end) {
+    code = take_frame(&own, frame, err);
+    if (code != GRPC_STATUS_OK) break;
+  }
+  mesh_call_close(call);
+  if (code == GRPC_STATUS_OK &&
+      !own.ended) {  // a stream that ends without an outcome is not finished
+    code = mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the fetch ended without an outcome");
+  }
+  return code;
+}
+
+mesh_code fetch_bars(mesh_scope *scope, mesh_link *adapter, const fetch_request *request,
+                     const mesh_backoff *backoff, fetch_waiting on_waiting, void *arg,
+                     fetch_result *result, mesh_error *err) {
+  *result = (fetch_result){0};
+  for (;;) {
+    result->attempts++;
+    mesh_code code = fetch_once(scope, adapter, request, result, err);
+    if (code == GRPC_STATUS_OK) return code;
+    bar_columns_clear(&result->bars);
+    if (scope->code == GRPC_STATUS_OK && on_waiting != NULL) on_waiting(arg, result->attempts, err);
+    code = mesh_retry_wait(scope, backoff, result->attempts, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+}
+
+// ---- the first bar ----
+
+static mesh_code head_once(mesh_scope *scope, mesh_link *adapter, const char *symbol,
+                           int64_t *head_s, mesh_error *err) {
+  Millrace__V1__HeadTimestampRequest message = MILLRACE__V1__HEAD_TIMESTAMP_REQUEST__INIT;
+  message.symbol = (char *)symbol;
+  uint8_t bytes[256];
+  if (millrace__v1__head_timestamp_request__get_packed_size(&message) > sizeof bytes) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "symbol '%.32s...' is too long", symbol);
+  }
+  mesh_frame frame = {bytes, millrace__v1__head_timestamp_request__pack(&message, bytes), false};
+  mesh_call *call;
+  mesh_code code = mesh_call_open(scope, adapter, "/millrace.v1.DataAdapter/HeadTimestamp", frame,
+                                  NULL, &call, err);
+  if (code != GRPC_STATUS_OK) return code;
+  code = mesh_call_receive(call, &frame, err);
+  Millrace__V1__HeadTimestampResponse *head = NULL;
+  if (code == GRPC_STATUS_OK && !frame.end) {
+    head = millrace__v1__head_timestamp_response__unpack(NULL, frame.size_bytes, frame.data);
+  }
+  mesh_call_close(call);
+  if (code != GRPC_STATUS_OK) return code;
+  if (head == NULL || head->head == NULL) {
+    code = mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "no head timestamp of %s came", symbol);
+  } else {
+    *head_s = head->head->seconds;
+  }
+  if (head != NULL) millrace__v1__head_timestamp_response__free_unpacked(head, NULL);
+  return code;
+}
+
+mesh_code fetch_head(mesh_scope *scope, mesh_link *adapter, const char *symbol,
+                     const mesh_backoff *backoff, fetch_waiting on_waiting, void *arg,
+                     int64_t *head_s, mesh_error *err) {
+  for (int attempt = 1;; attempt++) {
+    mesh_code code = head_once(scope, adapter, symbol, head_s, err);
+    if (code == GRPC_STATUS_OK) return code;
+    if (scope->code == GRPC_STATUS_OK && on_waiting != NULL) on_waiting(arg, attempt, err);
+    code = mesh_retry_wait(scope, backoff, attempt, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+}
