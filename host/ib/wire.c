@@ -131,11 +131,12 @@ bool ib_fields_at_end(const ib_fields *fields) {
   return fields->at == fields->end;
 }
 
+static const double powers_of_ten[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
+                                       1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+
 // Up to 15 digits: they and the power of ten are both exact doubles, so their one division rounds
 // once, as strtod() does. Everything else is left to strtod().
 static bool parse_plain_decimal(const char *text, double *out) {
-  static const double powers[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                  1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
   bool negative = *text == '-';
   const char *at = text + negative;
   uint64_t digits = 0;
@@ -151,7 +152,7 @@ static bool parse_plain_decimal(const char *text, double *out) {
     decimals += point;
   }
   if (*at != '\0' || count == 0) return false;
-  double value = (double)digits / powers[decimals];
+  double value = (double)digits / powers_of_ten[decimals];
   *out = negative ? -value : value;
   return true;
 }
@@ -212,7 +213,37 @@ void ib_put_bool(ib_outbox *outbox, bool value) {
   ib_put_text(outbox, value ? "1" : "0");
 }
 
+// Writes `digits` before `end`, with a point in front of the last `decimals`; returns the start.
+static char *print_decimal(uint64_t digits, int decimals, char *end) {
+  for (int written = 0; digits > 0 || written <= decimals; written++) {
+    if (decimals > 0 && written == decimals) *--end = '.';
+    *--end = (char)('0' + digits % 10);
+    digits /= 10;
+  }
+  return end;
+}
+
+// The inverse of parse_plain_decimal(): the fewest decimals whose one division gives `value` back.
+static bool put_plain_decimal(ib_outbox *outbox, double value) {
+  char text[24];
+  char *end = text + sizeof text - 1;
+  *end = '\0';
+  double magnitude = fabs(value);
+  for (int decimals = 0; decimals <= 15; decimals++) {
+    double scaled = magnitude * powers_of_ten[decimals];
+    if (!(scaled < 1e15)) return false;  // too many digits, or not a number
+    uint64_t digits = (uint64_t)(scaled + 0.5);
+    if ((double)digits / powers_of_ten[decimals] != magnitude) continue;
+    char *start = print_decimal(digits, decimals, end);
+    if (signbit(value)) *--start = '-';
+    put_bytes(outbox, start, (size_t)(end + 1 - start));
+    return true;
+  }
+  return false;
+}
+
 void ib_put_double(ib_outbox *outbox, double value) {
+  if (put_plain_decimal(outbox, value)) return;
   char text[32];
   for (int digits = 15; digits <= 17; digits++) {  // 17 always read back; most need 15 or fewer
     snprintf(text, sizeof text, "%.*g", digits, value);
@@ -256,6 +287,11 @@ const char *ib_outbox_pending(const ib_outbox *outbox, size_t *size_bytes) {
 void ib_outbox_sent(ib_outbox *outbox, size_t size_bytes) {
   outbox->sent += size_bytes;
   if (outbox->sent == outbox->size_bytes) outbox->sent = outbox->size_bytes = 0;
+}
+
+void ib_outbox_clear(ib_outbox *outbox) {
+  outbox->sent = outbox->size_bytes = outbox->frame_start = 0;
+  outbox->failed = false;
 }
 
 void ib_outbox_fini(ib_outbox *outbox) {

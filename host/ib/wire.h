@@ -120,6 +120,11 @@ bool ib_put_raw(ib_outbox *outbox, const char *bytes, size_t size_bytes);
 const char *ib_outbox_pending(const ib_outbox *outbox, size_t *size_bytes);
 void ib_outbox_sent(ib_outbox *outbox, size_t size_bytes);
 
+// Forgets everything that was written, a failure too, and keeps the memory. Fields may also be
+// written without ib_begin(), to be put into a message later with ib_put_fields(); a cleared outbox
+// is how such a row starts.
+void ib_outbox_clear(ib_outbox *outbox);
+
 void ib_outbox_fini(ib_outbox *outbox);
 
 #endif
