@@ -1,0 +1,127 @@
+"""Ctrl-C and cut connections: the request at the gateway stops at once, what is stored stays."""
+
+import json
+import signal
+import time
+import unittest
+
+from mesh_processes import MARKET, MeshCase, file_rows, outcome, read_log, wait_for
+from reflected import Client
+
+WIRE_MS = 50  # from the signal to papergate's log
+LOAD = {"symbol": "EURUSD", "timeframe": "1h"}
+
+
+class CancelTest(MeshCase):
+    """Each test cuts a load of EURUSD 1h after its first stored segment."""
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.set_papergate_flags("--latency-ms", "100")
+        self.up()
+
+    def wait_for_open_request(self):
+        """Until the gateway works on a request; the load is in the middle of its series then."""
+        def is_open():
+            asked = {event["req_id"] for event in read_log(self.log, "reqHistoricalData")}
+            ended = {event["req_id"] for event in read_log(self.log, "historicalData")}
+            return asked - ended
+
+        wait_for(is_open, "open request at the gateway")
+
+    def check_wire(self, cut_at):
+        """papergate saw every open request cancelled, soon after the cut."""
+        cancels = wait_for(lambda: read_log(self.log, "cancelHistoricalData"),
+                           "cancelHistoricalData in papergate's log")
+        first_ms = (cancels[0]["unix_ns"] / 1e9 - cut_at) * 1e3
+        self.assertLess(first_ms, WIRE_MS)
+        print("cancelHistoricalData %.1f ms after the cut" % first_ms)
+
+    def check_operation(self, name):
+        """The journal says who stopped last; nobody works on it any more."""
+        def ended():
+            shown = self.ok("ops", "show", name, "--output=json").json_lines()[0]
+            return shown if shown["state"] not in ("RUNNING", "CANCELLING") else None
+
+        shown = wait_for(ended, "end of the operation")
+        self.assertEqual(shown["state"], "CANCELLED")
+        cancelled = shown["outcome"]["cancelled"]
+        stopped = [stop["layer"] for stop in cancelled["stops"]]
+        self.assertIn("ib-host", stopped)
+        self.assertEqual(cancelled["lastLayer"], stopped[-1])
+
+    def check_rest(self, seen):
+        """What was stored stays; the next load asks only for the rest, and completes the series."""
+        want = file_rows(MARKET + "/EURUSD-1h.csv")
+        stored = self.export("EURUSD", "1h")
+        self.assertGreaterEqual(len(stored), seen)
+        self.assertLess(len(stored), len(want))
+        self.assertEqual([row for row in want if row in set(stored)], stored)
+
+        done = outcome(self.ok("data", "load", "EURUSD", "1h", "--output=json").json_lines())
+        result = done["succeeded"]["load"]
+        self.assertEqual(int(result["barsStored"]), len(want) - len(stored))
+        self.assertEqual(self.export("EURUSD", "1h"), want)
+
+    def test_ctrl_c(self):
+        load = self.start("millrace", "data", "load", "EURUSD", "1h", "--output=json")
+        segment = load.line(lambda line: "segment" in json.loads(line) and json.loads(line),
+                            "stored segment")
+        self.wait_for_open_request()
+        cut_at = load.signal(signal.SIGINT)
+        self.assertEqual(load.wait(), 130)
+        self.check_wire(cut_at)
+
+        events = load.json_lines()
+        self.assertIn("cancelled", outcome(events))
+        self.check_operation(segment["operation"])
+        self.check_rest(sum(int(e["segment"].get("bars", 0)) for e in events if "segment" in e))
+
+    def test_a_cut_connection_of_grpc_cli(self):
+        load = self.start("grpc_cli", "call", self.socket("backend"), "millrace.v1.DataService.Load",
+                          json.dumps(LOAD), "--json_input", "--json_output")
+        load.line(lambda line: '"segment"' in line, "stored segment")
+        name = load.line(lambda line: '"operation"' in line and line.split('"')[3], "operation")
+        self.wait_for_open_request()
+        cut_at = load.signal(signal.SIGKILL)
+        load.wait()
+        self.check_wire(cut_at)
+        self.check_operation(name)
+        self.check_rest(1)
+
+    def test_a_cancelled_call_of_grpcio(self):
+        with Client(self.socket("backend")) as client:
+            load = client.call("millrace.v1.DataService/Load", LOAD)
+            name = next(load)["operation"]
+            seen = next(int(event["segment"]["bars"]) for event in load if "segment" in event)
+            self.wait_for_open_request()
+            cut_at = time.time()
+            load.cancel()
+            self.check_wire(cut_at)
+            self.check_operation(name)
+        self.check_rest(seen)
+
+    def test_ops_cancel_proves_the_end(self):
+        self.ok("data", "load", "EURUSD", "1h", "--detach")
+        self.wait_for_open_request()
+        name = self.ok("ops", "list", "--output=json").json_lines()[0]["name"]
+        cut_at = time.time()
+        events = self.ok("ops", "cancel", name, "--output=json").json_lines()
+        self.assertIn("cancelled", outcome(events))
+        self.check_wire(cut_at)
+        self.check_operation(name)
+
+    def test_a_detached_load_survives_its_watcher(self):
+        self.ok("data", "load", "EURUSD", "1h", "--detach")
+        name = self.ok("ops", "list", "--output=json").json_lines()[0]["name"]
+        watch = self.start("millrace", "ops", "watch", name, "--output=json")
+        watch.line(lambda line: "segment" in json.loads(line), "stored segment")
+        watch.signal(signal.SIGINT)
+        self.assertEqual(watch.wait(), 130)
+        events = self.ok("ops", "watch", name, "--output=json").json_lines()
+        self.assertIn("succeeded", outcome(events))
+        self.assertEqual(self.export("EURUSD", "1h"), file_rows(MARKET + "/EURUSD-1h.csv"))
+
+
+if __name__ == "__main__":
+    unittest.main()

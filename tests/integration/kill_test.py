@@ -1,0 +1,60 @@
+"""kill -9 in the middle of a load: `millrace up` restarts what died, the load ends with every row."""
+
+import json
+import os
+import signal
+import unittest
+
+from mesh_processes import MARKET, MeshCase, children, file_rows, outcome, wait_for
+
+
+class KillTest(MeshCase):
+    def setUp(self):
+        super().setUp()
+        self.set_papergate_flags("--latency-ms", "100")
+        self.mesh = self.up()
+
+    def kill(self, program):
+        """kill -9; returns once another process runs in its place."""
+        dead = children(self.mesh.pid)[program]
+        os.kill(dead, signal.SIGKILL)
+        wait_for(lambda: children(self.mesh.pid).get(program, dead) != dead, "new " + program)
+
+    def load_and_kill(self, *programs):
+        load = self.start("millrace", "data", "load", "EURUSD", "1h", "--output=json")
+        for program in programs:
+            seen = len(load.out)
+            load.line(lambda line: "segment" in json.loads(line), "stored segment")
+            wait_for(lambda: len(load.out) > seen, "more events")
+            self.kill(program)
+        self.assertTrue(load.running(), "the load had ended before the kill")
+        self.assertEqual(load.wait(120), 0, load.transcript())
+
+        result = outcome(load.json_lines())["succeeded"]["load"]
+        self.assertEqual(int(result["barsInWindow"]), 5000)
+        self.assertNotIn("missing", result)
+        self.assertEqual(self.export("EURUSD", "1h"), file_rows(MARKET + "/EURUSD-1h.csv"))
+
+    def test_ib_host(self):
+        self.load_and_kill("millrace-ib-host")
+
+    def test_papergate(self):
+        self.load_and_kill("papergate")
+
+    def test_both(self):
+        self.load_and_kill("millrace-ib-host", "papergate")
+
+    def test_backend_keeps_what_was_stored(self):
+        load = self.start("millrace", "data", "load", "EURUSD", "1h", "--output=json")
+        stored = load.line(lambda line: int(json.loads(line).get("segment", {}).get("bars", 0)),
+                           "stored segment")
+        self.kill("millrace-backend")
+        load.wait()
+        wait_for(lambda: self.millrace("status").code == 0, "healthy mesh")
+        self.assertGreaterEqual(len(self.export("EURUSD", "1h")), stored)
+        self.ok("data", "load", "EURUSD", "1h")
+        self.assertEqual(self.export("EURUSD", "1h"), file_rows(MARKET + "/EURUSD-1h.csv"))
+
+
+if __name__ == "__main__":
+    unittest.main()
