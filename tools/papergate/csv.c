@@ -52,6 +52,7 @@ static mesh_code parse_bar(const place *at, char *line, const pg_bar_size *size,
       return refuse(at, "not a number:", fields[i]);
     }
   }
+  if (out->high < out->low) return refuse(at, "the high is below the low:", shown);
   return GRPC_STATUS_OK;
 }
 
