@@ -1,0 +1,259 @@
+// Bars and series.
+#include <math.h>
+#include <time.h>
+
+#include "backend/store/sqlite_internal.h"
+
+mesh_code store_find_series(store *store, sqlite3 *db, const char *symbol, const char *timeframe,
+                            int64_t *id, mesh_error *err) {
+  sqlite3_stmt *statement;
+  mesh_code code = store_prepare(store, db, "SELECT id FROM series WHERE symbol=? AND timeframe=?",
+                                 &statement, err);
+  if (code != GRPC_STATUS_OK) return code;
+  sqlite3_bind_text(statement, 1, symbol, -1, SQLITE_STATIC);
+  sqlite3_bind_text(statement, 2, timeframe, -1, SQLITE_STATIC);
+  int step = sqlite3_step(statement);
+  if (step == SQLITE_ROW) {
+    *id = sqlite3_column_int64(statement, 0);
+  } else if (step == SQLITE_DONE) {
+    code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no stored series %s %s", symbol, timeframe);
+  } else {
+    code = store_fail(store, db, "cannot find a series", err);
+  }
+  sqlite3_finalize(statement);
+  return code;
+}
+
+static mesh_code find_or_add_series(store *store, const char *symbol, const char *timeframe,
+                                    int64_t *id, mesh_error *err) {
+  sqlite3_stmt *statement;
+  mesh_code code = store_prepare(store, store->writer.db,
+                                 "INSERT OR IGNORE INTO series(symbol, timeframe) VALUES(?, ?)",
+                                 &statement, err);
+  if (code != GRPC_STATUS_OK) return code;
+  sqlite3_bind_text(statement, 1, symbol, -1, SQLITE_STATIC);
+  sqlite3_bind_text(statement, 2, timeframe, -1, SQLITE_STATIC);
+  code = store_step(store, statement, "cannot add a series", err);
+  sqlite3_finalize(statement);
+  if (code != GRPC_STATUS_OK) return code;
+  return store_find_series(store, store->writer.db, symbol, timeframe, id, err);
+}
+
+// ---- write ----
+
+static mesh_code count_between(store *store, sqlite3 *db, int64_t series, int64_t from_s,
+                               int64_t to_s, int64_t *count, mesh_error *err) {
+  sqlite3_stmt *statement;
+  mesh_code code = store_prepare(
+      store, db, "SELECT count(*) FROM bars WHERE series=? AND time_s>=? AND time_s<?", &statement,
+      err);
+  if (code != GRPC_STATUS_OK) return code;
+  sqlite3_bind_int64(statement, 1, series);
+  sqlite3_bind_int64(statement, 2, from_s);
+  sqlite3_bind_int64(statement, 3, to_s);
+  if (sqlite3_step(statement) == SQLITE_ROW) {
+    *count = sqlite3_column_int64(statement, 0);
+  } else {
+    code = store_fail(store, db, "cannot count bars", err);
+  }
+  sqlite3_finalize(statement);
+  return code;
+}
+
+static mesh_code insert_bars(store *store, int64_t series, const store_bars *bars,
+                             mesh_error *err) {
+  sqlite3_stmt *statement;
+  mesh_code code =
+      store_prepare(store, store->writer.db,
+                    "INSERT OR REPLACE INTO bars(series, time_s, open, high, low, close, volume)"
+                    " VALUES(?, ?, ?, ?, ?, ?, ?)",
+                    &statement, err);
+  if (code != GRPC_STATUS_OK) return code;
+  sqlite3_bind_int64(statement, 1, series);
+  for (size_t i = 0; i < bars->count && code == GRPC_STATUS_OK; i++) {
+    sqlite3_bind_int64(statement, 2, bars->times[i]);
+    sqlite3_bind_double(statement, 3, bars->open[i]);
+    sqlite3_bind_double(statement, 4, bars->high[i]);
+    sqlite3_bind_double(statement, 5, bars->low[i]);
+    sqlite3_bind_double(statement, 6, bars->close[i]);
+    sqlite3_bind_double(statement, 7, bars->volume[i]);  // NaN is stored as NULL
+    code = store_step(store, statement, "cannot store bars", err);
+  }
+  sqlite3_finalize(statement);
+  return code;
+}
+
+static int64_t wall_ns(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static mesh_code update_series(store *store, int64_t series, const store_bars *bars, int64_t added,
+                               mesh_error *err) {
+  sqlite3_stmt *statement;
+  mesh_code code =
+      store_prepare(store, store->writer.db,
+                    "UPDATE series SET bars=bars+?1, updated_ns=?2,"
+                    " first_s=min(ifnull(first_s, ?3), ?3), last_s=max(ifnull(last_s, ?4), ?4)"
+                    " WHERE id=?5",
+                    &statement, err);
+  if (code != GRPC_STATUS_OK) return code;
+  sqlite3_bind_int64(statement, 1, added);
+  sqlite3_bind_int64(statement, 2, wall_ns());
+  sqlite3_bind_int64(statement, 3, bars->times[0]);
+  sqlite3_bind_int64(statement, 4, bars->times[bars->count - 1]);
+  sqlite3_bind_int64(statement, 5, series);
+  code = store_step(store, statement, "cannot update a series", err);
+  sqlite3_finalize(statement);
+  return code;
+}
+
+static mesh_code write_bars(store *store, int64_t series, const store_bars *bars, mesh_error *err) {
+  if (bars == NULL || bars->count == 0) return GRPC_STATUS_OK;
+  int64_t from_s = bars->times[0], to_s = bars->times[bars->count - 1] + 1;
+  int64_t before = 0, after = 0;
+  mesh_code code = count_between(store, store->writer.db, series, from_s, to_s, &before, err);
+  if (code == GRPC_STATUS_OK) code = insert_bars(store, series, bars, err);
+  if (code == GRPC_STATUS_OK && before > 0) {
+    code = count_between(store, store->writer.db, series, from_s, to_s, &after, err);
+  } else {
+    after = (int64_t)bars->count;
+  }
+  if (code != GRPC_STATUS_OK) return code;
+  return update_series(store, series, bars, after - before, err);
+}
+
+mesh_code store_put_segment(store *store, const char *symbol, const char *timeframe,
+                            const store_coverage *coverage, const store_bars *bars,
+                            const store_event *event, mesh_error *err) {
+  int64_t series = 0;
+  mesh_code code = store_begin(store, err);
+  if (code != GRPC_STATUS_OK) return code;
+  code = find_or_add_series(store, symbol, timeframe, &series, err);
+  if (code == GRPC_STATUS_OK) code = write_bars(store, series, bars, err);
+  if (code == GRPC_STATUS_OK) code = store_write_coverage(store, series, coverage, err);
+  if (code == GRPC_STATUS_OK && event != NULL) code = store_write_event(store, event, err);
+  return store_end(store, code, err);
+}
+
+// ---- read ----
+
+static void take_row(sqlite3_stmt *statement, const store_columns *columns, size_t i) {
+  columns->times[i] = sqlite3_column_int64(statement, 0);
+  columns->open[i] = sqlite3_column_double(statement, 1);
+  columns->high[i] = sqlite3_column_double(statement, 2);
+  columns->low[i] = sqlite3_column_double(statement, 3);
+  columns->close[i] = sqlite3_column_double(statement, 4);
+  bool known = sqlite3_column_type(statement, 5) != SQLITE_NULL;
+  columns->volume[i] = known ? sqlite3_column_double(statement, 5) : NAN;
+}
+
+static mesh_code read_rows(store *store, int64_t series, int64_t from_s, int64_t to_s,
+                           const store_columns *columns, size_t *count, mesh_error *err) {
+  sqlite3_stmt *statement;
+  sqlite3 *db = store->reader.db;
+  mesh_code code =
+      store_prepare(store, db,
+                    "SELECT time_s, open, high, low, close, volume FROM bars"
+                    " WHERE series=? AND time_s>=? AND time_s<? ORDER BY time_s LIMIT ?",
+                    &statement, err);
+  if (code != GRPC_STATUS_OK) return code;
+  sqlite3_bind_int64(statement, 1, series);
+  sqlite3_bind_int64(statement, 2, from_s);
+  sqlite3_bind_int64(statement, 3, to_s);
+  sqlite3_bind_int64(statement, 4, (sqlite3_int64)columns->capacity);
+  int step;
+  while ((step = sqlite3_step(statement)) == SQLITE_ROW)
+    take_row(statement, columns, (*count)++);
+  if (step != SQLITE_DONE) code = store_fail(store, db, "cannot read bars", err);
+  sqlite3_finalize(statement);
+  return code;
+}
+
+mesh_code store_read_bars(store *store, const char *symbol, const char *timeframe, int64_t from_s,
+                          int64_t to_s, const store_columns *columns, size_t *count,
+                          mesh_error *err) {
+  int64_t series = 0;
+  *count = 0;
+  pthread_mutex_lock(&store->reader.lock);
+  mesh_code code = store_find_series(store, store->reader.db, symbol, timeframe, &series, err);
+  if (code == GRPC_STATUS_OK) code = read_rows(store, series, from_s, to_s, columns, count, err);
+  pthread_mutex_unlock(&store->reader.lock);
+  return code;
+}
+
+// The time of bar number `last` from the end of the window.
+static mesh_code find_start(store *store, int64_t series, int64_t from_s, int64_t to_s,
+                            int64_t last, int64_t *first_s, mesh_error *err) {
+  sqlite3_stmt *statement;
+  mesh_code code = store_prepare(store, store->reader.db,
+                                 "SELECT time_s FROM bars WHERE series=? AND time_s>=? AND"
+                                 " time_s<? ORDER BY time_s DESC LIMIT 1 OFFSET ?",
+                                 &statement, err);
+  if (code != GRPC_STATUS_OK) return code;
+  sqlite3_bind_int64(statement, 1, series);
+  sqlite3_bind_int64(statement, 2, from_s);
+  sqlite3_bind_int64(statement, 3, to_s);
+  sqlite3_bind_int64(statement, 4, last - 1);
+  if (sqlite3_step(statement) == SQLITE_ROW) *first_s = sqlite3_column_int64(statement, 0);
+  sqlite3_finalize(statement);
+  return GRPC_STATUS_OK;
+}
+
+mesh_code store_count_bars(store *store, const char *symbol, const char *timeframe, int64_t from_s,
+                           int64_t to_s, int64_t last, int64_t *count, int64_t *first_s,
+                           mesh_error *err) {
+  int64_t series = 0;
+  *count = 0;
+  *first_s = from_s;
+  pthread_mutex_lock(&store->reader.lock);
+  sqlite3 *db = store->reader.db;
+  mesh_code code = store_find_series(store, db, symbol, timeframe, &series, err);
+  if (code == GRPC_STATUS_OK) code = count_between(store, db, series, from_s, to_s, count, err);
+  if (code == GRPC_STATUS_OK && last > 0 && *count > last) {
+    code = find_start(store, series, from_s, to_s, last, first_s, err);
+  }
+  pthread_mutex_unlock(&store->reader.lock);
+  return code;
+}
+
+static const char *text_column(sqlite3_stmt *statement, int column) {
+  return (const char *)sqlite3_column_text(statement, column);
+}
+
+static mesh_code list_rows(store *store, const char *symbol,
+                           void (*each)(void *arg, const store_series *series), void *arg,
+                           mesh_error *err) {
+  sqlite3_stmt *statement;
+  sqlite3 *db = store->reader.db;
+  mesh_code code = store_prepare(store, db,
+                                 "SELECT symbol, timeframe, bars, first_s, last_s, updated_ns"
+                                 " FROM series WHERE bars>0 AND (?1='' OR symbol=?1)"
+                                 " ORDER BY symbol, timeframe",
+                                 &statement, err);
+  if (code != GRPC_STATUS_OK) return code;
+  sqlite3_bind_text(statement, 1, symbol, -1, SQLITE_STATIC);
+  int step;
+  while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
+    store_series series = {.symbol = text_column(statement, 0),
+                           .timeframe = text_column(statement, 1),
+                           .bars = sqlite3_column_int64(statement, 2),
+                           .first_s = sqlite3_column_int64(statement, 3),
+                           .last_s = sqlite3_column_int64(statement, 4),
+                           .updated_ns = sqlite3_column_int64(statement, 5)};
+    each(arg, &series);
+  }
+  if (step != SQLITE_DONE) code = store_fail(store, db, "cannot list the series", err);
+  sqlite3_finalize(statement);
+  return code;
+}
+
+mesh_code store_list_series(store *store, const char *symbol,
+                            void (*each)(void *arg, const store_series *series), void *arg,
+                            mesh_error *err) {
+  pthread_mutex_lock(&store->reader.lock);
+  mesh_code code = list_rows(store, symbol, each, arg, err);
+  pthread_mutex_unlock(&store->reader.lock);
+  return code;
+}
