@@ -36,7 +36,7 @@ typedef enum ib_take {
   IB_TAKE_BROKEN,  // this is no TWS stream: close the connection
 } ib_take;
 
-// Returns room for `size_bytes` more bytes, to be filled by recv(); NULL when memory is out.
+// Returns room for `size_bytes` (> 0) more bytes, to be filled by recv(); NULL when memory is out.
 char *ib_inbox_reserve(ib_inbox *inbox, size_t size_bytes);
 
 // Says that the first `size_bytes` of the reserved room are filled.
