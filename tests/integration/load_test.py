@@ -84,6 +84,22 @@ class LoadTest(MeshCase):
         self.assertEqual(int(done["succeeded"]["load"]["barsInWindow"]), 5000)
         self.assertEqual(len(read_log(log, "reqHistoricalData")), before)
 
+    def test_a_bad_bar_is_refused_counted_and_named(self):
+        market = self.path("market")
+        os.mkdir(market)
+        with open(market + "/ODD-1d.csv", "w") as file:
+            file.write("time_utc,open,high,low,close,volume\n"
+                       "2024-01-02T00:00:00Z,1,2,0.5,1.5,10\n"
+                       "2024-01-03T00:00:00Z,9,2,0.5,1.5,10\n"
+                       "2024-01-04T00:00:00Z,1,3,0.5,1.5,10\n")
+        self.up(market=market)
+        load = self.ok("data", "load", "ODD", "1d", "--output=json").json_lines()
+        result = outcome(load)["succeeded"]["load"]
+        self.assertEqual((result["barsStored"], result["barsRefused"]), ("2", "1"))
+        self.assertIn("2024-01-03", result["firstRefused"])
+        self.assertEqual([row[0][:10] for row in self.export("ODD", "1d")],
+                         ["2024-01-02", "2024-01-04"])
+
     def test_export_writes_a_file(self):
         self.up()
         self.ok("data", "load", "SPX", "1d")

@@ -34,8 +34,13 @@ class PythonGrpcioTest(ServedCase):
                                  grpc.StatusCode.NOT_FOUND.value[0])
                 self.assertTrue(ask(host="any", file_containing_symbol="millrace.v1.DataService.Load")
                                 .HasField("file_descriptor_response"))
-                numbers = ask(all_extension_numbers_of_type="google.protobuf.MessageOptions")
-                self.assertIsNotNone(numbers.WhichOneof("message_response"))
+                numbers = ask(all_extension_numbers_of_type="millrace.v1.Gap")
+                self.assertEqual(numbers.all_extension_numbers_response.base_type_name,
+                                 "millrace.v1.Gap")
+                nothing = ask(file_containing_extension={"containing_type": "millrace.v1.Gap",
+                                                         "extension_number": 100})
+                self.assertEqual(nothing.error_response.error_code,
+                                 grpc.StatusCode.NOT_FOUND.value[0])
 
     def test_fetches_bars_from_adapter_and_host(self):
         want = file_rows(MARKET + "/EURUSD-1h.csv")[:6]
