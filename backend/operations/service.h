@@ -1,4 +1,5 @@
-// The OperationsService: every operation of this backend, by name. A thin layer over mesh/operation.h.
+// The OperationsService: every operation of this backend, by name. A thin layer over
+// mesh/operation.h.
 #ifndef MILLRACE_BACKEND_OPERATIONS_SERVICE_H
 #define MILLRACE_BACKEND_OPERATIONS_SERVICE_H
 

@@ -1,0 +1,254 @@
+// The plan of a load: its window, what of it is missing, and the segments to fetch.
+#include "backend/data/load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/data/check.h"
+#include "backend/data/fetch.h"
+#include "backend/data/gaps.h"
+#include "backend/data/load_internal.h"
+#include "backend/data/segments.h"
+#include "backend/data/time_text.h"
+#include "mesh/orchestrate.h"
+
+#define MODE(name) MILLRACE__V1__LOAD_REQUEST__MODE__##name
+
+// ---- what the store knows ----
+
+typedef struct knowledge {
+  load *own;
+  intervals known;  // stored or empty: not to be asked for
+  bool has_head;    // the source's first bar is known
+  int64_t head_s;
+  int64_t last_s;  // the newest stored bar; 0 bars: unset
+  bool has_last;
+  mesh_error err;
+  mesh_code code;
+} knowledge;
+
+static void take_coverage(void *arg, const store_coverage *coverage) {
+  knowledge *all = arg;
+  if (coverage->state == STORE_FAILED) return;
+  intervals_add(&all->known, (interval){coverage->from_s, coverage->to_s});
+  if (coverage->from_s == LOAD_BEGINNING && coverage->state == STORE_EMPTY) {
+    all->has_head = true;
+    all->head_s = coverage->to_s;
+  }
+}
+
+static void take_series(void *arg, const store_series *series) {
+  knowledge *all = arg;
+  if (strcmp(series->timeframe, all->own->timeframe->text) != 0) return;
+  all->has_last = true;
+  all->last_s = series->last_s;
+}
+
+static void do_read_knowledge(void *arg) {
+  knowledge *all = arg;
+  load *own = all->own;
+  all->code = store_read_coverage(own->manager->store, own->symbol, own->timeframe->text, INT64_MIN,
+                                  INT64_MAX, take_coverage, all, &all->err);
+  if (all->code != GRPC_STATUS_OK) return;
+  all->code = store_list_series(own->manager->store, own->symbol, take_series, all, &all->err);
+}
+
+// ---- the window ----
+
+static void on_waiting(void *arg, int attempt, const mesh_error *why) {
+  char note[LOAD_TEXT_MAX];
+  snprintf(note, sizeof note, "attempt %d: %.200s", attempt, why->message);
+  load_progress(arg, note);
+}
+
+// The source's first bar, from the ledger or from the source; then it is in the ledger.
+static mesh_code find_head(load *own, knowledge *all, int64_t *head_s, mesh_error *err) {
+  if (all->has_head) {
+    *head_s = all->head_s;
+    return GRPC_STATUS_OK;
+  }
+  own->requests++;
+  mesh_code code =
+      fetch_head(mesh_operation_scope(own->operation), own->manager->adapter, own->symbol,
+                 &own->manager->options.backoff, on_waiting, own, head_s, err);
+  if (code != GRPC_STATUS_OK) return code;
+  *head_s = timeframe_floor(own->timeframe, *head_s);
+  store_coverage before = {LOAD_BEGINNING, *head_s, STORE_EMPTY, "before the source's first bar"};
+  return load_commit(own, &before, NULL, NULL, err);
+}
+
+static mesh_code find_window(load *own, knowledge *all, mesh_error *err) {
+  int64_t now_s = timeframe_floor(own->timeframe, mesh_wall_ns() / 1000000000);
+  own->window.to_s = own->has_to && own->to_s < now_s ? own->to_s : now_s;
+  if (own->mode == MODE(TAIL) && all->has_last) {
+    own->window.from_s = all->last_s + own->timeframe->seconds;
+    if (own->window.from_s > own->window.to_s) own->window.from_s = own->window.to_s;
+    return GRPC_STATUS_OK;
+  }
+  if (own->mode != MODE(FULL) && own->has_from) {
+    own->window.from_s = timeframe_floor(own->timeframe, own->from_s);
+  } else {
+    mesh_code code = find_head(own, all, &own->window.from_s, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  if (own->window.from_s < own->window.to_s) return GRPC_STATUS_OK;
+  char from[32], to[32];
+  time_format(own->window.from_s, from);
+  time_format(own->window.to_s, to);
+  return mesh_fail(err, GRPC_STATUS_OUT_OF_RANGE,
+                   "%s %s: nothing can be between the first bar at %s and the end at %s",
+                   own->symbol, own->timeframe->text, from, to);
+}
+
+static mesh_code plan(load *own, mesh_error *err) {
+  knowledge all = {.own = own};
+  intervals gaps = {0};
+  mesh_pool_run(own->manager->pool, own->manager->loop, do_read_knowledge, &all);
+  mesh_code code = all.code;
+  if (code != GRPC_STATUS_OK) *err = all.err;
+  if (code == GRPC_STATUS_OK) code = find_window(own, &all, err);
+  if (code == GRPC_STATUS_OK) {
+    intervals_normalize(&all.known);
+    gaps_find(own->window, &all.known, &gaps);
+    gaps_drop_closed(calendar_of(own->symbol), own->timeframe, &gaps);
+    code = segments_plan(own->timeframe, &gaps, &own->segments, err);
+  }
+  intervals_clear(&gaps);
+  intervals_clear(&all.known);
+  return code;
+}
+
+// ---- run ----
+
+typedef struct count_job {
+  load *own;
+  mesh_error err;
+} count_job;
+
+static void do_count(void *arg) {
+  count_job *job = arg;
+  load *own = job->own;
+  int64_t first_s;
+  mesh_code code =
+      store_count_bars(own->manager->store, own->symbol, own->timeframe->text, own->window.from_s,
+                       own->window.to_s, 0, &own->bars_in_window, &first_s, &job->err);
+  if (code != GRPC_STATUS_OK) own->bars_in_window = 0;  // nothing is stored yet
+}
+
+// What a load that ran to its end comes to.
+static mesh_code conclude(load *own, mesh_error *err) {
+  count_job job = {.own = own};
+  mesh_pool_run(own->manager->pool, own->manager->loop, do_count, &job);
+  load_fill_result(own);
+  if (own->missing.count > 0 && own->stored + own->empty == 0) {
+    *err = own->last_failure;
+    return err->code;
+  }
+  if (own->bars_in_window == 0 && own->missing.count == 0 && own->mode != MODE(TAIL)) {
+    char from[32], to[32];
+    time_format(own->window.from_s, from);
+    time_format(own->window.to_s, to);
+    return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "%s %s: the source has no bars from %s to %s",
+                     own->symbol, own->timeframe->text, from, to);
+  }
+  return GRPC_STATUS_OK;
+}
+
+static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeeded *succeeded,
+                     Millrace__V1__Cancelled *cancelled, mesh_error *err) {
+  load *own = arg;
+  own->operation = operation;
+  own->started_ns = mesh_now_ns();
+  mesh_scope *scope = mesh_operation_scope(operation);
+  mesh_code code = plan(own, err);
+  if (code == GRPC_STATUS_OK) {
+    load_progress(own, NULL);
+    code = mesh_orchestrate(scope, own->segments.count, own->manager->options.parallel,
+                            load_segment, own, err);
+  }
+  if (code == GRPC_STATUS_OK) code = conclude(own, err);
+  if (code == GRPC_STATUS_OK) {
+    succeeded->summary = own->summary;
+    succeeded->result_case = MILLRACE__V1__SUCCEEDED__RESULT_LOAD;
+    succeeded->load = &own->result;
+  }
+  if (code == GRPC_STATUS_CANCELLED) {
+    load_await_stopped(own);
+    load_fill_result(own);
+    cancelled->summary = own->summary;
+    cancelled->load = &own->result;
+    cancelled->n_stops = own->stop_count;
+    cancelled->stops = own->stops;
+  }
+  return code;
+}
+
+static void free_load(void *arg) {
+  load *own = arg;
+  intervals_clear(&own->segments);
+  intervals_clear(&own->missing);
+  free(own->missing_messages);
+  free(own->missing_pointers);
+  free(own->missing_times);
+  for (size_t i = 0; i < own->stop_message_count; i++) {
+    millrace__v1__stopped__free_unpacked(own->stop_messages[i], NULL);
+  }
+  free(own->stop_messages);
+  free(own->stops);
+  free(own);
+}
+
+// ---- prepare ----
+
+static void fill_texts(load *own, const Millrace__V1__LoadRequest *request) {
+  char from[32] = "first bar", to[32] = "now";
+  if (own->has_from) time_format(own->from_s, from);
+  if (own->has_to) time_format(own->to_s, to);
+  snprintf(own->title, sizeof own->title, "%s %s %s..%s", own->symbol, own->timeframe->text, from,
+           to);
+  snprintf(own->work_key, sizeof own->work_key, "load/%s/%s/%d/%s/%s", own->symbol,
+           own->timeframe->text, (int)own->mode, from, to);
+  if (request->start != NULL) {
+    snprintf(own->request_id, sizeof own->request_id, "%s", request->start->request_id);
+  }
+}
+
+static mesh_code take_request(load *own, const Millrace__V1__LoadRequest *request,
+                              mesh_error *err) {
+  mesh_code code = check_series(request->symbol, request->timeframe, err);
+  if (code == GRPC_STATUS_OK) code = check_window(request->from, request->to, err);
+  if (code == GRPC_STATUS_OK) code = timeframe_parse(request->timeframe, &own->timeframe, err);
+  if (code != GRPC_STATUS_OK) return code;
+  snprintf(own->symbol, sizeof own->symbol, "%s", request->symbol);
+  own->has_from = request->from != NULL;
+  own->has_to = request->to != NULL;
+  if (own->has_from) own->from_s = request->from->seconds;
+  if (own->has_to) own->to_s = request->to->seconds;
+  own->mode = request->mode;
+  if (own->mode == MODE(MODE_UNSPECIFIED)) {
+    own->mode = own->has_from ? MODE(BACKFILL) : MODE(FULL);
+  }
+  fill_texts(own, request);
+  return GRPC_STATUS_OK;
+}
+
+mesh_code load_prepare(data_manager *manager, const Millrace__V1__LoadRequest *request,
+                       mesh_start *start, mesh_work *work, mesh_error *err) {
+  load *own = calloc(1, sizeof *own);
+  if (own == NULL) abort();
+  own->manager = manager;
+  mesh_code code = take_request(own, request, err);
+  if (code != GRPC_STATUS_OK) {
+    free_load(own);
+    return code;
+  }
+  *start = (mesh_start){.kind = "load",
+                        .title = own->title,
+                        .request_id = own->request_id,
+                        .work_key = own->work_key,
+                        .detached = request->start != NULL && request->start->detached,
+                        .grace_ms = request->start != NULL ? request->start->grace_ms : 0};
+  *work = (mesh_work){.run = run, .on_end = free_load, .arg = own};
+  return GRPC_STATUS_OK;
+}

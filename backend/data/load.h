@@ -1,0 +1,15 @@
+// load: brings a stored series up to date. The work of one operation of the DataManager.
+#ifndef MILLRACE_BACKEND_DATA_LOAD_H
+#define MILLRACE_BACKEND_DATA_LOAD_H
+
+#include "backend/data/manager.h"
+#include "millrace/v1/data.pb-c.h"
+
+// Checks a request and makes its work. On OK mesh_operation_start() takes *work, or the caller ends
+// it with work->on_end(work->arg). *start's strings live as long as the work. INVALID_ARGUMENT
+// names the field.
+MESH_NODISCARD mesh_code load_prepare(data_manager *manager,
+                                      const Millrace__V1__LoadRequest *request, mesh_start *start,
+                                      mesh_work *work, mesh_error *err);
+
+#endif

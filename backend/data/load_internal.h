@@ -1,0 +1,71 @@
+// The inside of a load, for the load*.c files. Not for others.
+#ifndef MILLRACE_BACKEND_DATA_LOAD_INTERNAL_H
+#define MILLRACE_BACKEND_DATA_LOAD_INTERNAL_H
+
+#include "backend/data/bar_columns.h"
+#include "backend/data/check.h"
+#include "backend/data/interval.h"
+#include "backend/data/load.h"
+#include "backend/data/timeframe.h"
+
+enum { LOAD_TEXT_MAX = 256, LOAD_NAMES_MAX = 64 };
+
+// Where every series begins to be known: coverage from here to the source's first bar is EMPTY.
+#define LOAD_BEGINNING INT64_C(-2208988800)  // 1900-01-01
+
+typedef struct load {
+  data_manager *manager;
+  mesh_operation *operation;
+  char symbol[CHECK_SYMBOL_MAX + 1], title[128], work_key[192], request_id[128];
+  const timeframe *timeframe;
+  bool has_from, has_to;
+  int64_t from_s, to_s;
+  Millrace__V1__LoadRequest__Mode mode;
+
+  interval window;     // what is to be covered
+  intervals segments;  // what has to be fetched for that
+  int64_t started_ns;
+  int done, stored, empty, requests;
+  int64_t bars_stored, bars_refused, bars_in_window;
+  char first_refused[160];
+  intervals missing;
+  char missing_reason[LOAD_TEXT_MAX];
+  mesh_error last_failure;
+  bool give_up;  // the source is away: ask for nothing more
+
+  char stopped[LOAD_NAMES_MAX][96];  // fetches that a cancel cut short
+  int stopped_count;
+
+  // What the outcome points to.
+  char summary[LOAD_TEXT_MAX];
+  Millrace__V1__LoadResult result;
+  Millrace__V1__Interval window_message;
+  Google__Protobuf__Timestamp window_times[2];
+  Millrace__V1__Interval *missing_messages;
+  Millrace__V1__Interval **missing_pointers;
+  Google__Protobuf__Timestamp *missing_times;
+  Millrace__V1__Stopped **stop_messages;  // owned, one for each answer of AwaitStopped
+  size_t stop_message_count;
+  Millrace__V1__LayerStop **stops;  // all of them, by time
+  size_t stop_count;
+} load;
+
+// Fetches, validates and stores segment number `index`. OK too if it failed in a way that leaves a
+// gap; another code ends the load.
+mesh_code load_segment(mesh_scope *scope, size_t index, void *arg, mesh_error *err);
+
+// Shows how far the load is; `note` may be NULL.
+void load_progress(load *own, const char *note);
+
+// Finds out, from the layers below, that the work of every fetch in own->stopped has stopped, and
+// fills own->stops.
+void load_await_stopped(load *own);
+
+// Fills own->result and own->summary for the outcome.
+void load_fill_result(load *own);
+
+// Commits a segment: its bars (may be NULL), its coverage and the event that reports it.
+mesh_code load_commit(load *own, const store_coverage *coverage, const bar_columns *bars,
+                      const Millrace__V1__SegmentReport *report, mesh_error *err);
+
+#endif

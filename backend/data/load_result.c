@@ -1,0 +1,140 @@
+// The end of a load: what it did, and the proof that what was cancelled has stopped.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/data/load_internal.h"
+#include "mesh/call.h"
+#include "millrace/v1/ib_host.pb-c.h"
+
+enum { STOP_LIMIT_MS = 2000 };
+
+// ---- the result ----
+
+static void set_interval(Millrace__V1__Interval *out, Google__Protobuf__Timestamp times[2],
+                         interval from) {
+  millrace__v1__interval__init(out);
+  google__protobuf__timestamp__init(&times[0]);
+  google__protobuf__timestamp__init(&times[1]);
+  times[0].seconds = from.from_s;
+  times[1].seconds = from.to_s;
+  out->from = &times[0];
+  out->to = &times[1];
+}
+
+static void fill_missing(load *own) {
+  intervals_normalize(&own->missing);
+  size_t count = own->missing.count;
+  own->missing_messages = calloc(count + 1, sizeof *own->missing_messages);
+  own->missing_pointers = calloc(count + 1, sizeof *own->missing_pointers);
+  own->missing_times = calloc(2 * count + 1, sizeof *own->missing_times);
+  if (own->missing_messages == NULL || own->missing_pointers == NULL ||
+      own->missing_times == NULL) {
+    abort();
+  }
+  for (size_t i = 0; i < count; i++) {
+    set_interval(&own->missing_messages[i], &own->missing_times[2 * i], own->missing.items[i]);
+    own->missing_pointers[i] = &own->missing_messages[i];
+  }
+  own->result.n_missing = count;
+  own->result.missing = own->missing_pointers;
+  own->result.missing_reason = own->missing_reason;
+}
+
+static void fill_summary(load *own, double elapsed_s) {
+  int size = snprintf(own->summary, sizeof own->summary, "%lld bars stored in %.2f s (%d requests)",
+                      (long long)own->bars_stored, elapsed_s, own->requests);
+  if (own->requests == 0) {
+    size = snprintf(own->summary, sizeof own->summary,
+                    "up to date: %lld bars, nothing had to be fetched",
+                    (long long)own->bars_in_window);
+  }
+  if (own->bars_refused > 0) {
+    size += snprintf(own->summary + size, sizeof own->summary - (size_t)size,
+                     "; %lld refused (%.80s)", (long long)own->bars_refused, own->first_refused);
+  }
+  if (own->missing.count > 0 && (size_t)size < sizeof own->summary) {
+    snprintf(own->summary + size, sizeof own->summary - (size_t)size, "; %zu intervals are missing",
+             own->missing.count);
+  }
+}
+
+void load_fill_result(load *own) {
+  double elapsed_s = (double)(mesh_now_ns() - own->started_ns) / 1e9;
+  millrace__v1__load_result__init(&own->result);
+  set_interval(&own->window_message, own->window_times, own->window);
+  fill_missing(own);
+  own->result.symbol = own->symbol;
+  own->result.timeframe = (char *)own->timeframe->text;
+  own->result.window = &own->window_message;
+  own->result.bars_stored = own->bars_stored;
+  own->result.bars_refused = own->bars_refused;
+  own->result.first_refused = own->first_refused;
+  own->result.segments_planned = (int32_t)own->segments.count;
+  own->result.segments_stored = own->stored;
+  own->result.segments_empty = own->empty;
+  own->result.requests = own->requests;
+  own->result.bars_in_window = own->bars_in_window;
+  own->result.elapsed_s = elapsed_s;
+  fill_summary(own, elapsed_s);
+}
+
+// ---- the stop ----
+
+// Asks the layers below about one fetch. NULL if they could not be asked.
+static Millrace__V1__Stopped *ask_stopped(load *own, mesh_scope *scope, const char *name,
+                                          mesh_error *err) {
+  Millrace__V1__AwaitStoppedRequest request = MILLRACE__V1__AWAIT_STOPPED_REQUEST__INIT;
+  request.operation = (char *)name;
+  uint8_t bytes[128];
+  mesh_frame frame = {bytes, millrace__v1__await_stopped_request__pack(&request, bytes), false};
+  mesh_call *call;
+  mesh_code code = mesh_call_open(scope, own->manager->adapter,
+                                  "/millrace.v1.DataAdapter/AwaitStopped", frame, NULL, &call, err);
+  if (code != GRPC_STATUS_OK) return NULL;
+  Millrace__V1__Stopped *stopped = NULL;
+  if (mesh_call_receive(call, &frame, err) == GRPC_STATUS_OK && !frame.end) {
+    stopped = millrace__v1__stopped__unpack(NULL, frame.size_bytes, frame.data);
+  }
+  mesh_call_close(call);
+  return stopped;
+}
+
+static int64_t time_of(const Millrace__V1__LayerStop *stop) {
+  return stop->time == NULL ? 0 : stop->time->seconds * 1000000000 + stop->time->nanos;
+}
+
+static int by_time(const void *left, const void *right) {
+  int64_t a = time_of(*(Millrace__V1__LayerStop *const *)left);
+  int64_t b = time_of(*(Millrace__V1__LayerStop *const *)right);
+  return a < b ? -1 : a > b;
+}
+
+static void gather_stops(load *own) {
+  size_t count = 0;
+  for (size_t i = 0; i < own->stop_message_count; i++)
+    count += own->stop_messages[i]->n_stops;
+  own->stops = calloc(count + 1, sizeof *own->stops);
+  if (own->stops == NULL) abort();
+  for (size_t i = 0; i < own->stop_message_count; i++) {
+    for (size_t j = 0; j < own->stop_messages[i]->n_stops; j++) {
+      own->stops[own->stop_count++] = own->stop_messages[i]->stops[j];
+    }
+  }
+  qsort(own->stops, own->stop_count, sizeof *own->stops, by_time);
+}
+
+void load_await_stopped(load *own) {
+  own->stop_messages = calloc((size_t)own->stopped_count + 1, sizeof *own->stop_messages);
+  if (own->stop_messages == NULL) abort();
+  mesh_scope shielded;  // the operation's own scope is cancelled
+  mesh_scope_open_root(&shielded, own->manager->loop);
+  mesh_scope_set_deadline(&shielded, mesh_now_ns() + STOP_LIMIT_MS * INT64_C(1000000));
+  for (int i = 0; i < own->stopped_count; i++) {
+    mesh_error err;
+    Millrace__V1__Stopped *stopped = ask_stopped(own, &shielded, own->stopped[i], &err);
+    if (stopped != NULL) own->stop_messages[own->stop_message_count++] = stopped;
+  }
+  mesh_scope_close(&shielded);
+  gather_stops(own);
+}

@@ -1,0 +1,211 @@
+// One segment of a load: fetch, validate, store, report.
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/data/fetch.h"
+#include "backend/data/load_internal.h"
+#include "backend/data/validate.h"
+
+#define SEGMENT_STATE(name) MILLRACE__V1__SEGMENT_REPORT__STATE__##name
+
+// ---- progress ----
+
+void load_progress(load *own, const char *note) {
+  Millrace__V1__Progress progress = MILLRACE__V1__PROGRESS__INIT;
+  double elapsed_s = (double)(mesh_now_ns() - own->started_ns) / 1e9;
+  int left = (int)own->segments.count - own->done;
+  progress.done = own->done;
+  progress.total = (int64_t)own->segments.count;
+  progress.unit = "segments";
+  progress.bars = own->bars_stored;
+  progress.rate = elapsed_s > 0 ? (double)own->bars_stored / elapsed_s : 0;
+  progress.eta_s = own->done > 0 ? elapsed_s / own->done * left : -1;
+  if (note != NULL) progress.note = (char *)note;
+  mesh_operation_progress(own->operation, &progress);
+}
+
+static void on_waiting(void *arg, int attempt, const mesh_error *why) {
+  char note[LOAD_TEXT_MAX];
+  snprintf(note, sizeof note, "attempt %d failed: %.200s", attempt, why->message);
+  load_progress(arg, note);
+}
+
+// ---- commit ----
+
+typedef struct commit_job {
+  load *own;
+  const store_coverage *coverage;
+  const bar_columns *bars;
+  const store_event *event;
+  mesh_error *err;
+  mesh_code code;
+} commit_job;
+
+static void do_commit(void *arg) {
+  commit_job *job = arg;
+  load *own = job->own;
+  store_bars bars = {0};
+  if (job->bars != NULL) {
+    const bar_columns *from = job->bars;
+    bars = (store_bars){from->count, from->times, from->open,  from->high,
+                        from->low,   from->close, from->volume};
+  }
+  job->code = store_put_segment(own->manager->store, own->symbol, own->timeframe->text,
+                                job->coverage, &bars, job->event, job->err);
+}
+
+static mesh_code commit_with(load *own, const store_coverage *coverage, const bar_columns *bars,
+                             const store_event *event, mesh_error *err) {
+  commit_job job = {own, coverage, bars, event, err, GRPC_STATUS_OK};
+  mesh_pool_run(own->manager->pool, own->manager->loop, do_commit, &job);
+  return job.code;
+}
+
+mesh_code load_commit(load *own, const store_coverage *coverage, const bar_columns *bars,
+                      const Millrace__V1__SegmentReport *report, mesh_error *err) {
+  if (report == NULL) return commit_with(own, coverage, bars, NULL, err);
+  uint8_t body[1024];
+  if (millrace__v1__segment_report__get_packed_size(report) > sizeof body) {
+    return mesh_fail(err, GRPC_STATUS_INTERNAL, "a segment's report is too large");
+  }
+  mesh_view view = {body, millrace__v1__segment_report__pack(report, body)};
+  mesh_entry entry;
+  mesh_code code = mesh_operation_begin(
+      own->operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_SEGMENT, view, &entry, err);
+  if (code != GRPC_STATUS_OK) return code;
+  store_event event = store_journal_event(&entry);
+  code = commit_with(own, coverage, bars, &event, err);
+  if (code == GRPC_STATUS_OK) {
+    mesh_operation_publish(own->operation, &entry);
+  } else {
+    mesh_operation_abandon(own->operation, &entry);
+  }
+  return code;
+}
+
+// ---- the report ----
+
+typedef struct segment_message {
+  Millrace__V1__SegmentReport report;
+  Millrace__V1__Interval interval;
+  Google__Protobuf__Timestamp from, to;
+} segment_message;
+
+static void fill_message(segment_message *out, interval asked,
+                         Millrace__V1__SegmentReport__State state, int attempts) {
+  millrace__v1__segment_report__init(&out->report);
+  millrace__v1__interval__init(&out->interval);
+  google__protobuf__timestamp__init(&out->from);
+  google__protobuf__timestamp__init(&out->to);
+  out->from.seconds = asked.from_s;
+  out->to.seconds = asked.to_s;
+  out->interval.from = &out->from;
+  out->interval.to = &out->to;
+  out->report.interval = &out->interval;
+  out->report.state = state;
+  out->report.attempts = attempts;
+}
+
+// ---- what came of a fetch ----
+
+// Stores what came: bars, or the fact that there are none.
+static mesh_code keep(load *own, interval asked, fetch_result *fetched, mesh_error *err) {
+  char refused_text[160] = "";
+  bar_columns *bars = &fetched->bars;
+  bar_view view = {bars->count, bars->times, bars->open,  bars->high,
+                   bars->low,   bars->close, bars->volume};
+  size_t refused = bars_validate(&view, own->timeframe, asked, refused_text);
+  bars->count = view.count;
+
+  bool empty = bars->count == 0 && refused == 0;
+  segment_message message;
+  fill_message(&message, asked, empty ? SEGMENT_STATE(EMPTY) : SEGMENT_STATE(STORED),
+               fetched->attempts);
+  const char *why_empty =
+      fetched->empty_reason[0] != '\0' ? fetched->empty_reason : "the source answered with no bars";
+  message.report.bars = (int64_t)bars->count;
+  message.report.refused = (int64_t)refused;
+  message.report.reason = (char *)(empty ? why_empty : refused_text);
+  store_coverage coverage = {asked.from_s, asked.to_s, empty ? STORE_EMPTY : STORE_STORED,
+                             empty ? why_empty : ""};
+  mesh_code code = load_commit(own, &coverage, bars, &message.report, err);
+  if (code != GRPC_STATUS_OK) return code;
+
+  own->bars_stored += (int64_t)bars->count;
+  own->bars_refused += (int64_t)refused;
+  if (refused > 0 && own->first_refused[0] == '\0') {
+    memcpy(own->first_refused, refused_text, sizeof refused_text);
+  }
+  if (empty) {
+    own->empty++;
+  } else {
+    own->stored++;
+  }
+  return GRPC_STATUS_OK;
+}
+
+// Leaves a gap and says so.
+static mesh_code leave_gap(load *own, interval asked, int attempts, const mesh_error *why,
+                           mesh_error *err) {
+  segment_message message;
+  fill_message(&message, asked, SEGMENT_STATE(FAILED), attempts);
+  char reason[LOAD_TEXT_MAX];
+  snprintf(reason, sizeof reason, "%.250s", why->message);
+  message.report.reason = reason;
+  own->last_failure = *why;
+  intervals_add(&own->missing, asked);
+  snprintf(own->missing_reason, sizeof own->missing_reason, "%s", reason);
+  store_coverage coverage = {asked.from_s, asked.to_s, STORE_FAILED, reason};
+  return load_commit(own, &coverage, NULL, &message.report, err);
+}
+
+// Errors that every further segment would meet too.
+static bool ends_load(mesh_code code) {
+  return code == GRPC_STATUS_NOT_FOUND || code == GRPC_STATUS_INVALID_ARGUMENT ||
+         code == GRPC_STATUS_PERMISSION_DENIED || code == GRPC_STATUS_UNAUTHENTICATED ||
+         code == GRPC_STATUS_FAILED_PRECONDITION || code == GRPC_STATUS_UNIMPLEMENTED ||
+         code == GRPC_STATUS_CANCELLED;
+}
+
+static void note_stopped(load *own, const char *name) {
+  if (own->stopped_count == LOAD_NAMES_MAX) return;
+  snprintf(own->stopped[own->stopped_count++], sizeof own->stopped[0], "%s", name);
+}
+
+static mesh_code fetch_and_keep(load *own, mesh_scope *scope, size_t index, interval asked,
+                                mesh_error *err) {
+  char name[96];
+  snprintf(name, sizeof name, "%s/%zu", mesh_operation_name(own->operation), index + 1);
+  fetch_request request = {name, own->symbol, own->timeframe->text, asked.from_s, asked.to_s};
+  fetch_result fetched;
+  mesh_error why;
+  mesh_code code = fetch_bars(scope, own->manager->adapter, &request,
+                              &own->manager->options.backoff, on_waiting, own, &fetched, &why);
+  own->requests += fetched.attempts;
+  if (code == GRPC_STATUS_OK) {
+    code = keep(own, asked, &fetched, err);
+  } else if (scope->code != GRPC_STATUS_OK || ends_load(code)) {
+    if (scope->code != GRPC_STATUS_OK) note_stopped(own, name);
+    *err = why;
+  } else {
+    own->give_up = own->give_up || code == GRPC_STATUS_UNAVAILABLE;
+    code = leave_gap(own, asked, fetched.attempts, &why, err);
+  }
+  bar_columns_clear(&fetched.bars);
+  return code;
+}
+
+mesh_code load_segment(mesh_scope *scope, size_t index, void *arg, mesh_error *err) {
+  load *own = arg;
+  interval asked = own->segments.items[index];
+  mesh_code code;
+  if (own->give_up) {
+    mesh_error why = own->last_failure;
+    code = leave_gap(own, asked, 0, &why, err);
+  } else {
+    code = fetch_and_keep(own, scope, index, asked, err);
+  }
+  own->done++;
+  if (code == GRPC_STATUS_OK) load_progress(own, NULL);
+  return code;
+}

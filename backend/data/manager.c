@@ -1,0 +1,349 @@
+#include "backend/data/manager.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/data/bar_columns.h"
+#include "backend/data/gaps.h"
+#include "backend/data/load.h"
+#include "backend/data/timeframe.h"
+#include "mesh/relay.h"
+#include "millrace/v1/data.pb-c.h"
+
+enum { READ_BATCH = 4096 };  // bars a message: about 200 KiB
+
+data_manager_options data_manager_defaults(void) {
+  return (data_manager_options){.parallel = 4,
+                                .backoff = {.base_ms = 100, .cap_ms = 3000, .attempts = 10}};
+}
+
+static mesh_code bad_request(const char *type, mesh_error *err) {
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "the request is no millrace.v1.%s", type);
+}
+
+// ---- Load ----
+
+static mesh_code load_series(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  data_manager *self = arg;
+  Millrace__V1__LoadRequest *request =
+      millrace__v1__load_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return bad_request("LoadRequest", err);
+  mesh_start start;
+  mesh_work work;
+  mesh_code code = load_prepare(self, request, &start, &work, err);
+  millrace__v1__load_request__free_unpacked(request, NULL);
+  if (code != GRPC_STATUS_OK) return code;
+
+  char name[MESH_OPERATION_NAME_MAX];
+  bool joined;
+  code = mesh_operation_start(self->operations, &start, &work, name, &joined, err);
+  if (code != GRPC_STATUS_OK || joined) work.on_end(work.arg);
+  if (code != GRPC_STATUS_OK) return code;
+  return mesh_operation_watch(self->operations, name, 0, true, call, err);
+}
+
+// ---- Read ----
+
+typedef struct read_job {
+  store *store;
+  const char *symbol, *timeframe;
+  int64_t from_s, to_s, last;
+  int64_t count;     // of the whole window
+  bar_columns bars;  // one batch
+  mesh_error *err;
+  mesh_code code;
+} read_job;
+
+static void do_start_read(void *arg) {
+  read_job *job = arg;
+  job->code = store_count_bars(job->store, job->symbol, job->timeframe, job->from_s, job->to_s,
+                               job->last, &job->count, &job->from_s, job->err);
+}
+
+static void do_read_batch(void *arg) {
+  read_job *job = arg;
+  bar_columns *bars = &job->bars;
+  store_columns columns = {READ_BATCH, bars->times, bars->open,  bars->high,
+                           bars->low,  bars->close, bars->volume};
+  job->code = store_read_bars(job->store, job->symbol, job->timeframe, job->from_s, job->to_s,
+                              &columns, &bars->count, job->err);
+}
+
+static mesh_code send_batches(data_manager *self, mesh_call *call, read_job *job, mesh_error *err) {
+  bar_columns_reserve(&job->bars, READ_BATCH);
+  uint8_t *bytes = malloc(bar_columns_bound(READ_BATCH));
+  if (bytes == NULL) abort();
+  mesh_code code;
+  do {
+    mesh_pool_run(self->pool, self->loop, do_read_batch, job);
+    code = job->code;
+    if (code != GRPC_STATUS_OK || job->bars.count == 0) break;
+    size_t size_bytes = bar_columns_encode(&job->bars, 0, job->bars.count, bytes);
+    code = mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
+    job->from_s = job->bars.times[job->bars.count - 1] + 1;
+  } while (code == GRPC_STATUS_OK && job->bars.count == READ_BATCH);
+  free(bytes);
+  bar_columns_clear(&job->bars);
+  return code;
+}
+
+static int64_t seconds_or(const Google__Protobuf__Timestamp *time, int64_t unset) {
+  return time == NULL ? unset : time->seconds;
+}
+
+static mesh_code read_series(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  data_manager *self = arg;
+  Millrace__V1__ReadRequest *request =
+      millrace__v1__read_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return bad_request("ReadRequest", err);
+  read_job job = {.store = self->store,
+                  .symbol = request->symbol,
+                  .timeframe = request->timeframe,
+                  .from_s = seconds_or(request->from, INT64_MIN),
+                  .to_s = seconds_or(request->to, INT64_MAX),
+                  .last = request->last,
+                  .err = err};
+  mesh_pool_run(self->pool, self->loop, do_start_read, &job);
+  mesh_code code = job.code;
+  if (code == GRPC_STATUS_OK) code = send_batches(self, call, &job, err);
+  millrace__v1__read_request__free_unpacked(request, NULL);
+  return code;
+}
+
+// ---- Gaps ----
+
+typedef struct failed_interval {
+  interval at;
+  char reason[256];
+} failed_interval;
+
+typedef struct gaps_job {
+  data_manager *self;
+  const Millrace__V1__GapsRequest *request;
+  interval window;
+  bool has_window;
+  intervals known;          // stored or empty
+  failed_interval *failed;  // owned
+  size_t failed_count, failed_capacity;
+  mesh_error *err;
+  mesh_code code;
+} gaps_job;
+
+static void add_failed(gaps_job *job, const store_coverage *coverage) {
+  if (job->failed_count == job->failed_capacity) {
+    job->failed_capacity = 2 * job->failed_capacity + 4;
+    job->failed = realloc(job->failed, job->failed_capacity * sizeof *job->failed);
+    if (job->failed == NULL) abort();
+  }
+  failed_interval *added = &job->failed[job->failed_count++];
+  added->at = (interval){coverage->from_s, coverage->to_s};
+  snprintf(added->reason, sizeof added->reason, "%s", coverage->reason);
+}
+
+static void take_coverage(void *arg, const store_coverage *coverage) {
+  gaps_job *job = arg;
+  if (!job->has_window && coverage->from_s < job->window.from_s) {
+    job->window.from_s = coverage->from_s;
+  }
+  if (!job->has_window && coverage->to_s > job->window.to_s) job->window.to_s = coverage->to_s;
+  if (coverage->state == STORE_FAILED) {
+    add_failed(job, coverage);
+  } else {
+    intervals_add(&job->known, (interval){coverage->from_s, coverage->to_s});
+  }
+}
+
+static void do_read_gaps(void *arg) {
+  gaps_job *job = arg;
+  job->code = store_read_coverage(job->self->store, job->request->symbol, job->request->timeframe,
+                                  INT64_MIN, INT64_MAX, take_coverage, job, job->err);
+}
+
+static mesh_code send_gap(mesh_call *call, interval at, Millrace__V1__Gap__Cause cause,
+                          const char *reason, mesh_error *err) {
+  Google__Protobuf__Timestamp from = GOOGLE__PROTOBUF__TIMESTAMP__INIT, to = from;
+  Millrace__V1__Interval where = MILLRACE__V1__INTERVAL__INIT;
+  Millrace__V1__Gap gap = MILLRACE__V1__GAP__INIT;
+  from.seconds = at.from_s;
+  to.seconds = at.to_s;
+  where.from = &from;
+  where.to = &to;
+  gap.interval = &where;
+  gap.cause = cause;
+  gap.reason = (char *)reason;
+  uint8_t bytes[512];
+  return mesh_call_send(call, (mesh_frame){bytes, millrace__v1__gap__pack(&gap, bytes), false},
+                        err);
+}
+
+// A gap, in pieces by their cause.
+static mesh_code send_pieces(const gaps_job *job, mesh_call *call, interval gap, mesh_error *err) {
+  mesh_code code = GRPC_STATUS_OK;
+  int64_t at_s = gap.from_s;
+  for (size_t i = 0; i < job->failed_count && code == GRPC_STATUS_OK; i++) {
+    interval failed = job->failed[i].at;
+    if (failed.from_s < at_s) failed.from_s = at_s;
+    if (failed.to_s > gap.to_s) failed.to_s = gap.to_s;
+    if (failed.from_s >= failed.to_s) continue;
+    if (at_s < failed.from_s) {
+      code = send_gap(call, (interval){at_s, failed.from_s}, MILLRACE__V1__GAP__CAUSE__NEVER_ASKED,
+                      "", err);
+    }
+    if (code == GRPC_STATUS_OK) {
+      code = send_gap(call, failed, MILLRACE__V1__GAP__CAUSE__FAILED, job->failed[i].reason, err);
+    }
+    at_s = failed.to_s;
+  }
+  if (code != GRPC_STATUS_OK || at_s >= gap.to_s) return code;
+  return send_gap(call, (interval){at_s, gap.to_s}, MILLRACE__V1__GAP__CAUSE__NEVER_ASKED, "", err);
+}
+
+static mesh_code send_gaps(gaps_job *job, mesh_call *call, mesh_error *err) {
+  const timeframe *frame;
+  mesh_code code = timeframe_parse(job->request->timeframe, &frame, err);
+  if (code != GRPC_STATUS_OK) return code;
+  job->has_window = job->request->from != NULL && job->request->to != NULL;
+  job->window = (interval){seconds_or(job->request->from, INT64_MAX),
+                           seconds_or(job->request->to, INT64_MIN)};
+  mesh_pool_run(job->self->pool, job->self->loop, do_read_gaps, job);
+  if (job->code != GRPC_STATUS_OK) return job->code;
+  if (job->request->from != NULL) job->window.from_s = job->request->from->seconds;
+  if (job->request->to != NULL) job->window.to_s = job->request->to->seconds;
+  if (job->window.from_s >= job->window.to_s)
+    return GRPC_STATUS_OK;  // nothing is known, nothing asked
+
+  intervals gaps = {0};
+  intervals_normalize(&job->known);
+  gaps_find(job->window, &job->known, &gaps);
+  gaps_drop_closed(calendar_of(job->request->symbol), frame, &gaps);
+  for (size_t i = 0; i < gaps.count && code == GRPC_STATUS_OK; i++) {
+    code = send_pieces(job, call, gaps.items[i], err);
+  }
+  intervals_clear(&gaps);
+  return code;
+}
+
+static mesh_code find_gaps(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  Millrace__V1__GapsRequest *request =
+      millrace__v1__gaps_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return bad_request("GapsRequest", err);
+  gaps_job job = {.self = arg, .request = request, .err = err};
+  mesh_code code = send_gaps(&job, call, err);
+  intervals_clear(&job.known);
+  free(job.failed);
+  millrace__v1__gaps_request__free_unpacked(request, NULL);
+  return code;
+}
+
+// ---- List ----
+
+typedef struct listed_series {
+  char symbol[64], timeframe[8];
+  int64_t bars, first_s, last_s, updated_ns;
+} listed_series;
+
+typedef struct list_job {
+  store *store;
+  const char *symbol;
+  listed_series *series;  // owned
+  size_t count, capacity;
+  mesh_error *err;
+  mesh_code code;
+} list_job;
+
+static void take_series(void *arg, const store_series *series) {
+  list_job *job = arg;
+  if (job->count == job->capacity) {
+    job->capacity = 2 * job->capacity + 16;
+    job->series = realloc(job->series, job->capacity * sizeof *job->series);
+    if (job->series == NULL) abort();
+  }
+  listed_series *copy = &job->series[job->count++];
+  snprintf(copy->symbol, sizeof copy->symbol, "%s", series->symbol);
+  snprintf(copy->timeframe, sizeof copy->timeframe, "%s", series->timeframe);
+  copy->bars = series->bars;
+  copy->first_s = series->first_s;
+  copy->last_s = series->last_s;
+  copy->updated_ns = series->updated_ns;
+}
+
+static void do_list(void *arg) {
+  list_job *job = arg;
+  job->code = store_list_series(job->store, job->symbol, take_series, job, job->err);
+}
+
+static mesh_code send_series(mesh_call *call, const listed_series *series, mesh_error *err) {
+  Google__Protobuf__Timestamp first = GOOGLE__PROTOBUF__TIMESTAMP__INIT, last = first,
+                              updated = first;
+  first.seconds = series->first_s;
+  last.seconds = series->last_s;
+  updated.seconds = series->updated_ns / 1000000000;
+  updated.nanos = (int32_t)(series->updated_ns % 1000000000);
+  Millrace__V1__Series message = MILLRACE__V1__SERIES__INIT;
+  message.symbol = (char *)series->symbol;
+  message.timeframe = (char *)series->timeframe;
+  message.bars = series->bars;
+  message.first = &first;
+  message.last = &last;
+  message.updated = &updated;
+  uint8_t bytes[256];
+  return mesh_call_send(
+      call, (mesh_frame){bytes, millrace__v1__series__pack(&message, bytes), false}, err);
+}
+
+static mesh_code list_series(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  data_manager *self = arg;
+  Millrace__V1__ListSeriesRequest *request =
+      millrace__v1__list_series_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return bad_request("ListSeriesRequest", err);
+  list_job job = {.store = self->store, .symbol = request->symbol, .err = err};
+  mesh_pool_run(self->pool, self->loop, do_list, &job);
+  mesh_code code = job.code;
+  for (size_t i = 0; i < job.count && code == GRPC_STATUS_OK; i++) {
+    code = send_series(call, &job.series[i], err);
+  }
+  free(job.series);
+  millrace__v1__list_series_request__free_unpacked(request, NULL);
+  return code;
+}
+
+// ---- Subscribe and Search: the adapter's business, in its own messages ----
+
+static mesh_code subscribe(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  // SubscribeRequest's symbol and timeframe have other numbers than WatchBarsRequest's.
+  data_manager *self = arg;
+  Millrace__V1__SubscribeRequest *request =
+      millrace__v1__subscribe_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return bad_request("SubscribeRequest", err);
+  Millrace__V1__WatchBarsRequest watch = MILLRACE__V1__WATCH_BARS_REQUEST__INIT;
+  watch.symbol = request->symbol;
+  watch.timeframe = request->timeframe;
+  uint8_t bytes[512];
+  mesh_code code;
+  if (millrace__v1__watch_bars_request__get_packed_size(&watch) > sizeof bytes) {
+    code = mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "symbol '%.20s...' is too long",
+                     request->symbol);
+  } else {
+    mesh_frame below = {bytes, millrace__v1__watch_bars_request__pack(&watch, bytes), false};
+    code = mesh_relay(call, self->adapter, "/millrace.v1.DataAdapter/WatchBars", below, err);
+  }
+  millrace__v1__subscribe_request__free_unpacked(request, NULL);
+  return code;
+}
+
+static mesh_code search(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  // SearchRequest and SearchSymbolsRequest are the same on the wire.
+  return mesh_relay(call, ((data_manager *)arg)->adapter, "/millrace.v1.DataAdapter/SearchSymbols",
+                    frame, err);
+}
+
+void data_manager_init(data_manager *self) {
+  static const mesh_method methods[] = {
+      {.name = "Load", .run = load_series},    {.name = "Read", .run = read_series},
+      {.name = "Gaps", .run = find_gaps},      {.name = "List", .run = list_series},
+      {.name = "Subscribe", .run = subscribe}, {.name = "Search", .run = search},
+  };
+  self->service =
+      (mesh_service){"millrace.v1.DataManager", methods, sizeof methods / sizeof *methods, self};
+}

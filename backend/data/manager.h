@@ -1,0 +1,32 @@
+// The DataManager: orchestrates loads (gaps, segments, order, retries, partial success) and reads
+// from the store.
+#ifndef MILLRACE_BACKEND_DATA_MANAGER_H
+#define MILLRACE_BACKEND_DATA_MANAGER_H
+
+#include "backend/operations/journal.h"
+#include "mesh/operation.h"
+#include "mesh/retry.h"
+#include "mesh/server.h"
+
+typedef struct data_manager_options {
+  int parallel;          // segments of a load that are fetched at a time
+  mesh_backoff backoff;  // of one segment
+} data_manager_options;
+
+typedef struct data_manager {
+  mesh_service service;  // add this one to a server
+  mesh_loop *loop;
+  store *store;
+  mesh_pool *pool;
+  mesh_operations *operations;
+  mesh_link *adapter;
+  data_manager_options options;
+} data_manager;
+
+// Fills the service's table; the other members are the caller's to set first, and borrowed.
+void data_manager_init(data_manager *self);
+
+// Parallel 4; 10 attempts a segment, waits of 100 ms growing to 3 s.
+data_manager_options data_manager_defaults(void);
+
+#endif

@@ -1,0 +1,116 @@
+#include "backend/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  HOME = 1,
+  LISTEN,
+  IB_HOST,
+  LOG_LEVEL,
+  LOG_JSON,
+  SYNCHRONOUS,
+  PARALLEL,
+  EXIT_WITH_PARENT,
+  HELP
+};
+
+static const struct option flags[] = {
+    {"home", required_argument, NULL, HOME},
+    {"listen", required_argument, NULL, LISTEN},
+    {"ib-host", required_argument, NULL, IB_HOST},
+    {"log-level", required_argument, NULL, LOG_LEVEL},
+    {"log-json", no_argument, NULL, LOG_JSON},
+    {"synchronous", required_argument, NULL, SYNCHRONOUS},
+    {"parallel", required_argument, NULL, PARALLEL},
+    {"exit-with-parent", no_argument, NULL, EXIT_WITH_PARENT},
+    {"help", no_argument, NULL, HELP},
+    {0},
+};
+
+void backend_options_help(void) {
+  printf(
+      "usage: millrace-backend --home DIR --listen ADDRESS --ib-host ADDRESS [flags]\n"
+      "\n"
+      "Serves DataService, DataManager, DataAdapter and OperationsService. `millrace up` starts "
+      "it.\n"
+      "\n"
+      "  --home DIR           where millrace.db lies\n"
+      "  --listen ADDRESS     unix:/path or a loopback host:port; may be given up to %d times\n"
+      "  --ib-host ADDRESS    where millrace-ib-host listens\n"
+      "  --parallel N         segments of a load that are fetched at a time, 1 to 32 (default 4)\n"
+      "  --synchronous MODE   normal: survives any crash of the program (default);\n"
+      "                       full: and a power loss\n"
+      "  --log-level LEVEL    debug, info (default), warn, error\n"
+      "  --log-json           one JSON object a line\n"
+      "  --exit-with-parent   ends when the process that started it ends\n"
+      "  --help               this text\n",
+      BACKEND_LISTEN_MAX);
+}
+
+static mesh_code refuse(const char *flag, const char *value, const char *right, mesh_error *err) {
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s '%s': use %s", flag, value, right);
+}
+
+static mesh_code take_flag(int flag, const char *value, backend_options *out, mesh_error *err) {
+  char *end;
+  switch (flag) {
+    case HOME:
+      out->home = value;
+      return GRPC_STATUS_OK;
+    case LISTEN:
+      if (out->listen_count == BACKEND_LISTEN_MAX) {
+        return refuse("--listen", value, "it at most 8 times", err);
+      }
+      out->listen[out->listen_count++] = value;
+      return GRPC_STATUS_OK;
+    case IB_HOST:
+      out->ib_host = value;
+      return GRPC_STATUS_OK;
+    case LOG_LEVEL:
+      if (mesh_log_parse_level(value, &out->log_level)) return GRPC_STATUS_OK;
+      return refuse("--log-level", value, "debug, info, warn or error", err);
+    case SYNCHRONOUS:
+      out->synchronous_full = strcmp(value, "full") == 0;
+      if (out->synchronous_full || strcmp(value, "normal") == 0) return GRPC_STATUS_OK;
+      return refuse("--synchronous", value, "normal or full", err);
+    case PARALLEL:
+      out->parallel = (int)strtol(value, &end, 10);
+      if (*end == '\0' && out->parallel >= 1 && out->parallel <= 32) return GRPC_STATUS_OK;
+      return refuse("--parallel", value, "a number from 1 to 32", err);
+    case LOG_JSON:
+      out->log_json = true;
+      return GRPC_STATUS_OK;
+    case EXIT_WITH_PARENT:
+      out->exit_with_parent = true;
+      return GRPC_STATUS_OK;
+    default:
+      out->help = true;
+      return GRPC_STATUS_OK;
+  }
+}
+
+mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mesh_error *err) {
+  *out = (backend_options){.log_level = MESH_LOG_INFO, .parallel = 4};
+  opterr = 0;
+  optind = 1;
+  for (int flag; (flag = getopt_long(argc, argv, "", flags, NULL)) != -1;) {
+    if (flag == '?') {
+      return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                       "unknown flag, or a flag without its value: %s", argv[optind - 1]);
+    }
+    mesh_code code = take_flag(flag, optarg, out, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  if (out->help) return GRPC_STATUS_OK;
+  if (optind < argc) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "unexpected argument: %s", argv[optind]);
+  }
+  if (out->home == NULL || out->listen_count == 0 || out->ib_host == NULL) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                     "--home, --listen and --ib-host are needed");
+  }
+  return GRPC_STATUS_OK;
+}

@@ -1,0 +1,30 @@
+// The command line of millrace-backend.
+#ifndef MILLRACE_BACKEND_OPTIONS_H
+#define MILLRACE_BACKEND_OPTIONS_H
+
+#include "mesh/log.h"
+#include "mesh/status.h"
+
+enum { BACKEND_LISTEN_MAX = 8 };
+
+typedef struct backend_options {
+  const char *home;
+  const char *listen[BACKEND_LISTEN_MAX];  // addresses
+  int listen_count;
+  const char *ib_host;  // address of the IB host
+  mesh_log_level log_level;
+  bool log_json;
+  bool synchronous_full;
+  bool exit_with_parent;
+  int parallel;  // segments of a load at a time
+  bool help;
+} backend_options;
+
+// Reads the command line; strings are borrowed from argv. INVALID_ARGUMENT names the flag.
+MESH_NODISCARD mesh_code backend_options_parse(int argc, char **argv, backend_options *out,
+                                               mesh_error *err);
+
+// Prints what the flags are.
+void backend_options_help(void);
+
+#endif
