@@ -7,6 +7,7 @@
 #include "backend/data/interval.h"
 #include "backend/data/load.h"
 #include "backend/data/timeframe.h"
+#include "millrace/v1/ib_host.pb-c.h"
 
 enum { LOAD_TEXT_MAX = 256, LOAD_NAMES_MAX = 64 };
 

@@ -10,6 +10,7 @@
 #include "backend/data/timeframe.h"
 #include "mesh/relay.h"
 #include "millrace/v1/data.pb-c.h"
+#include "millrace/v1/ib_host.pb-c.h"
 
 enum { READ_BATCH = 4096 };  // bars a message: about 200 KiB
 
