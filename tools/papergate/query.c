@@ -76,8 +76,12 @@ static void send_update(pg_query *query) {
     pg_live_put_updates(query->live, query->req_id, pg_clock_now(&gateway->clock),
                         &query->session->out);
   }
+  // From the time that was due: the updates keep their beat, unless the gateway itself was late.
+  int64_t interval_ns = gateway->options.live_interval_ms * millisecond_ns;
+  int64_t now_ns = pg_monotonic_ns();
+  int64_t next_ns = query->timer.due_ns + interval_ns;
   pg_timer_start(&gateway->timers, &query->timer,
-                 pg_monotonic_ns() + gateway->options.live_interval_ms * millisecond_ns);
+                 next_ns < now_ns ? now_ns + interval_ns : next_ns);
 }
 
 static void log_reply(const pg_query *query) {
@@ -107,6 +111,7 @@ static void deliver(pg_query *query) {
     return;
   }
   query->answered = true;
+  query->timer.due_ns = pg_monotonic_ns();
   ib_outbox_fini(&query->reply);
   send_update(query);
 }

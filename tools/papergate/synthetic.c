@@ -67,7 +67,7 @@ static void cache_day(pg_walk *walk, int64_t day) {
     int32_t step = (int32_t)(mix(seed, day * MINUTES + i) >> 32);
     sums[i + 1] = sums[i] + (stride * step >> 31);
   }
-  int64_t bend = ((last - first) << 16) - sums[MINUTES];
+  int64_t bend = (last - first) * 65536 - sums[MINUTES];
   for (int i = 0; i <= MINUTES; i++) {
     int64_t cents = first + ((sums[i] + bend * i / MINUTES + (1 << 15)) >> 16);
     walk->cents[i] = cents < 1 ? 1 : (int32_t)cents;
