@@ -17,7 +17,7 @@ enum { LOAD_TEXT_MAX = 256, LOAD_NAMES_MAX = 64 };
 typedef struct load {
   data_manager *manager;
   mesh_operation *operation;
-  char symbol[CHECK_SYMBOL_MAX + 1], title[128], work_key[192], request_id[128];
+  char symbol[CHECK_SYMBOL_MAX + 1], title[160], work_key[192], request_id[128];
   const timeframe *timeframe;
   bool has_from, has_to;
   int64_t from_s, to_s;
