@@ -75,7 +75,7 @@ static const flag flags[] = {
     FLAG("--open-requests", FLAG_NUMBER, open_requests, "N", "50",
          "historical requests open at once; error 322"),
     FLAG("--max-bars", FLAG_NUMBER, max_bars, "N", "150000",
-         "bars of one reply; a frame holds no more than about 200000"),
+         "bars of one reply (a frame holds about 250000), and no bars too fine for the duration"),
 
     SECTION("Faults (a number N counts the requests for bars since the start, from 1)"),
     FLAG("--latency-ms", FLAG_NUMBER, latency_ms, "N", NULL,
