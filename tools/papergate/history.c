@@ -169,6 +169,20 @@ static void put_head(pg_query *query, int64_t head, int64_t format_date) {
   ib_end(&query->reply);
 }
 
+static void answer_head(pg_query *query, const pg_bar_request *request, const pg_series *series,
+                        const pg_contract *contract) {
+  int64_t head;
+  query->head = true;
+  if (pg_show_is_served(request->show, contract) && pg_series_head(series, &head)) {
+    put_head(query, head, request->format_date);
+  } else {
+    pg_put_error(&query->reply, request->req_id, PG_CODE_HISTORICAL,
+                 PG_SERVICE_ERROR "HMDS query returned no data: %s@%s %s", contract->local_symbol,
+                 contract->exchange, pg_show_label(request->show));
+  }
+  pg_query_answer(query, 0);
+}
+
 void pg_handle_head_timestamp(pg_session *session, ib_fields *fields) {
   pg_bar_request request = {.req_id = ib_take_int(fields, 0)};
   request.contract = pg_contract_query_read(fields);
@@ -194,17 +208,7 @@ void pg_handle_head_timestamp(pg_session *session, ib_fields *fields) {
   if (series == NULL) return;
   if (!admit_small(session, request.req_id, pg_bar_request_pacing_key(&request))) return;
   pg_query *query = pg_query_open(session, request.req_id);
-  if (query == NULL) return;
-  query->head = true;
-  int64_t head;
-  if (pg_show_is_served(request.show, &contract) && pg_series_head(series, &head)) {
-    put_head(query, head, request.format_date);
-  } else {
-    pg_put_error(&query->reply, request.req_id, PG_CODE_HISTORICAL,
-                 PG_SERVICE_ERROR "HMDS query returned no data: %s@%s %s", contract.local_symbol,
-                 contract.exchange, pg_show_label(request.show));
-  }
-  pg_query_answer(query, 0);
+  if (query != NULL) answer_head(query, &request, series, &contract);
 }
 
 // Clients send this after an answer, too: an id that is unknown is none of their faults.

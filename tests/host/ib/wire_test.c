@@ -131,7 +131,7 @@ static void the_greeting_is_taken_whole_or_not_at_all(void **state) {
     ib_inbox inbox = {0};
     feed(&inbox, "API", cut);
     assert_int_equal(ib_inbox_take_raw(&inbox, "API\0", 4), IB_TAKE_MORE);
-    feed(&inbox, "API\0v" + cut, 5 - cut);
+    feed(&inbox, &"API\0v"[cut], 5 - cut);
     assert_int_equal(ib_inbox_take_raw(&inbox, "API\0", 4), IB_TAKE_DONE);
     assert_int_equal(inbox.tail - inbox.head, 1);
     ib_inbox_fini(&inbox);

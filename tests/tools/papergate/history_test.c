@@ -376,6 +376,42 @@ static void what_was_open_is_gone_when_data_was_lost(void **state) {
   conversation_end(&talk);
 }
 
+// Takes the last message and compares each of its bars with the file's.
+static void assert_whole_file(pg_session *session, const pg_bars *file) {
+  size_t size;
+  const char *bytes = ib_outbox_pending(&session->out, &size);
+  ib_fields fields = ib_fields_of((ib_message){bytes + 4, size - 4});
+  ib_skip(&fields, 4);  // number, id and window
+  assert_int_equal(ib_take_int(&fields, 0), file->count);
+  for (size_t i = 0; i < file->count; i++) {
+    const pg_bar *bar = &file->items[i];
+    ib_skip(&fields, 1);
+    assert_true(ib_take_double(&fields, 0) == bar->open);
+    assert_true(ib_take_double(&fields, 0) == bar->high);
+    assert_true(ib_take_double(&fields, 0) == bar->low);
+    assert_true(ib_take_double(&fields, 0) == bar->close);
+    assert_true(ib_take_double(&fields, 0) == bar->volume);
+    ib_skip(&fields, 2);
+  }
+  assert_int_equal(fields.bad_field, 0);
+  assert_true(ib_fields_at_end(&fields));
+  ib_outbox_clear(&session->out);
+}
+
+static void every_number_of_a_file_arrives_as_it_is(void **state) {
+  (void)state;
+  conversation talk;
+  conversation_start(&talk, "");
+  pg_session *session = conversation_login(&talk, 7);
+  const pg_listing *spx = pg_catalog_find(talk.gateway.catalog, "SPX")->listing;
+  say(session, BARS(5, SPX_CONTRACT, "", "1 day", "25 Y", "TRADES", 2, 0));
+  assert_whole_file(session, &spx->bars[pg_bar_size_named("1 day") - pg_bar_sizes()]);
+  const pg_listing *eurusd = pg_catalog_find(talk.gateway.catalog, "EURUSD")->listing;
+  say(session, BARS(6, EURUSD_CONTRACT, "", "1 hour", "1 Y", "MIDPOINT", 2, 0));
+  assert_whole_file(session, &eurusd->bars[pg_bar_size_named("1 hour") - pg_bar_sizes()]);
+  conversation_end(&talk);
+}
+
 static void volume_of_currencies_is_a_choice(void **state) {
   (void)state;
   conversation talk;
@@ -422,6 +458,7 @@ int main(void) {
       cmocka_unit_test(garbage_has_the_form_of_a_frame_or_not_even_that),
       cmocka_unit_test(replies_wait_while_the_connection_is_lost),
       cmocka_unit_test(what_was_open_is_gone_when_data_was_lost),
+      cmocka_unit_test(every_number_of_a_file_arrives_as_it_is),
       cmocka_unit_test(volume_of_currencies_is_a_choice),
       cmocka_unit_test(the_code_of_a_refusal_is_a_choice),
       cmocka_unit_test(a_client_that_leaves_takes_its_queries_along),
