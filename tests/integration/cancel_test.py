@@ -5,20 +5,21 @@ import signal
 import time
 import unittest
 
-from mesh_processes import MARKET, MeshCase, file_rows, outcome, read_log, wait_for
+from made_up import LongSeries
+from mesh_processes import MeshCase, file_rows, outcome, read_log, wait_for
 from reflected import Client
 
 WIRE_MS = 50  # from the signal to papergate's log
-LOAD = {"symbol": "EURUSD", "timeframe": "1h"}
 
 
 class CancelTest(MeshCase):
-    """Each test cuts a load of EURUSD 1h after its first stored segment."""
+    """Each test cuts a load of a slow series after its first stored segment."""
 
     def setUp(self):
         super().setUp()
+        self.series = LongSeries(self.path("market"))
         self.log = self.set_papergate_flags("--latency-ms", "100")
-        self.up()
+        self.up(market=self.series.market)
 
     def open_requests(self):
         """The requests that the gateway works on."""
@@ -43,7 +44,7 @@ class CancelTest(MeshCase):
     def check_operation(self, name):
         """The journal says who stopped last; nobody works on it any more."""
         def ended():
-            shown = self.ok("ops", "show", name, "--output=json").json_lines()[0]
+            shown = self.json("ops", "show", name)[0]
             return shown if shown["state"] not in ("RUNNING", "CANCELLING") else None
 
         shown = wait_for(ended, "end of the operation")
@@ -55,19 +56,20 @@ class CancelTest(MeshCase):
 
     def check_rest(self, seen):
         """What was stored stays; the next load asks only for the rest, and completes the series."""
-        want = file_rows(MARKET + "/EURUSD-1h.csv")
-        stored = self.export("EURUSD", "1h")
+        want = file_rows(self.series.path)
+        stored = self.export("LONG", "1h")
         self.assertGreaterEqual(len(stored), seen)
         self.assertLess(len(stored), len(want))
-        self.assertEqual([row for row in want if row in set(stored)], stored)
+        kept = set(stored)
+        self.assertEqual([row for row in want if row in kept], stored)
 
-        done = outcome(self.ok("data", "load", "EURUSD", "1h", "--output=json").json_lines())
+        done = outcome(self.json(*LongSeries.LOAD))
         result = done["succeeded"]["load"]
         self.assertEqual(int(result["barsStored"]), len(want) - len(stored))
-        self.assertEqual(self.export("EURUSD", "1h"), want)
+        self.assertEqual(self.export("LONG", "1h"), want)
 
     def test_ctrl_c(self):
-        load = self.start("millrace", "data", "load", "EURUSD", "1h", "--output=json")
+        load = self.start("millrace", *LongSeries.LOAD, "--output=json")
         segment = load.line(lambda line: "segment" in json.loads(line) and json.loads(line),
                             "stored segment")
         self.wait_for_open_request()
@@ -81,8 +83,9 @@ class CancelTest(MeshCase):
         self.check_rest(sum(int(e["segment"].get("bars", 0)) for e in events if "segment" in e))
 
     def test_a_cut_connection_of_grpc_cli(self):
-        load = self.start("grpc_cli", "call", self.socket("backend"), "millrace.v1.DataService.Load",
-                          json.dumps(LOAD), "--json_input", "--json_output")
+        load = self.start("grpc_cli", "call", self.socket("backend"),
+                          "millrace.v1.DataService.Load", json.dumps(LongSeries.REQUEST),
+                          "--json_input", "--json_output")
         load.line(lambda line: '"segment"' in line, "stored segment")
         name = load.line(lambda line: '"operation"' in line and line.split('"')[3], "operation")
         self.wait_for_open_request()
@@ -94,7 +97,7 @@ class CancelTest(MeshCase):
 
     def test_a_cancelled_call_of_grpcio(self):
         with Client(self.socket("backend")) as client:
-            load = client.call("millrace.v1.DataService/Load", LOAD)
+            load = client.call("millrace.v1.DataService/Load", LongSeries.REQUEST)
             name = next(load)["operation"]
             seen = next(int(event["segment"]["bars"]) for event in load if "segment" in event)
             self.wait_for_open_request()
@@ -105,25 +108,25 @@ class CancelTest(MeshCase):
         self.check_rest(seen)
 
     def test_ops_cancel_proves_the_end(self):
-        self.ok("data", "load", "EURUSD", "1h", "--detach")
+        self.ok(*LongSeries.LOAD, "--detach")
         self.wait_for_open_request()
-        name = self.ok("ops", "list", "--output=json").json_lines()[0]["name"]
+        name = self.json("ops", "list")[0]["name"]
         cut_at = time.time()
-        events = self.ok("ops", "cancel", name, "--output=json").json_lines()
+        events = self.json("ops", "cancel", name)
         self.assertIn("cancelled", outcome(events))
         self.check_wire(cut_at)
         self.check_operation(name)
 
     def test_a_detached_load_survives_its_watcher(self):
-        self.ok("data", "load", "EURUSD", "1h", "--detach")
-        name = self.ok("ops", "list", "--output=json").json_lines()[0]["name"]
+        self.ok(*LongSeries.LOAD, "--detach")
+        name = self.json("ops", "list")[0]["name"]
         watch = self.start("millrace", "ops", "watch", name, "--output=json")
         watch.line(lambda line: "segment" in json.loads(line), "stored segment")
         watch.signal(signal.SIGINT)
         self.assertEqual(watch.wait(), 130)
-        events = self.ok("ops", "watch", name, "--output=json").json_lines()
+        events = self.json("ops", "watch", name)
         self.assertIn("succeeded", outcome(events))
-        self.assertEqual(self.export("EURUSD", "1h"), file_rows(MARKET + "/EURUSD-1h.csv"))
+        self.assertEqual(self.export("LONG", "1h"), file_rows(self.series.path))
 
 
 if __name__ == "__main__":

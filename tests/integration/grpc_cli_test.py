@@ -16,7 +16,8 @@ class GrpcCliTest(ServedCase):
 
     def call_json(self, address, method, request):
         """The answers of a call in JSON; grpc_cli prints each over several lines."""
-        text = self.cli("call", address, method, json.dumps(request), "--json_input", "--json_output")
+        text = self.cli("call", address, method, json.dumps(request), "--json_input",
+                        "--json_output")
         decoder, answers = json.JSONDecoder(), []
         text = text.lstrip()
         while text:
@@ -38,8 +39,8 @@ class GrpcCliTest(ServedCase):
                     text = self.cli("ls", address, service, "-l")
                     self.assertIn("service %s {" % service.rpartition(".")[2], text)
         one = self.cli("ls", self.backend_unix, "millrace.v1.DataService.Load", "-l")
-        self.assertIn("rpc Load(millrace.v1.LoadRequest) returns (stream millrace.v1.OperationEvent)",
-                      one)
+        self.assertIn("rpc Load(millrace.v1.LoadRequest) returns "
+                      "(stream millrace.v1.OperationEvent)", one)
 
     def test_type_describes_messages_and_enums(self):
         for address in self.backends() + self.hosts():
@@ -68,7 +69,8 @@ class GrpcCliTest(ServedCase):
                                 [(a, "IbHost") for a in self.hosts()]:
             with self.subTest(address):
                 events = self.call_json(address, "millrace.v1.%s.FetchBars" % service, SEGMENT)
-                opens = [price for event in events for price in event.get("bars", {}).get("open", [])]
+                batches = [event["bars"] for event in events if "bars" in event]
+                opens = [price for batch in batches for price in batch["open"]]
                 self.assertEqual(opens, want)
                 self.assertEqual(events[-1]["outcome"]["succeeded"]["fetch"]["bars"], "6")
 
@@ -84,7 +86,8 @@ class GrpcCliTest(ServedCase):
                     self.assertEqual(sum(len(batch["close"]) for batch in batches), 6)
 
     def test_call_operations(self):
-        name = self.call_json(self.backend_unix, "millrace.v1.DataService.Load", LOAD)[0]["operation"]
+        events = self.call_json(self.backend_unix, "millrace.v1.DataService.Load", LOAD)
+        name = events[0]["operation"]
         for address in self.backends():
             def ask(method, request):
                 return self.call_json(address, "millrace.v1.OperationsService." + method, request)
@@ -106,7 +109,8 @@ class GrpcCliTest(ServedCase):
                 self.assertEqual(ask("ResolveContract", {"symbol": "EURUSD"})[0]["secType"], "CASH")
                 self.assertTrue(ask("HeadTimestamp", {"symbol": "EURUSD"})[0]["head"]
                                 .startswith("2017-04-19"))
-                self.assertIn("SPX", [one["symbol"] for one in ask("SearchSymbols", {"pattern": "SPX"})])
+                found = ask("SearchSymbols", {"pattern": "SPX"})
+                self.assertIn("SPX", [one["symbol"] for one in found])
                 self.assertEqual(ask("Status", {})[0]["gateway"], "READY")
                 self.assertEqual(len(ask("AwaitStopped", {"operation": "none"})), 1)
 

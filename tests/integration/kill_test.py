@@ -1,18 +1,20 @@
-"""kill -9 in the middle of a load: `millrace up` restarts what died, the load ends with every row."""
+"""kill -9 during a load: `millrace up` restarts what died, the load ends with every row."""
 
 import json
 import os
 import signal
 import unittest
 
-from mesh_processes import MARKET, MeshCase, children, file_rows, outcome, wait_for
+from made_up import LongSeries
+from mesh_processes import MeshCase, children, file_rows, outcome, wait_for
 
 
 class KillTest(MeshCase):
     def setUp(self):
         super().setUp()
+        self.series = LongSeries(self.path("market"))
         self.set_papergate_flags("--latency-ms", "100")
-        self.mesh = self.up()
+        self.mesh = self.up(market=self.series.market)
 
     def kill(self, program):
         """kill -9; returns once another process runs in its place."""
@@ -21,7 +23,7 @@ class KillTest(MeshCase):
         wait_for(lambda: children(self.mesh.pid).get(program, dead) != dead, "new " + program)
 
     def load_and_kill(self, *programs):
-        load = self.start("millrace", "data", "load", "EURUSD", "1h", "--output=json")
+        load = self.start("millrace", *LongSeries.LOAD, "--output=json")
         for program in programs:
             seen = len(load.out)
             load.line(lambda line: "segment" in json.loads(line), "stored segment")
@@ -31,9 +33,9 @@ class KillTest(MeshCase):
         self.assertEqual(load.wait(120), 0, load.transcript())
 
         result = outcome(load.json_lines())["succeeded"]["load"]
-        self.assertEqual(int(result["barsInWindow"]), 5000)
+        self.assertEqual(int(result["barsInWindow"]), len(file_rows(self.series.path)))
         self.assertNotIn("missing", result)
-        self.assertEqual(self.export("EURUSD", "1h"), file_rows(MARKET + "/EURUSD-1h.csv"))
+        self.assertEqual(self.export("LONG", "1h"), file_rows(self.series.path))
 
     def test_ib_host(self):
         self.load_and_kill("millrace-ib-host")
@@ -45,15 +47,15 @@ class KillTest(MeshCase):
         self.load_and_kill("millrace-ib-host", "papergate")
 
     def test_backend_keeps_what_was_stored(self):
-        load = self.start("millrace", "data", "load", "EURUSD", "1h", "--output=json")
+        load = self.start("millrace", *LongSeries.LOAD, "--output=json")
         stored = load.line(lambda line: int(json.loads(line).get("segment", {}).get("bars", 0)),
                            "stored segment")
         self.kill("millrace-backend")
         load.wait()
         wait_for(lambda: self.millrace("status").code == 0, "healthy mesh")
-        self.assertGreaterEqual(len(self.export("EURUSD", "1h")), stored)
-        self.ok("data", "load", "EURUSD", "1h")
-        self.assertEqual(self.export("EURUSD", "1h"), file_rows(MARKET + "/EURUSD-1h.csv"))
+        self.assertGreaterEqual(len(self.export("LONG", "1h")), stored)
+        self.ok(*LongSeries.LOAD)
+        self.assertEqual(self.export("LONG", "1h"), file_rows(self.series.path))
 
 
 if __name__ == "__main__":

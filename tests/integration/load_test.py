@@ -1,50 +1,12 @@
 """Loading real series: complete, equal to the source number for number, and never twice."""
 
-import datetime
 import os
-import random
 import unittest
 
+import made_up
 from mesh_processes import MARKET, MeshCase, file_rows, outcome, read_log
 
 SERIES = [("EURUSD", "1h", 5000), ("SPX", "1d", 5105)]
-
-
-def awkward_bar(generator):
-    """Four ordered prices that round badly."""
-    kind = generator.randrange(4)
-    if kind == 0:  # all bits of the mantissa
-        prices = [generator.uniform(1e-7, 1e7) for _ in range(4)]
-    elif kind == 1:  # sums that are no short decimal
-        prices = [generator.randrange(1, 1000) * 0.1 + 0.2 for _ in range(4)]
-    elif kind == 2:  # far from 1
-        prices = [generator.random() * 10.0 ** generator.randrange(-12, 13) for _ in range(4)]
-    else:  # below zero, as crude oil was
-        prices = [-37.63 + generator.random() for _ in range(4)]
-    low, one, other, high = sorted(prices)
-    return one, high, low, other
-
-
-def write_awkward_csv(path, times, seed):
-    generator = random.Random(seed)
-    with open(path, "w") as file:
-        file.write("time_utc,open,high,low,close,volume\n")
-        for time in times:
-            volume = generator.choice([0, 1, 0.5, 1e15 + 1, generator.random() * 1e6])
-            bar = awkward_bar(generator)
-            file.write(",".join([time, *map(repr, bar), repr(volume)]) + "\n")
-
-
-def days(count):
-    """Every day of so many: a market without weekends."""
-    first = datetime.date(2021, 3, 1)
-    return ["%sT00:00:00Z" % (first + datetime.timedelta(days=i)) for i in range(count)]
-
-
-def five_minutes(count):
-    first = datetime.datetime(2024, 2, 26)
-    return [(first + datetime.timedelta(minutes=5 * i)).strftime("%Y-%m-%dT%H:%M:%SZ")
-            for i in range(count)]
 
 
 class LoadTest(MeshCase):
@@ -52,7 +14,7 @@ class LoadTest(MeshCase):
         self.up()
         for symbol, timeframe, count in SERIES:
             with self.subTest(symbol):
-                done = outcome(self.ok("data", "load", symbol, timeframe, "--output=json").json_lines())
+                done = outcome(self.json("data", "load", symbol, timeframe))
                 self.assertEqual(int(done["succeeded"]["load"]["barsInWindow"]), count)
                 self.assertEqual(int(done["succeeded"]["load"]["barsStored"]), count)
                 self.assertEqual(self.export(symbol, timeframe),
@@ -61,10 +23,11 @@ class LoadTest(MeshCase):
     def test_exports_awkward_numbers_exactly(self):
         market = self.path("market")
         os.mkdir(market)
-        write_awkward_csv(market + "/AWK-1d.csv", days(700), seed=1)
-        write_awkward_csv(market + "/ODD-5m.csv", five_minutes(2000), seed=2)
+        made_up.write(market + "/AWK-1d.csv", "2021-03-01", 86400, 700, seed=1)
+        made_up.write(market + "/ODD-5m.csv", "2024-02-26", 300, 2000, seed=2)
         self.up(market=market)
-        windows = {"AWK": ("1d", "2021-03-01", "2023-02-01"), "ODD": ("5m", "2024-02-26", "2024-03-05")}
+        windows = {"AWK": ("1d", "2021-03-01", "2023-02-01"),
+                   "ODD": ("5m", "2024-02-26", "2024-03-05")}
         for symbol, (timeframe, start, end) in windows.items():
             with self.subTest(symbol):
                 self.ok("data", "load", symbol, timeframe, "--from", start, "--to", end)
@@ -78,7 +41,7 @@ class LoadTest(MeshCase):
         before = len(read_log(log, "reqHistoricalData"))
         self.assertGreater(before, 0)
 
-        done = outcome(self.ok("data", "load", "EURUSD", "1h", "--output=json").json_lines())
+        done = outcome(self.json("data", "load", "EURUSD", "1h"))
         self.assertEqual(done["succeeded"]["load"].get("requests", 0), 0)
         self.assertEqual(int(done["succeeded"]["load"].get("barsStored", 0)), 0)
         self.assertEqual(int(done["succeeded"]["load"]["barsInWindow"]), 5000)
@@ -93,7 +56,7 @@ class LoadTest(MeshCase):
                        "2024-01-03T00:00:00Z,9,2,0.5,1.5,10\n"
                        "2024-01-04T00:00:00Z,1,3,0.5,1.5,10\n")
         self.up(market=market)
-        load = self.ok("data", "load", "ODD", "1d", "--output=json").json_lines()
+        load = self.json("data", "load", "ODD", "1d")
         result = outcome(load)["succeeded"]["load"]
         self.assertEqual((result["barsStored"], result["barsRefused"]), ("2", "1"))
         self.assertIn("2024-01-03", result["firstRefused"])
@@ -114,7 +77,7 @@ class StreamTest(MeshCase):
     def setUp(self):
         super().setUp()
         self.up()
-        self.events = self.ok("data", "load", "SPX", "1d", "--output=json").json_lines()
+        self.events = self.json("data", "load", "SPX", "1d")
         self.name = self.events[0]["operation"]
 
     def durable(self, events):
@@ -134,11 +97,11 @@ class StreamTest(MeshCase):
         self.assertEqual(len(segments), result["segmentsPlanned"])
 
     def test_ops_show_and_events_agree_with_the_stream(self):
-        shown = self.ok("ops", "show", self.name, "--output=json").json_lines()[0]
+        shown = self.json("ops", "show", self.name)[0]
         self.assertEqual(shown["state"], "SUCCEEDED")
         self.assertEqual(int(shown["lastSequence"]), len(self.durable(self.events)))
         self.assertEqual(shown["outcome"], outcome(self.events))
-        again = self.ok("ops", "events", self.name, "--output=json").json_lines()
+        again = self.json("ops", "events", self.name)
         self.assertEqual([self.essence(event) for event in again],
                          [self.essence(event) for event in self.durable(self.events)])
 
@@ -148,20 +111,20 @@ class StreamTest(MeshCase):
         return {key: value for key, value in event.items() if key != "hops"}
 
     def test_ops_list_names_it(self):
-        listed = self.ok("ops", "list", "--output=json").json_lines()
-        self.assertEqual([(one["name"], one["state"]) for one in listed], [(self.name, "SUCCEEDED")])
+        listed = self.json("ops", "list")
+        self.assertEqual([(one["name"], one["state"]) for one in listed],
+                         [(self.name, "SUCCEEDED")])
 
     def test_data_list_and_show_and_gaps(self):
-        listed = self.ok("data", "list", "--output=json").json_lines()
+        listed = self.json("data", "list")
         self.assertEqual([(one["symbol"], one["timeframe"], int(one["bars"])) for one in listed],
                          [("SPX", "1d", 5105)])
         self.assertTrue(listed[0]["first"].startswith("2000-01-03T00:00:00"))
         self.assertEqual(self.ok("data", "gaps", "SPX", "1d", "--output=json").stdout(), "")
-        self.assertGreater(len(self.ok("data", "show", "SPX", "1d", "--output=json").json_lines()), 0)
+        self.assertGreater(len(self.json("data", "show", "SPX", "1d")), 0)
 
     def test_gaps_names_what_nobody_asked_for(self):
-        gaps = self.ok("data", "gaps", "SPX", "1d", "--from", "1999-01-01", "--to", "2001-01-01",
-                       "--output=json").json_lines()
+        gaps = self.json("data", "gaps", "SPX", "1d", "--from", "1999-01-01", "--to", "2001-01-01")
         self.assertEqual([gap["cause"] for gap in gaps], ["NEVER_ASKED"])
         self.assertTrue(gaps[0]["interval"]["from"].startswith("1999-01-01"))
 

@@ -229,7 +229,7 @@ class MeshCase(unittest.TestCase):
         return Gateway(process, log)
 
     def set_papergate_flags(self, *flags):
-        """From now on `millrace up` starts papergate with these flags, too; returns its log's path."""
+        """`millrace up` will start papergate with these flags, too; returns its log's path."""
         log = self.path("papergate.jsonl")
         script = os.path.join(self.bin, "papergate")
         for path in [script, log]:
@@ -273,6 +273,10 @@ class MeshCase(unittest.TestCase):
         self.assertEqual(done.code, 0, "millrace %s\n%s" % (" ".join(args), done.transcript()))
         return done
 
+    def json(self, *args, **options):
+        """Runs a command that must succeed; returns its JSON lines."""
+        return self.ok(*args, "--output=json", **options).json_lines()
+
     def export(self, symbol, timeframe, *flags):
         """The stored bars as (time, open, high, low, close, volume)."""
         return rows(self.ok("data", "export", symbol, timeframe, *flags).stdout())
@@ -283,7 +287,7 @@ def rows(csv_text):
     lines = csv_text.splitlines()
     if lines[0] != "time_utc,open,high,low,close,volume":
         raise AssertionError("not a CSV of bars: %r" % lines[0])
-    return [(fields[0], *map(float, fields[1:])) for fields in (line.split(",") for line in lines[1:])]
+    return [(time, *map(float, numbers)) for time, *numbers in (line.split(",") for line in lines[1:])]
 
 
 def file_rows(path):

@@ -30,10 +30,11 @@ class PythonGrpcioTest(ServedCase):
                 ask = client.reflection.ask
                 named = ask(file_by_filename="millrace/v1/bars.proto")
                 self.assertTrue(named.HasField("file_descriptor_response"))
-                self.assertEqual(ask(file_containing_symbol="no.such.Thing").error_response.error_code,
+                unknown = ask(file_containing_symbol="no.such.Thing")
+                self.assertEqual(unknown.error_response.error_code,
                                  grpc.StatusCode.NOT_FOUND.value[0])
-                self.assertTrue(ask(host="any", file_containing_symbol="millrace.v1.DataService.Load")
-                                .HasField("file_descriptor_response"))
+                method = ask(host="any", file_containing_symbol="millrace.v1.DataService.Load")
+                self.assertTrue(method.HasField("file_descriptor_response"))
                 numbers = ask(all_extension_numbers_of_type="millrace.v1.Gap")
                 self.assertEqual(numbers.all_extension_numbers_response.base_type_name,
                                  "millrace.v1.Gap")
@@ -100,8 +101,8 @@ class PythonGrpcioTest(ServedCase):
         for address, services in layers(self):
             with self.subTest(address), Client(address) as client:
                 for service in ["", *services]:
-                    self.assertEqual(client.call("grpc.health.v1.Health/Check", {"service": service}),
-                                     [{"status": "SERVING"}])
+                    answer = client.call("grpc.health.v1.Health/Check", {"service": service})
+                    self.assertEqual(answer, [{"status": "SERVING"}])
                 watch = client.call("grpc.health.v1.Health/Watch", {"service": ""})
                 self.assertEqual(next(watch), {"status": "SERVING"})
                 watch.cancel()

@@ -34,7 +34,8 @@ class Reflection:
         return answers[0]
 
     def services(self):
-        return [service.name for service in self.ask(list_services="").list_services_response.service]
+        answer = self.ask(list_services="").list_services_response
+        return [service.name for service in answer.service]
 
     def files(self, symbol):
         answer = self.ask(file_containing_symbol=symbol)

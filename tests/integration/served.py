@@ -1,7 +1,7 @@
 """A mesh whose processes the test starts one by one, and what its layers serve."""
 
-import json
 import os
+import re
 
 from mesh_processes import MeshCase
 
@@ -43,18 +43,20 @@ class ServedCase(MeshCase):
         return self.gateway.address
 
     def start_backend(self, **options):
-        self.backend, self.backend_tcp = self.serve("millrace-backend", self.backend_unix, "--home",
-                                                    self.home, "--ib-host", self.host_unix, **options)
+        self.backend, self.backend_tcp = self.serve(
+            "millrace-backend", self.backend_unix, "--home", self.home, "--ib-host", self.host_unix,
+            **options)
 
     def serve(self, program, unix, *flags, **options):
         """Starts a program on `unix` and on a free port of TCP; returns it and its TCP address."""
-        process = self.start(program, "--listen", unix, "--listen", "127.0.0.1:0", *flags, **options)
+        process = self.start(program, "--listen", unix, "--listen", "127.0.0.1:0", *flags,
+                             **options)
 
         def tcp_address(line):
-            ready = json.loads(line) if line.startswith("{") else {}
-            return next((a for a in ready.get("listen", []) if a.startswith("127.0.0.1:")), None)
+            port = re.search(r"listens on 127\.0\.0\.1:0 \(port (\d+)\)", line)
+            return port and "127.0.0.1:" + port.group(1)
 
-        return process, process.line(tcp_address, "ready line of " + program)
+        return process, process.line(tcp_address, "address of " + program, err=True)
 
     def backends(self):
         return [self.backend_unix, self.backend_tcp]
