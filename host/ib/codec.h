@@ -1,0 +1,78 @@
+// codec: TWS messages at server versions 157 to 178: requests into bytes, replies into structs.
+// Anything may arrive: a reply that is not what it should be is DATA_LOSS, naming the message and
+// the field.
+#ifndef MILLRACE_HOST_IB_CODEC_H
+#define MILLRACE_HOST_IB_CODEC_H
+
+#include "host/ib/bar_window.h"
+#include "host/ib/contracts.h"
+#include "host/ib/wire.h"
+
+enum { IB_OLDEST_VERSION = 157, IB_NEWEST_VERSION = 178 };
+
+// The numbers of the replies that this host understands.
+typedef enum ib_reply {
+  IB_REPLY_ERROR = 4,
+  IB_REPLY_NEXT_VALID_ID = 9,
+  IB_REPLY_CONTRACT = 10,
+  IB_REPLY_MANAGED_ACCOUNTS = 15,
+  IB_REPLY_BARS = 17,
+  IB_REPLY_CURRENT_TIME = 49,
+  IB_REPLY_CONTRACT_END = 52,
+  IB_REPLY_SYMBOLS = 79,
+  IB_REPLY_HEAD = 88,
+  IB_REPLY_BAR_UPDATE = 90,
+} ib_reply;
+
+// ---- requests ----
+
+void ib_encode_handshake(ib_outbox *out);
+void ib_encode_start_api(ib_outbox *out, int client_id);
+void ib_encode_current_time(ib_outbox *out);
+void ib_encode_contract_details(ib_outbox *out, int request, const ib_contract *contract,
+                                int server_version);
+void ib_encode_head(ib_outbox *out, int request, const ib_contract *contract);
+void ib_encode_cancel_head(ib_outbox *out, int request);
+void ib_encode_bars(ib_outbox *out, int request, const ib_contract *contract,
+                    const ib_bar_window *window, bool keep_up_to_date);
+void ib_encode_cancel_bars(ib_outbox *out, int request);
+void ib_encode_symbols(ib_outbox *out, int request, const char *pattern);
+
+// ---- replies: `fields` stands behind the message number ----
+
+typedef struct ib_error_reply {
+  int request;  // -1: of the connection
+  int code;
+  const char *text;  // borrowed from the message
+} ib_error_reply;
+
+// Bars as columns, oldest first; the arrays are the caller's, of `capacity`.
+typedef struct ib_bars {
+  size_t count, capacity;
+  int64_t *times;  // seconds since 1970: of midnight UTC for daily bars
+  double *open, *high, *low, *close;
+  double *volume;  // NaN where the series has none
+} ib_bars;
+
+MESH_NODISCARD mesh_code ib_decode_version(ib_message message, int *version, mesh_error *err);
+MESH_NODISCARD mesh_code ib_decode_error(ib_fields *fields, ib_error_reply *out, mesh_error *err);
+MESH_NODISCARD mesh_code ib_decode_contract(ib_fields *fields, ib_contract *out, mesh_error *err);
+MESH_NODISCARD mesh_code ib_decode_head(ib_fields *fields, int64_t *time_s, mesh_error *err);
+
+// The head of a bars reply: leaves `fields` at the first bar and tells how many are said to follow;
+// never more than the message has room for.
+MESH_NODISCARD mesh_code ib_decode_bars_head(ib_fields *fields, size_t *count, mesh_error *err);
+
+// The bars themselves, appended to `out` (whose capacity suffices) where their time is in [from,
+// to).
+MESH_NODISCARD mesh_code ib_decode_bars(ib_fields *fields, size_t count, int64_t from_s,
+                                        int64_t to_s, ib_bars *out, mesh_error *err);
+
+// One update of a live request; its columns have room for one bar.
+MESH_NODISCARD mesh_code ib_decode_bar_update(ib_fields *fields, ib_bars *out, mesh_error *err);
+
+// Symbol samples: how many, then one at a time.
+MESH_NODISCARD mesh_code ib_decode_symbol_count(ib_fields *fields, size_t *count, mesh_error *err);
+MESH_NODISCARD mesh_code ib_decode_symbol(ib_fields *fields, ib_contract *out, mesh_error *err);
+
+#endif

@@ -1,0 +1,80 @@
+#include "host/ib/contracts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// The currencies that IDEALPRO trades; a symbol of two of them is a pair.
+static const char *const currencies[] = {"AUD", "CAD", "CHF", "CNH", "CZK", "DKK", "EUR", "GBP",
+                                         "HKD", "HUF", "ILS", "JPY", "KRW", "MXN", "NOK", "NZD",
+                                         "PLN", "SEK", "SGD", "TRY", "USD", "ZAR"};
+
+typedef struct index_contract {
+  const char *symbol, *exchange, *currency;
+} index_contract;
+
+static const index_contract indexes[] = {
+    {"SPX", "CBOE", "USD"},     {"VIX", "CBOE", "USD"},    {"XSP", "CBOE", "USD"},
+    {"DJI", "CME", "USD"},      {"INDU", "CME", "USD"},    {"NDX", "NASDAQ", "USD"},
+    {"COMP", "NASDAQ", "USD"},  {"RUT", "RUSSELL", "USD"}, {"DAX", "EUREX", "EUR"},
+    {"ESTX50", "EUREX", "EUR"},
+};
+
+static bool is_currency(const char *code) {
+  for (size_t i = 0; i < sizeof currencies / sizeof *currencies; i++) {
+    if (strncmp(currencies[i], code, 3) == 0) return true;
+  }
+  return false;
+}
+
+static void fill(ib_contract *out, const char *symbol, const char *sec_type, const char *exchange,
+                 const char *currency) {
+  snprintf(out->symbol, sizeof out->symbol, "%s", symbol);
+  snprintf(out->sec_type, sizeof out->sec_type, "%s", sec_type);
+  snprintf(out->exchange, sizeof out->exchange, "%s", exchange);
+  snprintf(out->currency, sizeof out->currency, "%s", currency);
+}
+
+static mesh_code parse_explicit(const char *text, ib_contract *out, mesh_error *err) {
+  char symbol[64], sec_type[16], exchange[24], currency[8];
+  int used = 0;
+  int count =
+      sscanf(text, "%63[^:]:%15[^:]:%23[^:]:%7[^:]%n", symbol, sec_type, exchange, currency, &used);
+  if (count != 4 || text[used] != '\0') {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                     "contract '%.64s': use SYMBOL:SECTYPE:EXCHANGE:CURRENCY, such as "
+                     "SPX:IND:CBOE:USD",
+                     text);
+  }
+  fill(out, symbol, sec_type, exchange, currency);
+  return GRPC_STATUS_OK;
+}
+
+mesh_code ib_contract_of(const char *symbol, ib_contract *out, mesh_error *err) {
+  *out = (ib_contract){0};
+  if (symbol[0] == '\0' || strlen(symbol) >= 128) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "a symbol has 1 to 127 bytes, not %zu",
+                     strlen(symbol));
+  }
+  if (strchr(symbol, ':') != NULL) return parse_explicit(symbol, out, err);
+  if (strlen(symbol) == 6 && is_currency(symbol) && is_currency(symbol + 3)) {
+    char base[4];
+    snprintf(base, sizeof base, "%.3s", symbol);
+    fill(out, base, "CASH", "IDEALPRO", symbol + 3);
+    return GRPC_STATUS_OK;
+  }
+  for (size_t i = 0; i < sizeof indexes / sizeof *indexes; i++) {
+    if (strcmp(indexes[i].symbol, symbol) != 0) continue;
+    fill(out, symbol, "IND", indexes[i].exchange, indexes[i].currency);
+    return GRPC_STATUS_OK;
+  }
+  fill(out, symbol, "STK", "SMART", "USD");
+  return GRPC_STATUS_OK;
+}
+
+const char *ib_contract_prices(const ib_contract *contract) {
+  return strcmp(contract->sec_type, "CASH") == 0 ? "MIDPOINT" : "TRADES";
+}
+
+bool ib_contract_regular_hours(const ib_contract *contract) {
+  return strcmp(contract->sec_type, "CASH") != 0;
+}

@@ -1,0 +1,27 @@
+// The IbHost service: gRPC methods over one session with a gateway.
+#ifndef MILLRACE_HOST_IB_SERVICE_H
+#define MILLRACE_HOST_IB_SERVICE_H
+
+#include "host/ib/session.h"
+#include "mesh/server.h"
+
+enum { IB_HEADS_MAX = 64 };
+
+// First bars that the gateway told: it must not be asked the same again within 15 s.
+typedef struct ib_known_head {
+  char symbol[128];
+  int64_t time_s;
+} ib_known_head;
+
+typedef struct ib_service {
+  mesh_service service;  // add this one to a server
+  ib_session *session;
+  uint64_t next_operation;  // numbers the fetches that nobody named
+  ib_known_head heads[IB_HEADS_MAX];
+  int next_head;
+} ib_service;
+
+// Prepares the caller's storage; `session` is borrowed.
+void ib_service_init(ib_service *self, ib_session *session);
+
+#endif

@@ -1,0 +1,219 @@
+// FetchBars and WatchBars.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/ib/bar_batch.h"
+#include "host/ib/service_internal.h"
+#include "mesh/event_stream.h"
+#include "millrace/v1/ib_host.pb-c.h"
+
+enum { BATCH_BARS = 4096, NAME_MAX_BYTES = 128 };
+
+// What is asked of the gateway, and what came.
+typedef struct bars_query {
+  ib_contract contract;
+  ib_bar_window window;
+  bool live;
+  int64_t from_s, to_s;
+  ib_bars bars;     // a history, or the first part of a live stream
+  bool has_update;  // a live bar that was not sent yet
+  ib_bars update;
+} bars_query;
+
+static void encode_query(ib_outbox *out, int id, int server_version, const void *what) {
+  (void)server_version;
+  const bars_query *query = what;
+  ib_encode_bars(out, id, &query->contract, &query->window, query->live);
+}
+
+static mesh_code take_history(bars_query *query, ib_fields *fields, mesh_error *err) {
+  size_t count;
+  mesh_code code = ib_decode_bars_head(fields, &count, err);
+  if (code != GRPC_STATUS_OK) return code;
+  ib_bars_free(&query->bars);
+  ib_bars_allocate(&query->bars, count + 1);
+  return ib_decode_bars(fields, count, query->from_s, query->to_s, &query->bars, err);
+}
+
+// A reply of the gateway; true when it was the last one.
+static bool on_reply(ib_request *request, ib_reply reply, ib_fields *fields) {
+  bars_query *query = request->arg;
+  if (reply == IB_REPLY_BARS) {
+    request->code = take_history(query, fields, &request->err);
+    return !query->live || request->code != GRPC_STATUS_OK;
+  }
+  if (reply == IB_REPLY_BAR_UPDATE && query->live) {
+    request->code = ib_decode_bar_update(fields, &query->update, &request->err);
+    query->has_update = request->code == GRPC_STATUS_OK;
+    return request->code != GRPC_STATUS_OK;
+  }
+  return false;
+}
+
+// ---- events ----
+
+typedef struct sender {
+  mesh_event_stream *stream;
+  char operation[NAME_MAX_BYTES];
+  int64_t sequence;
+} sender;
+
+static mesh_code put(sender *to, mesh_event_class class_, uint32_t payload, mesh_view body,
+                     mesh_error *err) {
+  if (class_ == MESH_DURABLE) to->sequence++;
+  mesh_event event = {.operation = {(const uint8_t *)to->operation, strlen(to->operation)},
+                      .epoch = 1,
+                      .sequence = to->sequence,
+                      .event_class = class_,
+                      .time_ns = mesh_wall_ns(),
+                      .payload = payload,
+                      .body = body};
+  return mesh_event_stream_put(to->stream, &event, err);
+}
+
+static mesh_code put_bars(sender *to, const ib_bars *bars, bool forming, mesh_error *err) {
+  uint8_t *bytes = malloc(ib_bar_batch_bound(BATCH_BARS));
+  if (bytes == NULL) abort();
+  mesh_code code = GRPC_STATUS_OK;
+  for (size_t first = 0; first < bars->count && code == GRPC_STATUS_OK; first += BATCH_BARS) {
+    size_t count = bars->count - first < BATCH_BARS ? bars->count - first : BATCH_BARS;
+    mesh_view body = {bytes, ib_bar_batch_encode(bars, first, count, forming, bytes)};
+    code = put(to, forming ? MESH_MERGEABLE : MESH_DURABLE,
+               MILLRACE__V1__OPERATION_EVENT__PAYLOAD_BARS, body, err);
+  }
+  free(bytes);
+  return code;
+}
+
+static mesh_code put_outcome(sender *to, int64_t bars, const char *no_data, mesh_error *err) {
+  Millrace__V1__FetchResult result = MILLRACE__V1__FETCH_RESULT__INIT;
+  Millrace__V1__Succeeded succeeded = MILLRACE__V1__SUCCEEDED__INIT;
+  Millrace__V1__Outcome outcome = MILLRACE__V1__OUTCOME__INIT;
+  result.bars = bars;
+  result.empty_reason = (char *)no_data;
+  succeeded.result_case = MILLRACE__V1__SUCCEEDED__RESULT_FETCH;
+  succeeded.fetch = &result;
+  outcome.outcome_case = MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED;
+  outcome.succeeded = &succeeded;
+  uint8_t bytes[512];
+  mesh_view body = {bytes, millrace__v1__outcome__pack(&outcome, bytes)};
+  return put(to, MESH_DURABLE, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME, body, err);
+}
+
+static void sender_open(sender *to, ib_service *self, mesh_call *call, const char *operation) {
+  to->sequence = 0;
+  to->stream = mesh_event_stream_create(call);
+  if (operation[0] != '\0') {
+    snprintf(to->operation, sizeof to->operation, "%s", operation);
+  } else {
+    snprintf(to->operation, sizeof to->operation, "fetch-%llu",
+             (unsigned long long)++self->next_operation);
+  }
+}
+
+// ---- FetchBars ----
+
+static mesh_code check_fetch(const Millrace__V1__FetchBarsRequest *request, bars_query *query,
+                             mesh_error *err) {
+  if (request->from == NULL || request->to == NULL) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "from and to are needed");
+  }
+  query->from_s = request->from->seconds;
+  query->to_s = request->to->seconds;
+  mesh_code code = ib_contract_of(request->symbol, &query->contract, err);
+  if (code != GRPC_STATUS_OK) return code;
+  return ib_bar_window_of(request->timeframe, query->from_s, query->to_s, &query->window, err);
+}
+
+static mesh_code fetch(ib_service *self, mesh_call *call, const char *operation, bars_query *query,
+                       mesh_error *err) {
+  sender to;
+  sender_open(&to, self, call, operation);
+  ib_request request = {.kind = IB_ASK_BARS, .on_reply = on_reply, .arg = query};
+  snprintf(request.operation, sizeof request.operation, "%s", to.operation);
+  mesh_scope *scope = mesh_call_scope(call);
+  mesh_code code = ib_request_open(self->session, scope, &request, encode_query, query, err);
+  if (code == GRPC_STATUS_OK) {
+    code = ib_request_wait(&request, scope, err);
+    ib_request_close(&request);
+  }
+  if (code == GRPC_STATUS_OK) code = put_bars(&to, &query->bars, false, err);
+  if (code == GRPC_STATUS_OK) {
+    code = put_outcome(&to, (int64_t)query->bars.count, request.no_data, err);
+  }
+  if (code == GRPC_STATUS_OK) code = mesh_event_stream_flush(to.stream, err);
+  mesh_event_stream_destroy(to.stream);
+  return code;
+}
+
+mesh_code ib_fetch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  Millrace__V1__FetchBarsRequest *request =
+      millrace__v1__fetch_bars_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return ib_bad_request("FetchBarsRequest", err);
+  bars_query query = {0};
+  mesh_code code = check_fetch(request, &query, err);
+  if (code == GRPC_STATUS_OK) code = fetch(self, call, request->operation, &query, err);
+  ib_bars_free(&query.bars);
+  millrace__v1__fetch_bars_request__free_unpacked(request, NULL);
+  return code;
+}
+
+// ---- WatchBars ----
+
+// Sends the bars so far, then each update, until the caller goes or the gateway fails.
+static mesh_code stream_live(ib_request *request, bars_query *query, mesh_scope *scope, sender *to,
+                             mesh_error *err) {
+  bool history_sent = false;
+  for (;;) {
+    mesh_code code = GRPC_STATUS_OK;
+    if (!history_sent && query->bars.count > 0) {
+      code = put_bars(to, &query->bars, false, err);
+      history_sent = true;
+    }
+    if (code == GRPC_STATUS_OK && query->has_update) {
+      query->has_update = false;
+      code = put_bars(to, &query->update, true, err);
+    }
+    if (code != GRPC_STATUS_OK) return code;
+    if (request->done) return ib_request_wait(request, scope, err);
+    code = mesh_signal_wait(&request->progress, scope, MESH_NEVER, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+}
+
+static mesh_code watch(ib_service *self, mesh_call *call, const char *operation, bars_query *query,
+                       mesh_error *err) {
+  sender to;
+  sender_open(&to, self, call, operation);
+  ib_request request = {.kind = IB_ASK_LIVE, .on_reply = on_reply, .arg = query};
+  snprintf(request.operation, sizeof request.operation, "%s", to.operation);
+  mesh_scope *scope = mesh_call_scope(call);
+  mesh_code code = ib_request_open(self->session, scope, &request, encode_query, query, err);
+  if (code == GRPC_STATUS_OK) {
+    code = stream_live(&request, query, scope, &to, err);
+    ib_request_close(&request);
+  }
+  mesh_event_stream_destroy(to.stream);
+  return code;
+}
+
+mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  enum { HISTORY_BARS = 30 };
+  Millrace__V1__WatchBarsRequest *request =
+      millrace__v1__watch_bars_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return ib_bad_request("WatchBarsRequest", err);
+  bars_query query = {.live = true, .from_s = INT64_MIN, .to_s = INT64_MAX};
+  int64_t now_s = mesh_wall_ns() / 1000000000;
+  int64_t length_s = ib_bar_seconds(request->timeframe) * HISTORY_BARS;
+  mesh_code code = ib_contract_of(request->symbol, &query.contract, err);
+  if (code == GRPC_STATUS_OK) {
+    code = ib_bar_window_of(request->timeframe, now_s - length_s - 1, now_s, &query.window, err);
+  }
+  ib_bars_allocate(&query.update, 1);
+  if (code == GRPC_STATUS_OK) code = watch(self, call, request->operation, &query, err);
+  ib_bars_free(&query.update);
+  ib_bars_free(&query.bars);
+  millrace__v1__watch_bars_request__free_unpacked(request, NULL);
+  return code;
+}

@@ -1,0 +1,18 @@
+// The methods of IbHost, in service_bars.c and service_queries.c. Not for others.
+#ifndef MILLRACE_HOST_IB_SERVICE_INTERNAL_H
+#define MILLRACE_HOST_IB_SERVICE_INTERNAL_H
+
+#include "host/ib/service.h"
+
+mesh_code ib_fetch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err);
+mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err);
+mesh_code ib_head_timestamp(mesh_call *call, mesh_frame frame, void *self, mesh_error *err);
+mesh_code ib_resolve_contract(mesh_call *call, mesh_frame frame, void *self, mesh_error *err);
+mesh_code ib_search_symbols(mesh_call *call, mesh_frame frame, void *self, mesh_error *err);
+mesh_code ib_await_stopped(mesh_call *call, mesh_frame frame, void *self, mesh_error *err);
+mesh_code ib_status(mesh_call *call, mesh_frame frame, void *self, mesh_error *err);
+
+// INVALID_ARGUMENT: the bytes are no such request.
+mesh_code ib_bad_request(const char *type, mesh_error *err);
+
+#endif

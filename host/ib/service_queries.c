@@ -1,0 +1,271 @@
+// HeadTimestamp, ResolveContract, SearchSymbols, AwaitStopped and Status.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/ib/service_internal.h"
+#include "millrace/v1/ib_host.pb-c.h"
+
+enum { FOUND_MAX = 64 };
+
+// ---- HeadTimestamp ----
+
+typedef struct head_query {
+  ib_contract contract;
+  int64_t time_s;
+} head_query;
+
+static void encode_head(ib_outbox *out, int id, int server_version, const void *what) {
+  (void)server_version;
+  ib_encode_head(out, id, &((const head_query *)what)->contract);
+}
+
+static bool on_head(ib_request *request, ib_reply reply, ib_fields *fields) {
+  head_query *query = request->arg;
+  if (reply != IB_REPLY_HEAD) return false;
+  request->code = ib_decode_head(fields, &query->time_s, &request->err);
+  return true;
+}
+
+static mesh_code ask_head(ib_service *self, mesh_scope *scope, const char *symbol, int64_t *time_s,
+                          mesh_error *err) {
+  head_query query = {0};
+  mesh_code code = ib_contract_of(symbol, &query.contract, err);
+  if (code != GRPC_STATUS_OK) return code;
+  ib_request request = {.kind = IB_ASK_HEAD, .on_reply = on_head, .arg = &query};
+  code = ib_request_open(self->session, scope, &request, encode_head, &query, err);
+  if (code != GRPC_STATUS_OK) return code;
+  code = ib_request_wait(&request, scope, err);
+  ib_request_close(&request);
+  if (code == GRPC_STATUS_OK && request.no_data[0] != '\0') {
+    code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "%s: %s", symbol, request.no_data);
+  }
+  *time_s = query.time_s;
+  return code;
+}
+
+static mesh_code find_head(ib_service *self, mesh_scope *scope, const char *symbol, int64_t *time_s,
+                           mesh_error *err) {
+  for (int i = 0; i < IB_HEADS_MAX; i++) {
+    if (strcmp(self->heads[i].symbol, symbol) != 0) continue;
+    *time_s = self->heads[i].time_s;
+    return GRPC_STATUS_OK;
+  }
+  mesh_code code = ask_head(self, scope, symbol, time_s, err);
+  if (code != GRPC_STATUS_OK) return code;
+  ib_known_head *known = &self->heads[self->next_head];
+  self->next_head = (self->next_head + 1) % IB_HEADS_MAX;
+  snprintf(known->symbol, sizeof known->symbol, "%s", symbol);
+  known->time_s = *time_s;
+  return GRPC_STATUS_OK;
+}
+
+mesh_code ib_head_timestamp(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  Millrace__V1__HeadTimestampRequest *request =
+      millrace__v1__head_timestamp_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return ib_bad_request("HeadTimestampRequest", err);
+  int64_t time_s = 0;
+  mesh_code code = request->symbol[0] == '\0'
+                       ? mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "symbol is empty")
+                       : find_head(self, mesh_call_scope(call), request->symbol, &time_s, err);
+  millrace__v1__head_timestamp_request__free_unpacked(request, NULL);
+  if (code != GRPC_STATUS_OK) return code;
+  Google__Protobuf__Timestamp head = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+  Millrace__V1__HeadTimestampResponse response = MILLRACE__V1__HEAD_TIMESTAMP_RESPONSE__INIT;
+  head.seconds = time_s;
+  response.head = &head;
+  uint8_t bytes[32];
+  size_t size_bytes = millrace__v1__head_timestamp_response__pack(&response, bytes);
+  return mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
+}
+
+// ---- contracts ----
+
+typedef struct contract_query {
+  ib_contract asked;
+  const char *pattern;
+  ib_contract *found;  // FOUND_MAX of them
+  size_t count;
+} contract_query;
+
+static void encode_details(ib_outbox *out, int id, int server_version, const void *what) {
+  ib_encode_contract_details(out, id, &((const contract_query *)what)->asked, server_version);
+}
+
+static void encode_search(ib_outbox *out, int id, int server_version, const void *what) {
+  (void)server_version;
+  ib_encode_symbols(out, id, ((const contract_query *)what)->pattern);
+}
+
+static bool on_contract(ib_request *request, ib_reply reply, ib_fields *fields) {
+  contract_query *query = request->arg;
+  if (reply == IB_REPLY_CONTRACT_END) return true;
+  if (reply != IB_REPLY_CONTRACT || query->count == FOUND_MAX) return false;
+  request->code = ib_decode_contract(fields, &query->found[query->count++], &request->err);
+  return request->code != GRPC_STATUS_OK;
+}
+
+static bool on_symbols(ib_request *request, ib_reply reply, ib_fields *fields) {
+  contract_query *query = request->arg;
+  if (reply != IB_REPLY_SYMBOLS) return false;
+  size_t count = 0;
+  request->code = ib_decode_symbol_count(fields, &count, &request->err);
+  for (size_t i = 0; i < count && i < FOUND_MAX && request->code == GRPC_STATUS_OK; i++) {
+    request->code = ib_decode_symbol(fields, &query->found[query->count++], &request->err);
+  }
+  return true;
+}
+
+static mesh_code send_contract(mesh_call *call, const ib_contract *from, mesh_error *err) {
+  Millrace__V1__Contract contract = MILLRACE__V1__CONTRACT__INIT;
+  contract.con_id = from->con_id;
+  contract.symbol = (char *)from->symbol;
+  contract.sec_type = (char *)from->sec_type;
+  contract.exchange = (char *)from->exchange;
+  contract.primary_exchange = (char *)from->primary_exchange;
+  contract.currency = (char *)from->currency;
+  contract.local_symbol = (char *)from->local_symbol;
+  contract.trading_class = (char *)from->trading_class;
+  contract.long_name = (char *)from->long_name;
+  contract.time_zone = (char *)from->time_zone;
+  contract.min_tick = from->min_tick;
+  uint8_t bytes[1024];
+  size_t size_bytes = millrace__v1__contract__pack(&contract, bytes);
+  return mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
+}
+
+// Asks, then sends each contract that was found.
+static mesh_code ask_contracts(ib_service *self, mesh_call *call, contract_query *query,
+                               ib_request *request, ib_request_encode encode, mesh_error *err) {
+  mesh_scope *scope = mesh_call_scope(call);
+  query->found = calloc(FOUND_MAX, sizeof *query->found);
+  if (query->found == NULL) abort();
+  request->arg = query;
+  mesh_code code = ib_request_open(self->session, scope, request, encode, query, err);
+  if (code == GRPC_STATUS_OK) {
+    code = ib_request_wait(request, scope, err);
+    ib_request_close(request);
+  }
+  for (size_t i = 0; i < query->count && code == GRPC_STATUS_OK; i++) {
+    code = send_contract(call, &query->found[i], err);
+  }
+  free(query->found);
+  return code;
+}
+
+mesh_code ib_resolve_contract(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  Millrace__V1__ResolveContractRequest *request =
+      millrace__v1__resolve_contract_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return ib_bad_request("ResolveContractRequest", err);
+  contract_query query = {0};
+  ib_request ask = {.kind = IB_ASK_CONTRACT, .on_reply = on_contract};
+  mesh_code code = ib_contract_of(request->symbol, &query.asked, err);
+  if (code == GRPC_STATUS_OK) code = ask_contracts(self, call, &query, &ask, encode_details, err);
+  millrace__v1__resolve_contract_request__free_unpacked(request, NULL);
+  return code;
+}
+
+mesh_code ib_search_symbols(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  Millrace__V1__SearchSymbolsRequest *request =
+      millrace__v1__search_symbols_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return ib_bad_request("SearchSymbolsRequest", err);
+  contract_query query = {.pattern = request->pattern};
+  ib_request ask = {.kind = IB_ASK_SYMBOLS, .on_reply = on_symbols};
+  mesh_code code = request->pattern[0] == '\0'
+                       ? mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "pattern is empty")
+                       : ask_contracts(self, call, &query, &ask, encode_search, err);
+  millrace__v1__search_symbols_request__free_unpacked(request, NULL);
+  return code;
+}
+
+// ---- AwaitStopped ----
+
+static mesh_code send_stops(mesh_call *call, ib_stop *stops, int count, mesh_error *err) {
+  Google__Protobuf__Timestamp times[IB_STOPS_MAX];
+  Millrace__V1__LayerStop messages[IB_STOPS_MAX], *pointers[IB_STOPS_MAX];
+  for (int i = 0; i < count; i++) {
+    google__protobuf__timestamp__init(&times[i]);
+    millrace__v1__layer_stop__init(&messages[i]);
+    times[i].seconds = stops[i].time_ns / 1000000000;
+    times[i].nanos = (int32_t)(stops[i].time_ns % 1000000000);
+    messages[i].layer = (char *)stops[i].layer;
+    messages[i].time = &times[i];
+    messages[i].detail = stops[i].detail;
+    pointers[i] = &messages[i];
+  }
+  Millrace__V1__Stopped stopped = MILLRACE__V1__STOPPED__INIT;
+  stopped.n_stops = (size_t)count;
+  stopped.stops = pointers;
+  uint8_t bytes[IB_STOPS_MAX * 192];
+  size_t size_bytes = millrace__v1__stopped__pack(&stopped, bytes);
+  return mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
+}
+
+mesh_code ib_await_stopped(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  ib_service *self = arg;
+  Millrace__V1__AwaitStoppedRequest *request =
+      millrace__v1__await_stopped_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return ib_bad_request("AwaitStoppedRequest", err);
+  ib_stop stops[IB_STOPS_MAX];
+  int count =
+      ib_session_await_stopped(self->session, mesh_call_scope(call), request->operation, stops);
+  millrace__v1__await_stopped_request__free_unpacked(request, NULL);
+  return send_stops(call, stops, count, err);
+}
+
+// ---- Status ----
+
+static Millrace__V1__HostStatus__Gateway gateway_state(ib_session_state state) {
+  switch (state) {
+    case IB_READY:
+      return MILLRACE__V1__HOST_STATUS__GATEWAY__READY;
+    case IB_STALLED:
+      return MILLRACE__V1__HOST_STATUS__GATEWAY__STALLED;
+    case IB_BACKOFF:
+      return MILLRACE__V1__HOST_STATUS__GATEWAY__BACKOFF;
+    default:
+      return MILLRACE__V1__HOST_STATUS__GATEWAY__CONNECTING;
+  }
+}
+
+static mesh_code send_host_status(mesh_call *call, const ib_session_status *now, mesh_error *err) {
+  enum { ACCOUNTS_MAX = 16 };
+  char accounts[sizeof now->accounts], *names[ACCOUNTS_MAX], *rest = accounts;
+  snprintf(accounts, sizeof accounts, "%s", now->accounts);
+  Millrace__V1__HostStatus status = MILLRACE__V1__HOST_STATUS__INIT;
+  for (char *name; (name = strsep(&rest, ",")) != NULL && status.n_accounts < ACCOUNTS_MAX;) {
+    if (name[0] != '\0') names[status.n_accounts++] = name;
+  }
+  status.host = "ib-host";
+  status.gateway = gateway_state(now->state);
+  status.address = (char *)now->address;
+  status.detail = (char *)now->detail;
+  status.server_version = now->server_version;
+  status.client_id = now->client_id;
+  status.accounts = names;
+  status.open_requests = now->open_requests;
+  status.requests_sent = now->requests_sent;
+  status.reconnects = now->reconnects;
+  status.gateway_round_trip_us = now->round_trip_us;
+  uint8_t bytes[1024];
+  size_t size_bytes = millrace__v1__host_status__pack(&status, bytes);
+  return mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
+}
+
+mesh_code ib_status(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  ib_service *self = arg;
+  Millrace__V1__HostStatusRequest *request =
+      millrace__v1__host_status_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return ib_bad_request("HostStatusRequest", err);
+  bool follow = request->follow;
+  millrace__v1__host_status_request__free_unpacked(request, NULL);
+  for (;;) {
+    ib_session_status now;
+    ib_session_describe(self->session, &now);
+    mesh_code code = send_host_status(call, &now, err);
+    if (code != GRPC_STATUS_OK || !follow) return code;
+    code =
+        mesh_signal_wait(ib_session_changed(self->session), mesh_call_scope(call), MESH_NEVER, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+}

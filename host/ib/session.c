@@ -1,0 +1,327 @@
+// The life of a session: connect, greet, stay, come back.
+#include "host/ib/session.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/ib/session_internal.h"
+#include "mesh/log.h"
+#include "mesh/retry.h"
+
+#define LAYER "ib-host"
+#define MS_NS INT64_C(1000000)
+#define TO(name) (1u << IB_##name)
+
+enum { CLIENT_IDS = 16 };  // how many ids are tried in turn
+
+ib_session_options ib_session_defaults(void) {
+  return (ib_session_options){.host = "127.0.0.1",
+                              .port = 4002,
+                              .client_id = 11,
+                              .messages_per_s = 40,
+                              .max_open = 8,
+                              .connect_timeout_ms = 5000,
+                              .request_timeout_ms = 60000,
+                              .backoff_base_ms = 50,
+                              .backoff_cap_ms = 2000,
+                              .pacing_wait_ms = 15000};
+}
+
+void ib_session_enter(ib_session *session, ib_session_state state, const char *detail) {
+  static const unsigned allowed_next[] = {
+      [IB_CONNECTING] = TO(HELLO) | TO(BACKOFF),
+      [IB_HELLO] = TO(STARTING) | TO(BACKOFF),
+      [IB_STARTING] = TO(READY) | TO(BACKOFF),
+      [IB_READY] = TO(STALLED) | TO(BACKOFF),
+      [IB_STALLED] = TO(READY) | TO(STALLED) | TO(BACKOFF),
+      [IB_BACKOFF] = TO(CONNECTING) | TO(BACKOFF),
+  };
+  assert(allowed_next[session->state] & (1u << state));
+  session->state = state;
+  snprintf(session->detail, sizeof session->detail, "%s", detail);
+  mesh_signal_notify(&session->changed);
+}
+
+void ib_session_flush(ib_session *session) {
+  if (session->transport != NULL) {
+    ib_transport_send(session->transport, &session->outbox);
+  } else {
+    ib_outbox_clear(&session->outbox);
+  }
+}
+
+// ---- what arrives ----
+
+static void break_off(ib_session *session, const char *why) {
+  if (session->closed_why[0] == '\0') {
+    snprintf(session->closed_why, sizeof session->closed_why, "%s", why);
+  }
+  ib_transport_close(session->transport);
+}
+
+// An error that belongs to the connection, not to a request.
+static void take_connection_error(ib_session *session, const ib_error_reply *error) {
+  switch (ib_error_classify(error->code, error->text)) {
+    case IB_LOST:
+      if (session->state == IB_READY) ib_session_enter(session, IB_STALLED, error->text);
+      break;
+    case IB_RESTORED:
+      if (error->code == 1101) ib_requests_fail_live(session, error->text);
+      if (session->state == IB_STALLED) ib_session_enter(session, IB_READY, "connected");
+      break;
+    case IB_DISCONNECT:
+      session->id_taken = error->code == 326;
+      break_off(session, error->text);
+      break;
+    default:
+      mesh_log(MESH_LOG_DEBUG, LAYER, "gateway: %d: %s", error->code, error->text);
+  }
+}
+
+static void take_error(ib_session *session, ib_fields *fields) {
+  ib_error_reply error;
+  mesh_error err;
+  if (ib_decode_error(fields, &error, &err) != GRPC_STATUS_OK) {
+    break_off(session, err.message);
+  } else if (error.request >= 0) {
+    ib_requests_error(session, &error);
+  } else {
+    take_connection_error(session, &error);
+  }
+}
+
+static void take_accounts(ib_session *session, ib_fields *fields) {
+  ib_skip(fields, 1);
+  snprintf(session->accounts, sizeof session->accounts, "%s", ib_take_text(fields));
+  session->has_accounts = fields->bad_field == 0;
+  mesh_signal_notify(&session->changed);
+}
+
+static void take_order_id(ib_session *session, ib_fields *fields) {
+  ib_skip(fields, 2);
+  session->has_order_id = fields->bad_field == 0;
+  mesh_signal_notify(&session->changed);
+}
+
+static void take_reply(ib_session *session, int number, ib_fields *fields) {
+  switch (number) {
+    case IB_REPLY_ERROR:
+      take_error(session, fields);
+      break;
+    case IB_REPLY_NEXT_VALID_ID:
+      take_order_id(session, fields);
+      break;
+    case IB_REPLY_MANAGED_ACCOUNTS:
+      take_accounts(session, fields);
+      break;
+    case IB_REPLY_CURRENT_TIME:
+      session->round_trip_us = (mesh_now_ns() - session->asked_time_ns) / 1000;
+      mesh_signal_notify(&session->changed);
+      break;
+    case IB_REPLY_CONTRACT_END:
+      ib_skip(fields, 1);
+      ib_requests_reply(session, IB_REPLY_CONTRACT_END, (int)ib_take_int(fields, -1), fields);
+      break;
+    case IB_REPLY_CONTRACT:
+    case IB_REPLY_BARS:
+    case IB_REPLY_SYMBOLS:
+    case IB_REPLY_HEAD:
+    case IB_REPLY_BAR_UPDATE:
+      ib_requests_reply(session, (ib_reply)number, (int)ib_take_int(fields, -1), fields);
+      break;
+    default:
+      break;  // nothing that this host asked for
+  }
+}
+
+static void on_message(void *arg, ib_message message) {
+  ib_session *session = arg;
+  mesh_error err;
+  if (session->state == IB_HELLO) {
+    if (ib_decode_version(message, &session->server_version, &err) != GRPC_STATUS_OK) {
+      break_off(session, err.message);
+    } else {
+      session->has_version = true;
+      mesh_signal_notify(&session->changed);
+    }
+    return;
+  }
+  ib_fields fields = ib_fields_of(message);
+  int number = (int)ib_take_int(&fields, 0);
+  if (fields.bad_field != 0 || number <= 0) {
+    break_off(session, "the gateway sent a message without a number");
+    return;
+  }
+  take_reply(session, number, &fields);
+}
+
+static void on_connected(void *arg) {
+  ib_session *session = arg;
+  session->connected = true;
+  mesh_signal_notify(&session->changed);
+}
+
+static void on_closed(void *arg, const char *why) {
+  ib_session *session = arg;
+  session->closed = true;
+  if (session->closed_why[0] == '\0') {
+    snprintf(session->closed_why, sizeof session->closed_why, "%s", why);
+  }
+  mesh_signal_notify(&session->changed);
+}
+
+// ---- one connection ----
+
+// Waits until *flag is set. False when the connection closed, the step took too long, or the
+// session ends.
+static bool await_step(ib_session *session, const bool *flag, const bool *other,
+                       const char *missing) {
+  int64_t limit_ns = mesh_now_ns() + session->options.connect_timeout_ms * MS_NS;
+  while (!session->closed && !(*flag && *other)) {
+    mesh_error err;
+    mesh_code code = mesh_signal_wait(&session->changed, session->scope, limit_ns, &err);
+    if (code == GRPC_STATUS_OK) continue;
+    if (session->scope->code == GRPC_STATUS_OK) {
+      snprintf(session->closed_why, sizeof session->closed_why, "no %s within %d ms", missing,
+               session->options.connect_timeout_ms);
+    }
+    return false;
+  }
+  return !session->closed;
+}
+
+static bool greet(ib_session *session) {
+  ib_session_enter(session, IB_CONNECTING, "connecting");
+  if (!await_step(session, &session->connected, &session->connected, "connection")) return false;
+  ib_session_enter(session, IB_HELLO, "connected, waits for the gateway's version");
+  ib_encode_handshake(&session->outbox);
+  ib_session_flush(session);
+  if (!await_step(session, &session->has_version, &session->has_version,
+                  "reply to the handshake")) {
+    return false;
+  }
+  ib_session_enter(session, IB_STARTING, "waits for nextValidId and managedAccounts");
+  ib_encode_start_api(&session->outbox, session->client_id);
+  ib_session_flush(session);
+  return await_step(session, &session->has_order_id, &session->has_accounts, "reply to startApi");
+}
+
+static void stay(ib_session *session) {
+  ib_session_enter(session, IB_READY, "connected");
+  mesh_log(MESH_LOG_INFO, LAYER, "gateway %s:%d is ready: version %d, client id %d",
+           session->options.host, session->options.port, session->server_version,
+           session->client_id);
+  session->failures = 0;
+  session->asked_time_ns = mesh_now_ns();
+  ib_encode_current_time(&session->outbox);
+  ib_session_flush(session);
+  while (!session->closed) {
+    mesh_error err;
+    if (mesh_signal_wait(&session->changed, session->scope, MESH_NEVER, &err) != GRPC_STATUS_OK) {
+      break;
+    }
+  }
+}
+
+static void open_connection(ib_session *session) {
+  static const ib_transport_events events = {on_connected, on_message, on_closed};
+  session->connected = session->closed = session->has_version = false;
+  session->has_order_id = session->has_accounts = session->id_taken = false;
+  session->closed_why[0] = '\0';
+  session->transport =
+      ib_transport_open(session->loop, session->options.host, session->options.port,
+                        session->options.connect_timeout_ms, &events, session);
+}
+
+// Waits for the transport's last word, whatever the scope says.
+static void close_connection(ib_session *session) {
+  mesh_scope shielded;
+  mesh_scope_open_root(&shielded, session->loop);
+  ib_transport_close(session->transport);
+  while (!session->closed) {
+    mesh_error err;
+    if (mesh_signal_wait(&session->changed, &shielded, MESH_NEVER, &err) != GRPC_STATUS_OK) break;
+  }
+  mesh_scope_close(&shielded);
+  ib_transport_destroy(session->transport);
+  session->transport = NULL;
+  ib_outbox_clear(&session->outbox);
+}
+
+// ---- the whole life ----
+
+static void next_client_id(ib_session *session) {
+  int tried = session->client_id - session->options.client_id;
+  session->client_id = session->options.client_id + (tried + 1) % CLIENT_IDS;
+}
+
+static mesh_code back_off(ib_session *session) {
+  mesh_backoff backoff = {session->options.backoff_base_ms, session->options.backoff_cap_ms, 0};
+  session->failures++;
+  uint64_t random = (uint64_t)mesh_wall_ns() * UINT64_C(0x9e3779b97f4a7c15);
+  int64_t wait_ms = mesh_backoff_wait_ms(&backoff, session->failures, random >> 16, NULL);
+  mesh_error err;
+  return mesh_sleep_until(session->scope, mesh_now_ns() + wait_ms * MS_NS, &err);
+}
+
+static void run_session(void *arg) {
+  ib_session *session = arg;
+  do {
+    open_connection(session);
+    if (greet(session)) stay(session);
+    if (session->closed_why[0] == '\0') {
+      snprintf(session->closed_why, sizeof session->closed_why, "the host stops");
+    }
+    ib_session_enter(session, IB_BACKOFF, session->closed_why);
+    if (session->failures == 0 && session->scope->code == GRPC_STATUS_OK) {
+      mesh_log(MESH_LOG_WARN, LAYER, "gateway %s:%d: %s", session->options.host,
+               session->options.port, session->closed_why);
+    }
+    ib_requests_fail_all(session, session->closed_why);
+    close_connection(session);
+    if (session->id_taken) next_client_id(session);
+    session->reconnects++;
+  } while (back_off(session) == GRPC_STATUS_OK);
+}
+
+ib_session *ib_session_create(mesh_scope *scope, const ib_session_options *options) {
+  ib_session *session = calloc(1, sizeof *session);
+  if (session == NULL) abort();
+  session->loop = scope->loop;
+  session->scope = scope;
+  session->options = *options;
+  session->client_id = options->client_id;
+  session->state = IB_BACKOFF;
+  session->next_id = 1;
+  snprintf(session->detail, sizeof session->detail, "not connected yet");
+  ib_pacer_init(&session->pacer, options->messages_per_s, mesh_now_ns());
+  mesh_fiber_start(scope, run_session, session);
+  return session;
+}
+
+void ib_session_destroy(ib_session *session) {
+  if (session == NULL) return;
+  assert(session->requests == NULL);
+  ib_outbox_fini(&session->outbox);
+  free(session);
+}
+
+mesh_signal *ib_session_changed(ib_session *session) {
+  return &session->changed;
+}
+
+void ib_session_describe(const ib_session *session, ib_session_status *out) {
+  *out = (ib_session_status){.state = session->state,
+                             .server_version = session->server_version,
+                             .client_id = session->client_id,
+                             .open_requests = session->open_requests,
+                             .requests_sent = session->requests_sent,
+                             .reconnects = session->reconnects,
+                             .round_trip_us = session->round_trip_us};
+  snprintf(out->address, sizeof out->address, "%s:%d", session->options.host,
+           session->options.port);
+  snprintf(out->detail, sizeof out->detail, "%s", session->detail);
+  snprintf(out->accounts, sizeof out->accounts, "%s", session->accounts);
+}

@@ -1,0 +1,127 @@
+// ib_session: the conversation with one gateway: connects, says hello, stays connected, carries
+// requests.
+//
+//             +-------------------- closed, refused, silent --------------------+
+//             v                                                                 |
+//   +--> CONNECTING --> HELLO --> STARTING --> READY <--> STALLED (1100, 2110)  |
+//   |         |           |           |          |            |                 |
+//   |         +-----------+-----------+----------+------------+--> BACKOFF -----+
+//
+// HELLO waits for the version, STARTING for nextValidId and managedAccounts. On the loop, in
+// fibers.
+#ifndef MILLRACE_HOST_IB_SESSION_H
+#define MILLRACE_HOST_IB_SESSION_H
+
+#include "host/ib/codec.h"
+#include "host/ib/error_table.h"
+#include "mesh/fiber.h"
+
+typedef struct ib_session ib_session;
+
+typedef enum ib_session_state {
+  IB_CONNECTING,
+  IB_HELLO,
+  IB_STARTING,
+  IB_READY,
+  IB_STALLED,
+  IB_BACKOFF,
+} ib_session_state;
+
+typedef struct ib_session_options {
+  char host[128];
+  int port;
+  int client_id;           // the first one to try; the next ones if it is taken
+  int messages_per_s;      // 0: no limit
+  int max_open;            // requests at a time
+  int connect_timeout_ms;  // of a connect, and of each step of the greeting
+  int request_timeout_ms;  // from the send to the answer
+  int backoff_base_ms, backoff_cap_ms;
+  int64_t pacing_wait_ms;  // after a pacing violation
+} ib_session_options;
+
+ib_session_options ib_session_defaults(void);
+
+// Starts a session in `scope`; it runs until the scope is cancelled.
+ib_session *ib_session_create(mesh_scope *scope, const ib_session_options *options);
+
+// Frees a session whose scope has been joined.
+void ib_session_destroy(ib_session *session);
+
+typedef struct ib_session_status {
+  ib_session_state state;
+  char address[160], detail[200], accounts[256];
+  int server_version, client_id, open_requests;
+  int64_t requests_sent, reconnects, round_trip_us;
+} ib_session_status;
+
+void ib_session_describe(const ib_session *session, ib_session_status *out);
+
+// Notified when what ib_session_describe() says has changed.
+mesh_signal *ib_session_changed(ib_session *session);
+
+// ---- requests ----
+
+typedef enum ib_request_kind {
+  IB_ASK_BARS,
+  IB_ASK_LIVE,
+  IB_ASK_HEAD,
+  IB_ASK_CONTRACT,
+  IB_ASK_SYMBOLS
+} ib_request_kind;
+
+// A request that is open at the gateway. Its owner fills it and keeps it until ib_request_close().
+typedef struct ib_request {
+  ib_request_kind kind;
+  char operation[128];  // for ib_session_await_stopped(); "" if nobody will ask
+  // Called for each reply message of the request; true when it was the last one. An error goes to
+  // `err`.
+  bool (*on_reply)(struct ib_request *request, ib_reply reply, ib_fields *fields);
+  void *arg;
+
+  mesh_code code;  // OK, or why it failed
+  mesh_error err;
+  char no_data[256];     // set: the gateway has nothing here
+  mesh_signal progress;  // notified at each reply, and at the end
+  bool done;
+
+  // The session's.
+  ib_session *session;
+  int id;
+  bool sent;
+  mesh_cancel_hook hook;
+  struct ib_request *next;
+} ib_request;
+
+// Waits for the gateway and for a free place, then has `encode` write the request and sends it.
+// UNAVAILABLE, with the gateway's address and RetryInfo, when the gateway is away for 2 s.
+// Cancelling `scope` cancels it on the wire at once.
+typedef void (*ib_request_encode)(ib_outbox *out, int id, int server_version, const void *what);
+MESH_NODISCARD mesh_code ib_request_open(ib_session *session, mesh_scope *scope,
+                                         ib_request *request, ib_request_encode encode,
+                                         const void *what, mesh_error *err);
+
+// Waits until the request is done (a live one never is), for at most the request timeout after the
+// last reply.
+MESH_NODISCARD mesh_code ib_request_wait(ib_request *request, mesh_scope *scope, mesh_error *err);
+
+// Takes the request off the table; cancels it on the wire if it still runs. Must follow every
+// ib_request_open() that returned OK.
+void ib_request_close(ib_request *request);
+
+// ---- stops ----
+
+typedef struct ib_stop {
+  const char *layer;  // "ib-host" or "gateway"; static
+  int64_t time_ns;    // since 1970
+  char detail[96];
+} ib_stop;
+
+enum { IB_STOPS_MAX = 4 };
+
+// Waits until nothing is left of the named operation: its request was cancelled on the wire, and
+// the gateway confirmed it or was silent for 250 ms. Returns how many stops there were (0: it is
+// unknown, or had nothing to stop).
+int ib_session_await_stopped(ib_session *session, mesh_scope *scope, const char *operation,
+                             ib_stop out[IB_STOPS_MAX]);
+
+#endif

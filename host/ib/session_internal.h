@@ -1,0 +1,71 @@
+// The inside of a session, for session.c, session_requests.c and session_stops.c. Not for others.
+#ifndef MILLRACE_HOST_IB_SESSION_INTERNAL_H
+#define MILLRACE_HOST_IB_SESSION_INTERNAL_H
+
+#include "host/ib/pacer.h"
+#include "host/ib/session.h"
+#include "host/ib/transport.h"
+
+enum { STOP_RECORDS = 256 };
+
+// What became of a request that was cancelled.
+typedef struct stop_record {
+  char operation[128];
+  int request;
+  ib_stop stops[IB_STOPS_MAX];
+  int count;
+  bool confirmed;        // the gateway said so, or can no longer
+  int64_t cancelled_ns;  // monotonic
+} stop_record;
+
+struct ib_session {
+  mesh_loop *loop;
+  mesh_scope *scope;
+  ib_session_options options;
+  ib_session_state state;
+  char detail[200], accounts[256];
+  mesh_signal changed;
+
+  ib_transport *transport;
+  bool connected, closed, has_version, has_order_id, has_accounts;
+  char closed_why[200];
+  int server_version, client_id;
+  bool id_taken;
+  int failures;  // attempts in a row that did not become READY
+  int64_t reconnects, requests_sent, round_trip_us, asked_time_ns;
+
+  ib_pacer pacer;
+  ib_outbox outbox;
+  ib_request *requests;
+  int open_requests, next_id;
+  mesh_signal room;  // a request was closed
+
+  stop_record stops[STOP_RECORDS];  // a ring
+  int stop_next;
+  mesh_signal stopped;
+};
+
+// Says what the session does, and tells the watchers.
+void ib_session_enter(ib_session *session, ib_session_state state, const char *detail);
+
+// Sends what the outbox holds.
+void ib_session_flush(ib_session *session);
+
+// A reply or an error of a request came.
+void ib_requests_reply(ib_session *session, ib_reply reply, int id, ib_fields *fields);
+void ib_requests_error(ib_session *session, const ib_error_reply *error);
+
+// Every open request fails: the connection is gone.
+void ib_requests_fail_all(ib_session *session, const char *why);
+
+// Live requests are asked again after 1101: the gateway has lost them. They fail, and their callers
+// come back.
+void ib_requests_fail_live(ib_session *session, const char *why);
+
+// Notes that request `id` of `operation` was cancelled on the wire; and that the gateway confirmed
+// it.
+void ib_stops_note_cancel(ib_session *session, const char *operation, int id, const char *detail);
+void ib_stops_note_confirm(ib_session *session, int id, const char *detail);
+void ib_stops_connection_gone(ib_session *session);
+
+#endif

@@ -1,0 +1,201 @@
+// Requests: the table of open ones, from the send to the answer.
+#include <stdio.h>
+#include <string.h>
+
+#include "host/ib/session_internal.h"
+
+enum { READY_LIMIT_MS = 2000, RETRY_MS = 300 };
+
+#define MS_NS INT64_C(1000000)
+
+// ---- open ----
+
+static mesh_code not_ready(const ib_session *session, mesh_error *err) {
+  mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "gateway %s:%d: %s", session->options.host,
+            session->options.port, session->detail);
+  mesh_error_set_reason(err, "GATEWAY_DOWN", "ib-host.millrace");
+  mesh_error_set_retry(err, RETRY_MS);
+  return GRPC_STATUS_UNAVAILABLE;
+}
+
+// Waits for the gateway, then for a free place.
+static mesh_code await_turn(ib_session *session, mesh_scope *scope, mesh_error *err) {
+  int64_t limit_ns = mesh_now_ns() + READY_LIMIT_MS * MS_NS;
+  for (;;) {
+    mesh_code code;
+    if (session->state != IB_READY) {
+      code = mesh_signal_wait(&session->changed, scope, limit_ns, err);
+      if (code != GRPC_STATUS_OK && scope->code == GRPC_STATUS_OK) return not_ready(session, err);
+    } else if (session->open_requests >= session->options.max_open) {
+      code = mesh_signal_wait(&session->room, scope, MESH_NEVER, err);
+    } else {
+      return GRPC_STATUS_OK;
+    }
+    if (code != GRPC_STATUS_OK) return code;
+  }
+}
+
+static mesh_code await_pace(ib_session *session, mesh_scope *scope, mesh_error *err) {
+  int64_t wait_ns;
+  while ((wait_ns = ib_pacer_take(&session->pacer, mesh_now_ns())) > 0) {
+    mesh_code code = mesh_sleep_until(scope, mesh_now_ns() + wait_ns, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  return GRPC_STATUS_OK;
+}
+
+static void cancel_on_wire(ib_request *request) {
+  ib_session *session = request->session;
+  if (request->done || !request->sent || session->transport == NULL) return;
+  char detail[96];
+  if (request->kind == IB_ASK_BARS || request->kind == IB_ASK_LIVE) {
+    ib_encode_cancel_bars(&session->outbox, request->id);
+    snprintf(detail, sizeof detail, "cancelHistoricalData sent for request %d", request->id);
+  } else if (request->kind == IB_ASK_HEAD) {
+    ib_encode_cancel_head(&session->outbox, request->id);
+    snprintf(detail, sizeof detail, "cancelHeadTimestamp sent for request %d", request->id);
+  } else {
+    return;  // TWS has no cancel for these
+  }
+  ib_session_flush(session);
+  request->sent = false;
+  ib_stops_note_cancel(session, request->operation, request->id, detail);
+}
+
+// At once, in the middle of whatever cancelled the call: the wire hears of it first.
+static void on_cancel(mesh_cancel_hook *hook) {
+  cancel_on_wire(MESH_CONTAINER_OF(hook, ib_request, hook));
+}
+
+static void link_request(ib_session *session, ib_request *request) {
+  request->session = session;
+  request->id = session->next_id++;
+  request->code = GRPC_STATUS_OK;
+  request->done = request->sent = false;
+  request->next = session->requests;
+  session->requests = request;
+  session->open_requests++;
+}
+
+static void unlink_request(ib_request *request) {
+  ib_request **at = &request->session->requests;
+  while (*at != request)
+    at = &(*at)->next;
+  *at = request->next;
+  request->session->open_requests--;
+}
+
+mesh_code ib_request_open(ib_session *session, mesh_scope *scope, ib_request *request,
+                          ib_request_encode encode, const void *what, mesh_error *err) {
+  mesh_code code = await_turn(session, scope, err);
+  if (code != GRPC_STATUS_OK) return code;
+  link_request(session, request);  // takes the place while the pace is waited for
+  code = await_pace(session, scope, err);
+  if (code == GRPC_STATUS_OK && session->state != IB_READY) code = not_ready(session, err);
+  if (code != GRPC_STATUS_OK) {
+    unlink_request(request);
+    mesh_signal_notify(&session->room);
+    return code;
+  }
+  encode(&session->outbox, request->id, session->server_version, what);
+  request->sent = true;
+  session->requests_sent++;
+  ib_session_flush(session);
+  request->hook.on_cancel = on_cancel;
+  mesh_scope_add_hook(scope, &request->hook);
+  mesh_signal_notify(&session->changed);
+  return GRPC_STATUS_OK;
+}
+
+void ib_request_close(ib_request *request) {
+  ib_session *session = request->session;
+  mesh_scope_remove_hook(&request->hook);
+  cancel_on_wire(request);
+  unlink_request(request);
+  mesh_signal_notify(&session->room);
+  mesh_signal_notify(&session->stopped);
+  mesh_signal_notify(&session->changed);
+}
+
+// ---- wait ----
+
+mesh_code ib_request_wait(ib_request *request, mesh_scope *scope, mesh_error *err) {
+  ib_session *session = request->session;
+  while (!request->done) {
+    int64_t limit_ns = mesh_now_ns() + session->options.request_timeout_ms * MS_NS;
+    mesh_code code = mesh_signal_wait(&request->progress, scope, limit_ns, err);
+    if (code == GRPC_STATUS_OK) continue;
+    if (scope->code != GRPC_STATUS_OK) return code;
+    mesh_fail(err, GRPC_STATUS_DEADLINE_EXCEEDED,
+              "gateway %s:%d: no answer to request %d within %d ms", session->options.host,
+              session->options.port, request->id, session->options.request_timeout_ms);
+    mesh_error_set_reason(err, "GATEWAY_SILENT", "ib-host.millrace");
+    mesh_error_set_retry(err, RETRY_MS);
+    return GRPC_STATUS_DEADLINE_EXCEEDED;
+  }
+  if (request->code != GRPC_STATUS_OK && err != NULL) *err = request->err;
+  return request->code;
+}
+
+// ---- answers ----
+
+static ib_request *find(ib_session *session, int id) {
+  ib_request *each = session->requests;
+  while (each != NULL && each->id != id)
+    each = each->next;
+  return each;
+}
+
+static void finish(ib_request *request, mesh_code code) {
+  request->code = code;
+  request->done = true;
+  mesh_signal_notify(&request->progress);
+}
+
+void ib_requests_reply(ib_session *session, ib_reply reply, int id, ib_fields *fields) {
+  ib_request *request = find(session, id);
+  if (request == NULL || request->done) return;  // it was cancelled meanwhile
+  bool last = request->on_reply(request, reply, fields);
+  if (last) {
+    finish(request, request->code);
+  } else {
+    mesh_signal_notify(&request->progress);
+  }
+}
+
+void ib_requests_error(ib_session *session, const ib_error_reply *error) {
+  ib_error_class class_ = ib_error_classify(error->code, error->text);
+  if (class_ == IB_CANCELLED) ib_stops_note_confirm(session, error->request, error->text);
+  ib_request *request = find(session, error->request);
+  if (request == NULL || request->done) return;
+  if (class_ == IB_INFORMATION || class_ == IB_WARNING) return;
+  if (class_ == IB_NO_DATA) {
+    snprintf(request->no_data, sizeof request->no_data, "%s", error->text);
+    finish(request, GRPC_STATUS_OK);
+    return;
+  }
+  finish(request,
+         ib_error_fill(error->code, error->text, session->options.pacing_wait_ms, &request->err));
+}
+
+static void fail_request(ib_request *request, const char *why) {
+  const ib_session *session = request->session;
+  mesh_fail(&request->err, GRPC_STATUS_UNAVAILABLE, "gateway %s:%d: %s", session->options.host,
+            session->options.port, why);
+  mesh_error_set_reason(&request->err, "GATEWAY_DOWN", "ib-host.millrace");
+  mesh_error_set_retry(&request->err, RETRY_MS);
+  finish(request, GRPC_STATUS_UNAVAILABLE);
+}
+
+void ib_requests_fail_all(ib_session *session, const char *why) {
+  for (ib_request *each = session->requests; each != NULL; each = each->next) {
+    if (!each->done) fail_request(each, why);
+  }
+  ib_stops_connection_gone(session);
+}
+
+void ib_requests_fail_live(ib_session *session, const char *why) {
+  for (ib_request *each = session->requests; each != NULL; each = each->next) {
+    if (!each->done && each->kind == IB_ASK_LIVE) fail_request(each, why);
+  }
+}
