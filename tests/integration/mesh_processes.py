@@ -1,7 +1,6 @@
 """The programs of a mesh as processes of a test: started, watched, and ended whatever happens."""
 
 import ctypes
-import datetime
 import json
 import os
 import resource
@@ -287,17 +286,13 @@ def rows(csv_text):
     lines = csv_text.splitlines()
     if lines[0] != "time_utc,open,high,low,close,volume":
         raise AssertionError("not a CSV of bars: %r" % lines[0])
-    return [(time, *map(float, numbers)) for time, *numbers in (line.split(",") for line in lines[1:])]
+    fields = [line.split(",") for line in lines[1:]]
+    return [(time, *map(float, numbers)) for time, *numbers in fields]
 
 
 def file_rows(path):
     with open(path) as file:
         return rows(file.read())
-
-
-def iso(seconds):
-    """2017-04-19T09:00:00Z"""
-    return datetime.datetime.utcfromtimestamp(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def outcome(events):

@@ -87,7 +87,7 @@ class PythonGrpcioTest(ServedCase):
         for address in self.backends():
             with self.subTest(address), Client(address) as client:
                 live = client.call("millrace.v1.DataService/Subscribe",
-                                   {"symbol": "EURUSD", "timeframe": "1m"})
+                                   {"symbol": "SYNLIVE", "timeframe": "1m"})
                 self.assertTrue(any("bars" in event for event in live))
                 before = len(self.gateway.events("cancelHistoricalData"))
                 live.cancel()

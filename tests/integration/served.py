@@ -27,8 +27,8 @@ class ServedCase(MeshCase):
         os.makedirs(os.path.join(self.home, "run"))
         self.gateway_address = self.start_gateway()
         self.host_unix, self.backend_unix = self.socket("ib-host"), self.socket("backend")
-        _, self.host_tcp = self.serve("millrace-ib-host", self.host_unix, "--gateway",
-                                      self.gateway_address)
+        self.host, self.host_tcp = self.serve("millrace-ib-host", self.host_unix, "--gateway",
+                                              self.gateway_address)
         self.start_backend(**self.backend_options())
 
     def papergate_flags(self):
