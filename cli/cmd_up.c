@@ -1,0 +1,341 @@
+#include "cli/cmd_up.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/child.h"
+#include "cli/home.h"
+#include "cli/up_home.h"
+#include "cli/up_options.h"
+#include "grpc/health/v1/health.pb-c.h"
+#include "mesh/call.h"
+#include "mesh/fiber.h"
+#include "mesh/process.h"
+#include "millrace/v1/ib_host.pb-c.h"
+
+#define MS_NS INT64_C(1000000)
+
+enum { PAPERGATE, IB_HOST, BACKEND, CHILDREN };
+
+enum { HEALTHY_LIMIT_MS = 15000, GATEWAY_LIMIT_MS = 3000, STOP_LIMIT_MS = 5000 };
+
+enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_FOUND = 3, EXIT_REFUSED = 5 };
+
+// Everything that lives as long as the mesh.
+typedef struct up {
+  up_options options;
+  char home[CHILD_PATH_MAX];
+  int lock;
+  mesh_loop *loop;
+  mesh_scope scope;           // of this program
+  mesh_scope children_scope;  // cancelled to end the children
+  mesh_pool *pool;
+  child children[CHILDREN];
+  int running;  // fibers that supervise
+  char ib_socket[CHILD_PATH_MAX], backend_socket[CHILD_PATH_MAX];
+  char gateway[160], port[8];
+  int64_t started_ns;
+  bool stopping;
+  mesh_signal changed;
+  int exit_code;
+} up;
+
+// ---- what a person or a program is told ----
+
+static void say(const up *own, const char *event, const char *who, const char *text) {
+  if (own->options.json) {
+    printf("{\"event\":\"%s\",\"who\":\"%s\",\"text\":\"", event, who);
+    for (; *text != '\0'; text++) {
+      if (*text == '"' || *text == '\\') putchar('\\');
+      if ((unsigned char)*text >= 0x20) putchar(*text);
+    }
+    printf("\"}\n");
+  } else {
+    printf("%-10s %s%s%s\n", who, event, text[0] != '\0' ? ": " : "", text);
+  }
+  fflush(stdout);
+}
+
+static void complain(const char *text) {
+  fprintf(stderr, "millrace: up: %s\n", text);
+}
+
+// ---- the children ----
+
+static void on_child(void *arg, child *who, const char *event) {
+  up *own = arg;
+  char text[CHILD_LINE_MAX + 64] = "";
+  if (strcmp(event, "started") == 0) snprintf(text, sizeof text, "pid %d", who->pid);
+  if (strcmp(event, "died") == 0) {
+    snprintf(text, sizeof text, "with code %d; starting it again", who->exit_code);
+  }
+  if (strcmp(event, "refused") == 0) {
+    snprintf(text, sizeof text, "%s: %s", who->name, who->last_line);
+    complain(text);
+    own->exit_code = EXIT_USAGE;
+    own->stopping = true;
+  } else {
+    say(own, event, who->name, text);
+  }
+  mesh_signal_notify(&own->changed);
+}
+
+typedef struct supervision {
+  up *own;
+  child *who;
+} supervision;
+
+static void supervise(void *arg) {
+  supervision *what = arg;
+  up *own = what->own;
+  child_supervise(what->who, &own->children_scope, own->pool, on_child, own);
+  free(what);
+  own->running--;
+  mesh_signal_notify(&own->changed);
+}
+
+static void start_child(up *own, int index) {
+  supervision *what = malloc(sizeof *what);
+  if (what == NULL) abort();
+  *what = (supervision){own, &own->children[index]};
+  own->running++;
+  mesh_fiber_start(&own->scope, supervise, what);
+}
+
+static mesh_code describe_child(up *own, int index, const char *name, const char *program,
+                                const char *const *args, mesh_error *err) {
+  child *who = &own->children[index];
+  who->name = name;
+  snprintf(who->log_path, sizeof who->log_path, "%.4000s/log/%s.log", own->home, name);
+  int count = 0;
+  for (; args[count] != NULL; count++)
+    who->args[count] = args[count];
+  who->args[count] = "--exit-with-parent";
+  return child_find_program(program, who->program, err);
+}
+
+static mesh_code describe_papergate(up *own, mesh_error *err) {
+  int port;
+  mesh_code code = up_find_port(&port, err);
+  if (code != GRPC_STATUS_OK) return code;
+  snprintf(own->port, sizeof own->port, "%d", port);
+  snprintf(own->gateway, sizeof own->gateway, "127.0.0.1:%d", port);
+  const char *plain[] = {"--port", own->port, NULL};
+  const char *served[] = {"--port", own->port, "--market", own->options.market, NULL};
+  return describe_child(own, PAPERGATE, "papergate", "papergate",
+                        own->options.market == NULL ? plain : served, err);
+}
+
+static mesh_code describe_children(up *own, mesh_error *err) {
+  mesh_code code = GRPC_STATUS_OK;
+  if (own->options.gateway == NULL) {
+    code = describe_papergate(own, err);
+  } else {
+    snprintf(own->gateway, sizeof own->gateway, "%s", own->options.gateway);
+  }
+  if (code != GRPC_STATUS_OK) return code;
+  const char *level = own->options.log_level != NULL ? own->options.log_level : "info";
+  const char *host[] = {"--listen",    own->ib_socket, "--gateway", own->gateway,
+                        "--log-level", level,          NULL};
+  code = describe_child(own, IB_HOST, "ib-host", "millrace-ib-host", host, err);
+  if (code != GRPC_STATUS_OK) return code;
+  const char *backend[] = {"--home",
+                           own->home,
+                           "--listen",
+                           own->backend_socket,
+                           "--ib-host",
+                           own->ib_socket,
+                           "--log-level",
+                           level,
+                           own->options.listen != NULL ? "--listen" : NULL,
+                           own->options.listen,
+                           NULL};
+  return describe_child(own, BACKEND, "backend", "millrace-backend", backend, err);
+}
+
+// ---- health ----
+
+// Waits until the server at `address` says that it serves.
+static mesh_code await_serving(up *own, mesh_scope *scope, const char *name, const char *address,
+                               mesh_error *err) {
+  mesh_link *link;
+  mesh_code code = mesh_link_open(own->loop, name, address, &link, err);
+  if (code != GRPC_STATUS_OK) return code;
+  mesh_call *call;
+  mesh_call_options options = {.wait_for_ready = true};
+  code = mesh_call_open(scope, link, "/grpc.health.v1.Health/Watch", (mesh_frame){0}, &options,
+                        &call, err);
+  bool serving = false;
+  while (code == GRPC_STATUS_OK && !serving) {
+    mesh_frame frame;
+    code = mesh_call_receive(call, &frame, err);
+    if (code != GRPC_STATUS_OK || frame.end) break;
+    Grpc__Health__V1__HealthCheckResponse *response =
+        grpc__health__v1__health_check_response__unpack(NULL, frame.size_bytes, frame.data);
+    serving = response != NULL &&
+              response->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
+    if (response != NULL) grpc__health__v1__health_check_response__free_unpacked(response, NULL);
+  }
+  mesh_call_close(call);
+  mesh_link_close(link);
+  return code;
+}
+
+// Waits a little for the gateway; says how it is.
+static void await_gateway(up *own, mesh_scope *scope) {
+  mesh_link *link;
+  mesh_call *call = NULL;
+  mesh_error err;
+  const uint8_t follow[] = {0x08, 0x01};  // HostStatusRequest { follow: true }
+  if (mesh_link_open(own->loop, "backend", own->backend_socket, &link, &err) != GRPC_STATUS_OK)
+    return;
+  mesh_call_options options = {.timeout_ms = GATEWAY_LIMIT_MS};
+  mesh_frame frame = {follow, sizeof follow, false};
+  mesh_code code =
+      mesh_call_open(scope, link, "/millrace.v1.DataAdapter/Status", frame, &options, &call, &err);
+  char text[512] = "no answer";
+  bool ready = false;
+  while (code == GRPC_STATUS_OK && !ready) {
+    code = mesh_call_receive(call, &frame, &err);
+    if (code != GRPC_STATUS_OK || frame.end) break;
+    Millrace__V1__HostStatus *status =
+        millrace__v1__host_status__unpack(NULL, frame.size_bytes, frame.data);
+    if (status == NULL) break;
+    ready = status->gateway == MILLRACE__V1__HOST_STATUS__GATEWAY__READY;
+    snprintf(text, sizeof text, "%.100s%s%.300s", status->address, ready ? "" : ": ",
+             ready ? "" : status->detail);
+    millrace__v1__host_status__free_unpacked(status, NULL);
+  }
+  say(own, ready ? "connected" : "not connected yet", "gateway", text);
+  mesh_call_close(call);
+  mesh_link_close(link);
+}
+
+static void on_stopping(void *arg) {
+  up *own = arg;
+  own->stopping = true;
+  mesh_signal_notify(&own->changed);
+}
+
+// ---- the fibers ----
+
+// Cancels `scope` as soon as the mesh stops.
+static void watch_for_stop(void *arg) {
+  up *own = arg;
+  mesh_error err;
+  while (!own->stopping) {
+    if (mesh_signal_wait(&own->changed, &own->scope, MESH_NEVER, &err) != GRPC_STATUS_OK) break;
+  }
+  mesh_scope_cancel(&own->children_scope, GRPC_STATUS_CANCELLED, "the mesh stops");
+}
+
+static void become_ready(up *own) {
+  mesh_scope waiting;
+  mesh_error err;
+  mesh_scope_open(&waiting, &own->children_scope);
+  mesh_scope_set_deadline(&waiting, mesh_now_ns() + HEALTHY_LIMIT_MS * MS_NS);
+  mesh_code code = await_serving(own, &waiting, "ib-host", own->ib_socket, &err);
+  if (code == GRPC_STATUS_OK) {
+    code = await_serving(own, &waiting, "backend", own->backend_socket, &err);
+  }
+  if (code == GRPC_STATUS_OK) await_gateway(own, &waiting);
+  mesh_scope_close(&waiting);
+  if (own->stopping) return;
+  if (code == GRPC_STATUS_OK) {
+    char text[CHILD_PATH_MAX + 64];
+    snprintf(text, sizeof text, "%lld ms, at %s",
+             (long long)((mesh_now_ns() - own->started_ns) / MS_NS), own->backend_socket);
+    say(own, "ready", "mesh", text);
+  } else {
+    complain(err.message);
+    own->exit_code = EXIT_FAILED;
+    on_stopping(own);
+  }
+}
+
+static void end_children(up *own) {
+  mesh_scope shielded;
+  mesh_error err;
+  mesh_scope_open_root(&shielded, own->loop);
+  for (int i = CHILDREN - 1; i >= 0; i--)
+    child_signal(&own->children[i], SIGTERM);
+  int64_t limit_ns = mesh_now_ns() + STOP_LIMIT_MS * MS_NS;
+  while (own->running > 0) {
+    mesh_code code = mesh_signal_wait(&own->changed, &shielded, limit_ns, &err);
+    if (code == GRPC_STATUS_OK) continue;
+    for (int i = 0; i < CHILDREN; i++)
+      child_signal(&own->children[i], SIGKILL);
+    limit_ns = MESH_NEVER;
+  }
+  mesh_scope_close(&shielded);
+}
+
+static void main_fiber(void *arg) {
+  up *own = arg;
+  mesh_scope_open(&own->children_scope, &own->scope);
+  mesh_fiber_start(&own->scope, watch_for_stop, own);
+  for (int i = own->options.gateway == NULL ? PAPERGATE : IB_HOST; i < CHILDREN; i++) {
+    start_child(own, i);
+  }
+  become_ready(own);
+  mesh_error err;
+  while (!own->stopping) {
+    if (mesh_signal_wait(&own->changed, &own->scope, MESH_NEVER, &err) != GRPC_STATUS_OK) break;
+  }
+  mesh_yield(own->loop);  // watch_for_stop cancels the supervisors' scope
+  end_children(own);
+  mesh_scope_close(&own->children_scope);
+  if (own->exit_code == 0) say(own, "stopped", "mesh", "");
+  mesh_loop_stop(own->loop);
+}
+
+// ---- start ----
+
+static int exit_code_of(mesh_code code) {
+  if (code == GRPC_STATUS_INVALID_ARGUMENT) return EXIT_USAGE;
+  if (code == GRPC_STATUS_NOT_FOUND) return EXIT_NOT_FOUND;
+  return EXIT_REFUSED;
+}
+
+static mesh_code prepare(up *own, int argc, char **argv, mesh_error *err) {
+  mesh_code code = up_options_parse(argc, argv, &own->options, err);
+  if (code != GRPC_STATUS_OK || own->options.help) return code;
+  code = home_find(own->options.home, own->home, err);
+  if (code != GRPC_STATUS_OK) return code;
+  snprintf(own->ib_socket, sizeof own->ib_socket, "unix:%.4000s/run/ib-host.sock", own->home);
+  snprintf(own->backend_socket, sizeof own->backend_socket, "unix:%.4000s/run/backend.sock",
+           own->home);
+  code = up_home_take(own->home, &own->lock, err);
+  return code == GRPC_STATUS_OK ? describe_children(own, err) : code;
+}
+
+int cmd_up(int argc, char **argv) {
+  static up own = {.lock = -1};  // off the stack
+  mesh_error err;
+  own.started_ns = mesh_now_ns();
+  mesh_code code = prepare(&own, argc, argv, &err);
+  if (code != GRPC_STATUS_OK) {
+    complain(err.message);
+    return exit_code_of(code);
+  }
+  if (own.options.help) {
+    up_options_help();
+    return 0;
+  }
+  mesh_process_block_signals();
+  own.loop = mesh_loop_create();
+  own.pool = mesh_pool_create(CHILDREN);
+  mesh_scope_open_root(&own.scope, own.loop);
+  mesh_stop_signal *stop = mesh_stop_signal_create(own.loop, on_stopping, &own);
+  mesh_fiber_start(&own.scope, main_fiber, &own);
+  mesh_loop_run(own.loop);
+  mesh_stop_signal_destroy(stop);
+  mesh_scope_close(&own.scope);
+  mesh_pool_destroy(own.pool);
+  mesh_loop_destroy(own.loop);
+  close(own.lock);
+  return own.exit_code;
+}

@@ -1,0 +1,37 @@
+#include "cli/home.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SOCKET_PATH_MAX = 107, LONGEST_SOCKET = sizeof "/run/training-host.sock" - 1 };
+
+static const char *set(const char *name) {
+  const char *value = getenv(name);
+  return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+mesh_code home_find(const char *flag, char out[HOME_PATH_MAX], mesh_error *err) {
+  char path[HOME_PATH_MAX] = "";
+  if (flag != NULL) {
+    snprintf(path, sizeof path, "%s", flag);
+  } else if (set("MILLRACE_HOME") != NULL) {
+    snprintf(path, sizeof path, "%s", set("MILLRACE_HOME"));
+  } else if (set("XDG_STATE_HOME") != NULL) {
+    snprintf(path, sizeof path, "%s/millrace", set("XDG_STATE_HOME"));
+  } else if (set("HOME") != NULL) {
+    snprintf(path, sizeof path, "%s/.local/state/millrace", set("HOME"));
+  }
+  if (path[0] == '\0') {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                     "no home: set MILLRACE_HOME, or give --home DIR");
+  }
+  char here[HOME_PATH_MAX / 2] = "";
+  if (path[0] != '/' && getcwd(here, sizeof here) == NULL) here[0] = '\0';
+  int size = snprintf(out, HOME_PATH_MAX, "%s%s%.2000s", here, path[0] == '/' ? "" : "/", path);
+  if (size + LONGEST_SOCKET <= SOCKET_PATH_MAX) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                   "home %.100s... has %d bytes; a unix socket below it allows %d", out, size,
+                   SOCKET_PATH_MAX - LONGEST_SOCKET);
+}

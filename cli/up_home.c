@@ -1,0 +1,79 @@
+#include "cli/up_home.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 4096 };
+
+static mesh_code fail_errno(const char *path, mesh_error *err) {
+  mesh_code code = errno == EACCES || errno == EROFS ? GRPC_STATUS_PERMISSION_DENIED
+                   : errno == ENOSPC                 ? GRPC_STATUS_RESOURCE_EXHAUSTED
+                                                     : GRPC_STATUS_FAILED_PRECONDITION;
+  return mesh_fail(err, code, "home %s: %s", path, strerror(errno));
+}
+
+// As mkdir -p.
+static mesh_code make_directory(const char *path, mesh_error *err) {
+  char part[PATH_SIZE];
+  snprintf(part, sizeof part, "%s", path);
+  for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+    *slash = '\0';
+    if (mkdir(part, 0755) != 0 && errno != EEXIST) return fail_errno(part, err);
+    *slash = '/';
+  }
+  if (mkdir(part, 0755) != 0 && errno != EEXIST) return fail_errno(part, err);
+  return GRPC_STATUS_OK;
+}
+
+static mesh_code lock_file(const char *home, const char *path, int *lock, mesh_error *err) {
+  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return fail_errno(path, err);
+  char pid[32] = "";
+  if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    ssize_t size = read(fd, pid, sizeof pid - 1);
+    close(fd);
+    return mesh_fail(err, GRPC_STATUS_ALREADY_EXISTS, "a mesh is running in %s already (pid %.*s)",
+                     home, size > 0 ? (int)strcspn(pid, "\n") : 1, size > 0 ? pid : "?");
+  }
+  int size = snprintf(pid, sizeof pid, "%d\n", getpid());
+  if (ftruncate(fd, 0) != 0 || write(fd, pid, (size_t)size) != size) {
+    mesh_code code = fail_errno(path, err);
+    close(fd);
+    return code;
+  }
+  *lock = fd;
+  return GRPC_STATUS_OK;
+}
+
+mesh_code up_home_take(const char *home, int *lock, mesh_error *err) {
+  char run[PATH_SIZE], log[PATH_SIZE], path[PATH_SIZE + 16];
+  if (snprintf(run, sizeof run, "%s/run", home) >= (int)sizeof run) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "home: the path is too long");
+  }
+  snprintf(log, sizeof log, "%s/log", home);
+  snprintf(path, sizeof path, "%s/up.lock", run);
+  mesh_code code = make_directory(run, err);
+  if (code == GRPC_STATUS_OK) code = make_directory(log, err);
+  return code == GRPC_STATUS_OK ? lock_file(home, path, lock, err) : code;
+}
+
+mesh_code up_find_port(int *port, mesh_error *err) {
+  struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  socklen_t size = sizeof name;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof name) == 0 &&
+            getsockname(fd, (struct sockaddr *)&name, &size) == 0;
+  int failed = errno;
+  if (fd >= 0) close(fd);
+  *port = ntohs(name.sin_port);
+  if (ok) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "no free port on 127.0.0.1: %s", strerror(failed));
+}
