@@ -40,7 +40,7 @@ void ib_session_enter(ib_session *session, ib_session_state state, const char *d
   };
   assert(allowed_next[session->state] & (1u << state));
   session->state = state;
-  snprintf(session->detail, sizeof session->detail, "%s", detail);
+  snprintf(session->detail, sizeof session->detail, "%.199s", detail);
   mesh_signal_notify(&session->changed);
 }
 
@@ -56,7 +56,7 @@ void ib_session_flush(ib_session *session) {
 
 static void break_off(ib_session *session, const char *why) {
   if (session->closed_why[0] == '\0') {
-    snprintf(session->closed_why, sizeof session->closed_why, "%s", why);
+    snprintf(session->closed_why, sizeof session->closed_why, "%.199s", why);
   }
   ib_transport_close(session->transport);
 }
@@ -167,7 +167,7 @@ static void on_closed(void *arg, const char *why) {
   ib_session *session = arg;
   session->closed = true;
   if (session->closed_why[0] == '\0') {
-    snprintf(session->closed_why, sizeof session->closed_why, "%s", why);
+    snprintf(session->closed_why, sizeof session->closed_why, "%.199s", why);
   }
   mesh_signal_notify(&session->changed);
 }
