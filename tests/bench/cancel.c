@@ -136,7 +136,7 @@ static int report(bench *self) {
 int main(void) {
   static const char *const slow[] = {"--latency-ms", "60000", NULL};
   bench_mesh mesh;
-  bench_mesh_start(&mesh, slow);
+  bench_mesh_start(&mesh, slow, (const char *[]){NULL});
   bench self = {.mesh = &mesh,
                 .log = fopen(mesh.gateway_log, "r"),
                 .by_call.name = "OperationsService/Cancel, 5 hops",

@@ -142,18 +142,31 @@ static double measure_load(const bench_mesh *mesh, load *self) {
   return rate;
 }
 
-int main(void) {
-  load loads[ROUNDS] = {{.symbol = "SYNA"}, {.symbol = "SYNB"}, {.symbol = "SYNC"}};
+// The median of the rounds on a mesh of its own, whose IB host has these flags.
+static double measure_rounds(bench_mesh *mesh, const char *const *host_flags, load *last) {
+  static const char *const symbols[ROUNDS] = {"SYNA", "SYNB", "SYNC"};
   double rates[ROUNDS];
-  bench_mesh mesh;
-  bench_mesh_start(&mesh, (const char *[]){NULL});
-  printf("one-minute bars from papergate's socket to committed rows\n");
+  bench_mesh_start(mesh, (const char *[]){NULL}, host_flags);
   for (int round = 0; round < ROUNDS; round++) {
-    rates[round] = measure_load(&mesh, &loads[round]);
+    *last = (load){.symbol = symbols[round]};
+    rates[round] = measure_load(mesh, last);
   }
-  double rate = bench_median(rates, ROUNDS);
+  return bench_median(rates, ROUNDS);
+}
+
+int main(void) {
+  bench_mesh mesh;
+  load last;
+  printf("one-minute bars from papergate's socket to committed rows\n");
+  printf("no limits:\n");
+  double rate = measure_rounds(&mesh, (const char *[]){"--messages-per-s", "0", NULL}, &last);
   bool reached = bench_target("median load", rate, BENCH_AT_LEAST, 300000, "bars/s");
-  reached &= compare(&mesh, rate, loads[0].segments);
+  reached &= compare(&mesh, rate, last.segments);
+  bench_mesh_stop(&mesh);
+
+  printf("the IB host paced as for a real gateway, as it is by default:\n");
+  rate = measure_rounds(&mesh, (const char *[]){NULL}, &last);
+  reached &= bench_target("median load", rate, BENCH_AT_LEAST, 300000, "bars/s");
   bench_mesh_stop(&mesh);
   return reached ? 0 : 1;
 }

@@ -28,25 +28,31 @@ static int read_port(const char *path, pid_t gateway) {
   bench_die("papergate does not say its port within 10 s");
 }
 
+// Adds `flags` after the first `count` of `argv`, which has room for FLAGS_MAX.
+static void add_flags(const char **argv, size_t count, const char *const *flags) {
+  for (; *flags != NULL; flags++) {
+    if (count == FLAGS_MAX - 1) bench_die("more than %d flags", FLAGS_MAX);
+    argv[count++] = *flags;
+  }
+}
+
 static void start_gateway(bench_mesh *mesh, const char *const *flags) {
   char *output = bench_text("%s/papergate.out", mesh->home);
   mesh->gateway_log = bench_text("%s/papergate.jsonl", mesh->home);
   const char *argv[FLAGS_MAX] = {
       "tools/papergate/papergate", "--port", "0", "--no-limits", "--log", mesh->gateway_log};
-  for (size_t i = 6; *flags != NULL; i++) {
-    if (i == FLAGS_MAX - 1) bench_die("more than %d flags for papergate", FLAGS_MAX);
-    argv[i] = *flags++;
-  }
+  add_flags(argv, 6, flags);
   mesh->gateway = bench_spawn(argv, output);
   mesh->gateway_port = read_port(output, mesh->gateway);
   free(output);
 }
 
-static void start_host(bench_mesh *mesh, const char *address) {
+static void start_host(bench_mesh *mesh, const char *address, const char *const *flags) {
   char *output = bench_text("%s/ib-host.out", mesh->home);
   char *gateway = bench_text("127.0.0.1:%d", mesh->gateway_port);
-  const char *argv[] = {
-      "host/ib/millrace-ib-host", "--listen", address, "--gateway", gateway, NULL};
+  const char *argv[FLAGS_MAX] = {"host/ib/millrace-ib-host", "--listen", address, "--gateway",
+                                 gateway};
+  add_flags(argv, 5, flags);
   mesh->host = bench_spawn(argv, output);
   bench_wait_for_socket(address + strlen("unix:"));
   free(gateway);
@@ -62,14 +68,15 @@ static void start_backend(bench_mesh *mesh, const char *host_address) {
   free(output);
 }
 
-void bench_mesh_start(bench_mesh *mesh, const char *const *gateway_flags) {
+void bench_mesh_start(bench_mesh *mesh, const char *const *gateway_flags,
+                      const char *const *host_flags) {
   *mesh = (bench_mesh){.home = bench_make_directory()};
   char *run = bench_text("%s/run", mesh->home);
   if (mkdir(run, 0700) != 0) bench_die("%s: %s", run, strerror(errno));
   mesh->backend_address = bench_text("unix:%s/backend.sock", run);
   char *host_address = bench_text("unix:%s/ib-host.sock", run);
   start_gateway(mesh, gateway_flags);
-  start_host(mesh, host_address);
+  start_host(mesh, host_address, host_flags);
   start_backend(mesh, host_address);
   free(host_address);
   free(run);

@@ -13,9 +13,11 @@ typedef struct bench_mesh {
   pid_t gateway, host, backend;
 } bench_mesh;
 
-// Starts all three and waits until they listen. `gateway_flags` are added to papergate's and end
-// with NULL. Call it before the benchmark itself starts gRPC.
-void bench_mesh_start(bench_mesh *mesh, const char *const *gateway_flags);
+// Starts all three, papergate without limits, and waits until they listen. The flags are added to
+// papergate's and the IB host's own and end with NULL. Call it before the benchmark itself starts
+// gRPC.
+void bench_mesh_start(bench_mesh *mesh, const char *const *gateway_flags,
+                      const char *const *host_flags);
 
 void bench_mesh_stop(bench_mesh *mesh);
 

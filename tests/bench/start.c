@@ -35,7 +35,7 @@ static void print(command *self) {
 
 int main(void) {
   bench_mesh mesh;
-  bench_mesh_start(&mesh, (const char *[]){NULL});
+  bench_mesh_start(&mesh, (const char *[]){NULL}, (const char *[]){NULL});
   setenv("MILLRACE_HOME", mesh.home, 1);
   command status = {.name = "millrace status", .argv = {"cli/millrace", "status"}};
   command peer = {.name = "grpc_cli ls",
