@@ -1,0 +1,396 @@
+// The store, in a real file: bars, coverage, operations, and what can go wrong with a file.
+#include "backend/store/store.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit.h"
+
+typedef struct fixture {
+  char path[256];
+  store *store;
+} fixture;
+
+typedef struct row {
+  const char *name;
+  void (*run)(fixture *own);
+} row;
+
+static void open_store(fixture *own) {
+  mesh_error err;
+  if (store_open(own->path, NULL, &own->store, &err) != GRPC_STATUS_OK) fail_msg("%s", err.message);
+}
+
+static void reopen(fixture *own) {
+  store_close(own->store);
+  open_store(own);
+}
+
+enum { BARS_MAX = 1000 };
+
+typedef struct test_bars {
+  int64_t times[BARS_MAX];
+  double price[BARS_MAX], volume[BARS_MAX];
+  store_bars view;
+} test_bars;
+
+// Bars of one minute from `from_s` on.
+static void make_bars(test_bars *out, int64_t from_s, size_t count, double price) {
+  for (size_t i = 0; i < count; i++) {
+    out->times[i] = from_s + (int64_t)i * 60;
+    out->price[i] = price + (double)i / 7;
+    out->volume[i] = i % 2 == 0 ? NAN : (double)i;
+  }
+  out->view =
+      (store_bars){count, out->times, out->price, out->price, out->price, out->price, out->volume};
+}
+
+static mesh_code put(fixture *own, int64_t from_s, int64_t to_s, store_coverage_state state,
+                     const char *reason, size_t count, mesh_error *err) {
+  static test_bars bars;
+  make_bars(&bars, from_s, count, 100);
+  store_coverage coverage = {from_s, to_s, state, reason};
+  return store_put_segment(own->store, "SPX", "1m", &coverage, &bars.view, NULL, err);
+}
+
+static void put_ok(fixture *own, int64_t from_s, int64_t to_s, store_coverage_state state,
+                   const char *reason, size_t count) {
+  mesh_error err;
+  if (put(own, from_s, to_s, state, reason, count, &err) != GRPC_STATUS_OK) {
+    fail_msg("%s", err.message);
+  }
+}
+
+static size_t read_bars(fixture *own, int64_t from_s, int64_t to_s, test_bars *out) {
+  static double low[BARS_MAX], close[BARS_MAX], high[BARS_MAX];
+  store_columns columns = {BARS_MAX, out->times, out->price, high, low, close, out->volume};
+  size_t count = 0;
+  mesh_error err;
+  assert_int_equal(store_read_bars(own->store, "SPX", "1m", from_s, to_s, &columns, &count, &err),
+                   GRPC_STATUS_OK);
+  return count;
+}
+
+// ---- bars ----
+
+static void bars_come_back_as_they_were(fixture *own) {
+  put_ok(own, 0, 60000, STORE_STORED, "", 500);
+  reopen(own);
+  static test_bars got, want;
+  make_bars(&want, 0, 500, 100);
+  assert_int_equal(read_bars(own, INT64_MIN, INT64_MAX, &got), 500);
+  assert_memory_equal(got.times, want.times, 500 * sizeof(int64_t));
+  assert_memory_equal(got.price, want.price, 500 * sizeof(double));
+  assert_true(isnan(got.volume[0]));
+  assert_true(got.volume[1] == 1);
+}
+
+static void a_window_is_half_open(fixture *own) {
+  put_ok(own, 0, 60000, STORE_STORED, "", 10);
+  static test_bars got;
+  assert_int_equal(read_bars(own, 60, 180, &got), 2);
+  assert_int_equal(got.times[0], 60);
+  int64_t count, first;
+  mesh_error err;
+  assert_int_equal(store_count_bars(own->store, "SPX", "1m", 0, 600, 3, &count, &first, &err),
+                   GRPC_STATUS_OK);
+  assert_int_equal(count, 10);
+  assert_int_equal(first, 7 * 60);
+}
+
+static void take_count(void *arg, const store_series *series) {
+  *(int64_t *)arg = series->bars;
+}
+
+static void the_same_bars_again_are_counted_once(fixture *own) {
+  put_ok(own, 0, 6000, STORE_STORED, "", 100);
+  put_ok(own, 3000, 9000, STORE_STORED, "", 100);  // 50 of them are there
+  int64_t bars = 0;
+  mesh_error err;
+  assert_int_equal(store_list_series(own->store, "SPX", take_count, &bars, &err), GRPC_STATUS_OK);
+  assert_int_equal(bars, 150);
+}
+
+static void an_unknown_series_is_named(fixture *own) {
+  static double values[6];
+  int64_t time;
+  store_columns columns = {1, &time, values, values, values, values, values};
+  size_t count;
+  mesh_error err;
+  assert_int_equal(store_read_bars(own->store, "NOPE", "1d", 0, 1, &columns, &count, &err),
+                   GRPC_STATUS_NOT_FOUND);
+  assert_string_equal(err.message, "no stored series NOPE 1d");
+}
+
+// ---- coverage ----
+
+static void write_coverage(void *arg, const store_coverage *one) {
+  char *text = arg;
+  sprintf(text + strlen(text), "[%lld,%lld)%d%s ", (long long)one->from_s, (long long)one->to_s,
+          (int)one->state, one->reason);
+}
+
+static void expect_coverage(fixture *own, const char *want) {
+  char text[512] = "";
+  mesh_error err;
+  assert_int_equal(store_read_coverage(own->store, "SPX", "1m", INT64_MIN, INT64_MAX,
+                                       write_coverage, text, &err),
+                   GRPC_STATUS_OK);
+  assert_string_equal(text, want);
+}
+
+static void neighbours_of_a_kind_become_one(fixture *own) {
+  put_ok(own, 0, 100, STORE_STORED, "", 1);
+  put_ok(own, 200, 300, STORE_STORED, "", 1);
+  expect_coverage(own, "[0,100)1 [200,300)1 ");
+  put_ok(own, 100, 200, STORE_STORED, "", 1);
+  expect_coverage(own, "[0,300)1 ");
+}
+
+static void what_is_new_replaces_what_it_overlaps(fixture *own) {
+  put_ok(own, 0, 300, STORE_FAILED, "gone", 0);
+  put_ok(own, 100, 200, STORE_STORED, "", 1);
+  expect_coverage(own, "[0,100)3gone [100,200)1 [200,300)3gone ");
+  put_ok(own, 50, 250, STORE_EMPTY, "no data", 0);
+  expect_coverage(own, "[0,50)3gone [50,250)2no data [250,300)3gone ");
+  put_ok(own, -10, 400, STORE_STORED, "", 1);
+  expect_coverage(own, "[-10,400)1 ");
+}
+
+// Coverage is a function from time to state; a plain array must agree with it, whatever is written.
+static void coverage_agrees_with_an_array(fixture *own) {
+  enum { SPAN = 200 };
+  int state_at[SPAN] = {0};
+  uint64_t seed = 7;
+  for (int round = 0; round < 300; round++) {
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    int from = (int)(seed >> 33) % (SPAN - 1), to = from + 1 + (int)(seed >> 45) % (SPAN - from);
+    if (to > SPAN) to = SPAN;
+    store_coverage_state state = (store_coverage_state)(1 + (seed >> 60) % 3);
+    put_ok(own, from, to, state, "", 0);
+    for (int i = from; i < to; i++)
+      state_at[i] = (int)state;
+  }
+  char want[4096] = "", got[4096] = "";
+  for (int from = 0, to; from < SPAN; from = to) {
+    for (to = from; to < SPAN && state_at[to] == state_at[from]; to++) {
+    }
+    if (state_at[from] != 0) sprintf(want + strlen(want), "[%d,%d)%d ", from, to, state_at[from]);
+  }
+  mesh_error err;
+  assert_int_equal(
+      store_read_coverage(own->store, "SPX", "1m", INT64_MIN, INT64_MAX, write_coverage, got, &err),
+      GRPC_STATUS_OK);
+  assert_string_equal(got, want);
+}
+
+// ---- operations ----
+
+static const store_operation first_operation = {.name = "load-1",
+                                                .kind = "load",
+                                                .title = "SPX 1d",
+                                                .request_id = "r1",
+                                                .work_key = "k",
+                                                .state = 1,
+                                                .epoch = 1,
+                                                .last_sequence = 1,
+                                                .created_ns = 5};
+
+static mesh_view view_of(const char *text) {
+  return (mesh_view){(const uint8_t *)text, strlen(text)};
+}
+
+static mesh_code append(fixture *own, int64_t epoch, int64_t sequence, const char *outcome,
+                        mesh_error *err) {
+  store_event event = {.operation = "load-1",
+                       .epoch = epoch,
+                       .sequence = sequence,
+                       .state = outcome[0] == '\0' ? 1 : 3,
+                       .event = view_of("e"),
+                       .outcome = view_of(outcome)};
+  return store_append_event(own->store, &event, err);
+}
+
+static void take_operation(void *arg, const store_operation *operation) {
+  sprintf(arg, "%s %d %lld %.*s", operation->name, operation->state,
+          (long long)operation->last_sequence, (int)operation->outcome.size_bytes,
+          (const char *)operation->outcome.data);
+}
+
+static void an_outcome_and_its_state_are_one(fixture *own) {
+  mesh_error err;
+  assert_int_equal(store_create_operation(own->store, &first_operation, view_of("accepted"), &err),
+                   GRPC_STATUS_OK);
+  assert_int_equal(append(own, 1, 2, "", &err), GRPC_STATUS_OK);
+  assert_int_equal(append(own, 1, 3, "done", &err), GRPC_STATUS_OK);
+  reopen(own);
+  char text[128] = "";
+  assert_int_equal(store_find_operation(own->store, NULL, "r1", take_operation, text, &err),
+                   GRPC_STATUS_OK);
+  assert_string_equal(text, "load-1 3 3 done");
+}
+
+static void events_must_be_the_next_of_the_newest_epoch(fixture *own) {
+  mesh_error err;
+  assert_int_equal(store_create_operation(own->store, &first_operation, view_of("accepted"), &err),
+                   GRPC_STATUS_OK);
+  assert_int_equal(append(own, 1, 3, "", &err), GRPC_STATUS_ABORTED);
+  assert_int_equal(append(own, 2, 2, "", &err), GRPC_STATUS_OK);
+  assert_int_equal(append(own, 1, 3, "", &err), GRPC_STATUS_ABORTED);
+  assert_non_null(strstr(err.message, "is at event 2 of epoch 2"));
+  assert_int_equal(append(own, 2, 2, "", &err), GRPC_STATUS_ABORTED);
+}
+
+static void a_request_id_is_taken_once(fixture *own) {
+  mesh_error err;
+  store_operation second = first_operation;
+  second.name = "load-2";
+  assert_int_equal(store_create_operation(own->store, &first_operation, view_of("a"), &err),
+                   GRPC_STATUS_OK);
+  assert_int_equal(store_create_operation(own->store, &second, view_of("a"), &err),
+                   GRPC_STATUS_ALREADY_EXISTS);
+  second.request_id = "";
+  assert_int_equal(store_create_operation(own->store, &second, view_of("a"), &err), GRPC_STATUS_OK);
+}
+
+static void take_sequence(void *arg, int64_t sequence, mesh_view event) {
+  (void)event;
+  sprintf((char *)arg + strlen(arg), "%lld ", (long long)sequence);
+}
+
+static void events_are_read_after_a_sequence(fixture *own) {
+  mesh_error err;
+  assert_int_equal(store_create_operation(own->store, &first_operation, view_of("a"), &err),
+                   GRPC_STATUS_OK);
+  for (int i = 2; i <= 5; i++)
+    assert_int_equal(append(own, 1, i, "", &err), GRPC_STATUS_OK);
+  char text[64] = "";
+  assert_int_equal(store_read_events(own->store, "load-1", 2, 2, take_sequence, text, &err),
+                   GRPC_STATUS_OK);
+  assert_string_equal(text, "3 4 ");
+  assert_int_equal(store_read_events(own->store, "nope", 0, 2, take_sequence, text, &err),
+                   GRPC_STATUS_NOT_FOUND);
+}
+
+// A refused event takes its bars with it: all or nothing.
+static void a_segment_and_its_event_are_one(fixture *own) {
+  static test_bars bars;
+  mesh_error err;
+  make_bars(&bars, 0, 10, 1);
+  store_coverage coverage = {0, 600, STORE_STORED, ""};
+  store_event event = {.operation = "nobody", .sequence = 2, .event = view_of("e")};
+  assert_int_equal(store_put_segment(own->store, "SPX", "1m", &coverage, &bars.view, &event, &err),
+                   GRPC_STATUS_NOT_FOUND);
+  expect_coverage(own, "");
+}
+
+// ---- files ----
+
+static void a_full_disk_keeps_what_was_stored(fixture *own) {
+  store_close(own->store);
+  store_options options = {.max_bytes = 400 * 1024};
+  mesh_error err;
+  assert_int_equal(store_open(own->path, &options, &own->store, &err), GRPC_STATUS_OK);
+  int stored = 0;
+  mesh_code code;
+  while ((code = put(own, stored * 60000, (stored + 1) * 60000, STORE_STORED, "", 1000, &err)) ==
+         GRPC_STATUS_OK) {
+    stored++;
+  }
+  assert_int_equal(code, GRPC_STATUS_RESOURCE_EXHAUSTED);
+  assert_non_null(strstr(err.message, own->path));
+  assert_true(stored > 0);
+  reopen(own);
+  int64_t count, first;
+  assert_int_equal(
+      store_count_bars(own->store, "SPX", "1m", INT64_MIN, INT64_MAX, 0, &count, &first, &err),
+      GRPC_STATUS_OK);
+  assert_int_equal(count, stored * 1000);
+}
+
+static void expect_refusal(fixture *own, mesh_code want, const char *words) {
+  mesh_error err;
+  store *opened = NULL;
+  assert_int_equal(store_open(own->path, NULL, &opened, &err), want);
+  assert_null(opened);
+  assert_non_null(strstr(err.message, own->path));
+  assert_non_null(strstr(err.message, words));
+}
+
+static void run_sql(const char *path, const char *sql) {
+  sqlite3 *db;
+  assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+  sqlite3_close(db);
+}
+
+static void a_newer_schema_is_refused(fixture *own) {
+  store_close(own->store);
+  own->store = NULL;
+  run_sql(own->path, "PRAGMA user_version=99");
+  expect_refusal(own, GRPC_STATUS_FAILED_PRECONDITION, "version 99, this program knows up to 1");
+}
+
+static void another_programs_database_is_refused(fixture *own) {
+  store_close(own->store);
+  own->store = NULL;
+  run_sql(own->path, "PRAGMA application_id=77");
+  expect_refusal(own, GRPC_STATUS_FAILED_PRECONDITION, "another program");
+}
+
+static void a_file_that_is_no_database_is_refused(fixture *own) {
+  store_close(own->store);
+  own->store = NULL;
+  FILE *file = fopen(own->path, "wb");
+  for (int i = 0; i < 1000; i++)
+    fputs("this is no database\n", file);
+  fclose(file);
+  expect_refusal(own, GRPC_STATUS_DATA_LOSS, "damaged");
+}
+
+static void a_missing_directory_is_named(fixture *own) {
+  store_close(own->store);
+  own->store = NULL;
+  snprintf(own->path, sizeof own->path, "nowhere/millrace.db");
+  expect_refusal(own, GRPC_STATUS_NOT_FOUND, "No such file or directory");
+}
+
+static const row rows[] = {
+    {"bars come back as they were", bars_come_back_as_they_were},
+    {"a window is half open", a_window_is_half_open},
+    {"the same bars again are counted once", the_same_bars_again_are_counted_once},
+    {"an unknown series is named", an_unknown_series_is_named},
+    {"neighbours of a kind become one", neighbours_of_a_kind_become_one},
+    {"what is new replaces what it overlaps", what_is_new_replaces_what_it_overlaps},
+    {"coverage agrees with an array", coverage_agrees_with_an_array},
+    {"an outcome and its state are one", an_outcome_and_its_state_are_one},
+    {"events must be the next of the newest epoch", events_must_be_the_next_of_the_newest_epoch},
+    {"a request id is taken once", a_request_id_is_taken_once},
+    {"events are read after a sequence", events_are_read_after_a_sequence},
+    {"a segment and its event are one", a_segment_and_its_event_are_one},
+    {"a full disk keeps what was stored", a_full_disk_keeps_what_was_stored},
+    {"a newer schema is refused", a_newer_schema_is_refused},
+    {"another program's database is refused", another_programs_database_is_refused},
+    {"a file that is no database is refused", a_file_that_is_no_database_is_refused},
+    {"a missing directory is named", a_missing_directory_is_named},
+};
+
+static void check(void **state) {
+  static int number;
+  fixture own = {0};
+  snprintf(own.path, sizeof own.path, "store-%d-%d.db", getpid(), number++);
+  open_store(&own);
+  ((const row *)*state)->run(&own);
+  store_close(own.store);
+}
+
+int main(void) {
+  if (getenv("TEST_TMPDIR") != NULL && chdir(getenv("TEST_TMPDIR")) != 0) return 1;
+  RUN_ROWS("store", rows, check);
+}
