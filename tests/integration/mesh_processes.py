@@ -41,17 +41,12 @@ def wait_for(condition, what, deadline_s=DEADLINE_S):
 class Process:
     """A running program; each line of its output is kept with the time at which it arrived."""
 
-    def __init__(self, argv, env=None, file_limit_bytes=None):
-        def limit():
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails, as on a full disk
-            resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit_bytes, file_limit_bytes))
-
+    def __init__(self, argv, env=None, before_exec=None):
         self.name = os.path.basename(argv[0])
         self.started = time.time()
         self.popen = subprocess.Popen(
             argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, errors="replace", start_new_session=True,
-            preexec_fn=limit if file_limit_bytes is not None else None)
+            text=True, errors="replace", start_new_session=True, preexec_fn=before_exec)
         self.pid = self.popen.pid
         self.arrived = threading.Condition()
         self.out, self.err = [], []  # (time, line), in order of arrival
@@ -244,16 +239,8 @@ class MeshCase(unittest.TestCase):
         """A whole mesh, healthy."""
         process = self.start("millrace", "up", "--home", self.home, "--papergate-market", market,
                              *flags, **options)
-        self.wait_until_serving(process)
+        process.line(lambda line: json.loads(line)["event"] == "ready", "healthy mesh")
         return process
-
-    def wait_until_serving(self, up):
-        def serving():
-            if not up.running():
-                raise AssertionError("millrace up ended\n" + up.transcript())
-            return self.millrace("status").code == 0
-
-        wait_for(serving, "healthy mesh")
 
     def socket(self, name):
         return "unix:" + os.path.join(self.home, "run", name + ".sock")
@@ -302,12 +289,30 @@ def outcome(events):
     return events[-1]["outcome"]
 
 
-PR_SET_CHILD_SUBREAPER = 36
+# ---- What the kernel is asked for ----
+
+LIBC = ctypes.CDLL(None)
+PR_SET_CHILD_SUBREAPER, PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 36, 24, 1, 2
+
+
+def small_files(size_bytes):
+    """A program whose files cannot grow beyond this: the nearest thing to a disk that is full."""
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails, as on a full disk
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
+
+    return limit
+
+
+def obey_permissions():
+    """A program that may not read what nobody may read, even if root starts it."""
+    for capability in [CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH]:
+        LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
 def adopt_orphans():
     """What a killed program leaves behind becomes our child, so that it can be ended."""
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def end_orphans():
