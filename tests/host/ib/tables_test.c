@@ -1,0 +1,179 @@
+// The tables of the host: errors, contracts, windows, and the pace.
+#include <stdio.h>
+#include <string.h>
+
+#include "host/ib/bar_window.h"
+#include "host/ib/contracts.h"
+#include "host/ib/error_table.h"
+#include "host/ib/pacer.h"
+#include "tests/unit.h"
+
+typedef struct row {
+  const char *name;
+  void (*run)(void);
+} row;
+
+// ---- errors ----
+
+typedef struct error_case {
+  int code;
+  const char *text;
+  ib_error_class want;
+} error_case;
+
+static const error_case error_cases[] = {
+    {162, "Historical Market Data Service error message:HMDS query returned no data: X",
+     IB_NO_DATA},
+    {162, "Historical Market Data Service error message:Historical data request pacing violation",
+     IB_PACING},
+    {162, "Historical Market Data Service error message:API historical data query cancelled: 3",
+     IB_CANCELLED},
+    {162, "Historical Market Data Service error message:invalid step", IB_FATAL},
+    {162, "Historical Market Data Service error message:No market data permissions", IB_FATAL},
+    {162, "Historical Market Data Service error message:something new", IB_RETRY},
+    {322, "Only 50 simultaneous API historical data requests allowed", IB_PACING},
+    {322, "Duplicate ticker ID for API historical data query", IB_FATAL},
+    {420, "Invalid real-time query: pacing violation", IB_PACING},
+    {420, "Invalid real-time query: no permissions", IB_FATAL},
+    {200, "No security definition has been found", IB_FATAL},
+    {326, "client id is in use", IB_DISCONNECT},
+    {366, "No historical data query found for ticker id:3", IB_CANCELLED},
+    {1100, "lost", IB_LOST},
+    {1101, "restored", IB_RESTORED},
+    {1102, "restored", IB_RESTORED},
+    {2104, "farm is OK", IB_INFORMATION},
+    {2110, "broken", IB_LOST},
+    {2174, "zone", IB_INFORMATION},
+    {10197, "competing session", IB_RETRY},
+    {10314, "bad end date", IB_FATAL},
+    {99999, "unknown", IB_FATAL},
+    {777, "unknown", IB_RETRY},
+};
+
+static void codes_are_classified_by_number_and_text(void) {
+  for (size_t i = 0; i < sizeof error_cases / sizeof *error_cases; i++) {
+    const error_case *one = &error_cases[i];
+    if (ib_error_classify(one->code, one->text) != one->want) {
+      fail_msg("%d %s: class %d", one->code, one->text, ib_error_classify(one->code, one->text));
+    }
+  }
+}
+
+static void errors_say_whether_waiting_helps(void) {
+  mesh_error err;
+  assert_int_equal(ib_error_fill(200, "No security definition", 15000, &err),
+                   GRPC_STATUS_NOT_FOUND);
+  assert_string_equal(err.message, "IB error 200: No security definition");
+  assert_string_equal(err.reason, "NO_CONTRACT");
+  assert_false(mesh_error_is_retryable(&err));
+  assert_int_equal(ib_error_fill(162, "pacing violation", 15000, &err),
+                   GRPC_STATUS_RESOURCE_EXHAUSTED);
+  assert_int_equal(err.retry_after_ms, 15000);
+  assert_int_equal(ib_error_fill(354, "not subscribed", 0, &err), GRPC_STATUS_PERMISSION_DENIED);
+  assert_int_equal(ib_error_fill(321, "refused", 0, &err), GRPC_STATUS_FAILED_PRECONDITION);
+  assert_false(mesh_error_is_retryable(&err));
+  assert_int_equal(ib_error_fill(162, "odd", 0, &err), GRPC_STATUS_UNAVAILABLE);
+  assert_true(mesh_error_is_retryable(&err));
+}
+
+// ---- contracts ----
+
+static void expect_contract(const char *symbol, const char *want) {
+  ib_contract contract;
+  assert_int_equal(ib_contract_of(symbol, &contract, NULL), GRPC_STATUS_OK);
+  char got[256];
+  snprintf(got, sizeof got, "%s %s %s %s %s", contract.symbol, contract.sec_type, contract.exchange,
+           contract.currency, ib_contract_prices(&contract));
+  assert_string_equal(got, want);
+}
+
+static void symbols_become_contracts(void) {
+  expect_contract("EURUSD", "EUR CASH IDEALPRO USD MIDPOINT");
+  expect_contract("SPX", "SPX IND CBOE USD TRADES");
+  expect_contract("AAPL", "AAPL STK SMART USD TRADES");
+  expect_contract("GOOGLE", "GOOGLE STK SMART USD TRADES");  // six letters, no currencies
+  expect_contract("DAX:IND:EUREX:EUR", "DAX IND EUREX EUR TRADES");
+}
+
+static void a_broken_contract_is_refused(void) {
+  ib_contract contract;
+  mesh_error err;
+  assert_int_equal(ib_contract_of("SPX:IND", &contract, &err), GRPC_STATUS_INVALID_ARGUMENT);
+  assert_int_equal(ib_contract_of("", &contract, &err), GRPC_STATUS_INVALID_ARGUMENT);
+  assert_int_equal(ib_contract_of("A:B:C:D:E", &contract, &err), GRPC_STATUS_INVALID_ARGUMENT);
+}
+
+// ---- windows ----
+
+static void expect_window(const char *frame, int64_t from_s, int64_t to_s, const char *want) {
+  ib_bar_window window;
+  assert_int_equal(ib_bar_window_of(frame, from_s, to_s, &window, NULL), GRPC_STATUS_OK);
+  char got[96];
+  snprintf(got, sizeof got, "%s, %s, %s", window.bar_size, window.duration, window.end);
+  assert_string_equal(got, want);
+}
+
+static void windows_are_written_as_durations(void) {
+  enum { DAY = 86400 };
+  expect_window("1m", 0, 3600, "1 min, 3600 S, 19700101-01:00:00");
+  expect_window("1m", 0, 10, "1 min, 30 S, 19700101-00:00:10");
+  expect_window("1m", 0, 7 * DAY, "1 min, 7 D, 19700108-00:00:00");
+  expect_window("1h", 0, 90 * DAY + 1, "1 hour, 91 D, 19700401-00:00:01");
+  expect_window("1d", 0, DAY, "1 day, 1 D, 19700102-00:00:00");
+  expect_window("1d", 0, 4 * 365 * DAY, "1 day, 5 Y, 19731231-00:00:00");
+  expect_window("1w", -DAY, 0, "1W, 1 D, 19700101-00:00:00");
+}
+
+static void a_wrong_window_is_refused(void) {
+  ib_bar_window window;
+  mesh_error err;
+  assert_int_equal(ib_bar_window_of("3m", 0, 1, &window, &err), GRPC_STATUS_INVALID_ARGUMENT);
+  assert_int_equal(ib_bar_window_of("1m", 1, 1, &window, &err), GRPC_STATUS_INVALID_ARGUMENT);
+  assert_int_equal(ib_bar_window_of("1m", 0, INT64_MAX, &window, &err),
+                   GRPC_STATUS_INVALID_ARGUMENT);
+}
+
+// ---- the pace ----
+
+// However the messages come, no second sees more than the rate and one burst.
+static void no_second_sees_more_than_the_rate(void) {
+  enum { RATE = 40, MESSAGES = 1000 };
+  ib_pacer pacer;
+  ib_pacer_init(&pacer, RATE, 0);
+  int64_t now_ns = 0, sent[MESSAGES];
+  for (int i = 0; i < MESSAGES; i++) {
+    for (int64_t wait; (wait = ib_pacer_take(&pacer, now_ns)) > 0;)
+      now_ns += wait;
+    sent[i] = now_ns;
+    if (i % 100 == 99) now_ns += INT64_C(3000000000);  // a pause must not save up more than a burst
+  }
+  for (int i = RATE + RATE / 10; i < MESSAGES; i++) {
+    assert_true(sent[i] - sent[i - RATE - RATE / 10] >= INT64_C(999999999));
+  }
+}
+
+static void no_rate_is_no_wait(void) {
+  ib_pacer pacer;
+  ib_pacer_init(&pacer, 0, 0);
+  for (int i = 0; i < 1000; i++)
+    assert_int_equal(ib_pacer_take(&pacer, 0), 0);
+}
+
+static const row rows[] = {
+    {"codes are classified by number and text", codes_are_classified_by_number_and_text},
+    {"errors say whether waiting helps", errors_say_whether_waiting_helps},
+    {"symbols become contracts", symbols_become_contracts},
+    {"a broken contract is refused", a_broken_contract_is_refused},
+    {"windows are written as durations", windows_are_written_as_durations},
+    {"a wrong window is refused", a_wrong_window_is_refused},
+    {"no second sees more than the rate", no_second_sees_more_than_the_rate},
+    {"no rate is no wait", no_rate_is_no_wait},
+};
+
+static void check(void **state) {
+  ((const row *)*state)->run();
+}
+
+int main(void) {
+  RUN_ROWS("tables", rows, check);
+}
