@@ -131,6 +131,10 @@ static mesh_code decode_json(const mesh_schema *schema, const upb_MessageDef *de
                              upb_Arena *arena, char **wire, size_t *size_bytes, mesh_error *err) {
   upb_Status status;
   upb_Status_Clear(&status);
+  if (json[strspn(json, " \t\r\n")] == '\0') {  // upb takes it for a message
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s: the text is empty; write at least {}",
+                     upb_MessageDef_FullName(def));
+  }
   upb_Message *message = upb_Message_New(def, arena);
   if (!upb_JsonDecode(json, strlen(json), message, def, schema->pool, 0, arena, &status)) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s: %s", upb_MessageDef_FullName(def),

@@ -260,11 +260,5 @@ static void check(void **state) {
 }
 
 int main(void) {
-  enum { COUNT = sizeof cases / sizeof *cases };
-  struct CMUnitTest tests[COUNT];
-  for (size_t i = 0; i < COUNT; i++) {
-    tests[i] = (struct CMUnitTest){
-        .name = cases[i].name, .test_func = check, .initial_state = (void *)&cases[i]};
-  }
-  return cmocka_run_group_tests_name("fiber", tests, NULL, NULL);
+  RUN_ROWS("fiber", cases, check);
 }

@@ -2,14 +2,8 @@
 #ifndef MILLRACE_TESTS_MESH_HARNESS_H
 #define MILLRACE_TESTS_MESH_HARNESS_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "mesh/fiber.h"
+#include "tests/unit.h"
 
 typedef struct harness {
   mesh_loop *loop;

@@ -487,11 +487,5 @@ static void check(void **state) {
 }
 
 int main(void) {
-  enum { COUNT = sizeof rows / sizeof *rows };
-  struct CMUnitTest tests[COUNT];
-  for (size_t i = 0; i < COUNT; i++) {
-    tests[i] = (struct CMUnitTest){
-        .name = rows[i].name, .test_func = check, .initial_state = (void *)&rows[i]};
-  }
-  return cmocka_run_group_tests_name("operation", tests, NULL, NULL);
+  RUN_ROWS("operation", rows, check);
 }

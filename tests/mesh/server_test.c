@@ -366,11 +366,5 @@ static void check(void **state) {
 int main(void) {
   // A relative path: the sandbox's own is longer than a unix socket's may be.
   if (getenv("TEST_TMPDIR") != NULL && chdir(getenv("TEST_TMPDIR")) != 0) return 1;
-  enum { COUNT = sizeof rows / sizeof *rows };
-  struct CMUnitTest tests[COUNT];
-  for (size_t i = 0; i < COUNT; i++) {
-    tests[i] = (struct CMUnitTest){
-        .name = rows[i].name, .test_func = check, .initial_state = (void *)&rows[i]};
-  }
-  return cmocka_run_group_tests_name("server", tests, NULL, NULL);
+  RUN_ROWS("server", rows, check);
 }
