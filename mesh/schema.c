@@ -140,9 +140,15 @@ static mesh_code decode_json(const mesh_schema *schema, const upb_MessageDef *de
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s: %s", upb_MessageDef_FullName(def),
                      upb_Status_ErrorMessage(&status));
   }
-  if (upb_Encode(message, upb_MessageDef_MiniTable(def), 0, arena, wire, size_bytes) !=
-      kUpb_EncodeStatus_Ok) {
+  const upb_MiniTable *table = upb_MessageDef_MiniTable(def);
+  if (upb_Encode(message, table, 0, arena, wire, size_bytes) != kUpb_EncodeStatus_Ok) {
     return mesh_fail(err, GRPC_STATUS_INTERNAL, "%s cannot be encoded",
+                     upb_MessageDef_FullName(def));
+  }
+  // The JSON decoder takes any bytes for a string; the wire decoder looks at them.
+  if (upb_Decode(*wire, *size_bytes, upb_Message_New(def, arena), table, NULL, 0, arena) !=
+      kUpb_DecodeStatus_Ok) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s: a string is no UTF-8",
                      upb_MessageDef_FullName(def));
   }
   return GRPC_STATUS_OK;
