@@ -18,9 +18,11 @@ static mesh_call *create_call(mesh_scope *scope, mesh_link *link, const char *me
   if (options != NULL && options->timeout_ms > 0) {
     mesh_scope_set_deadline(&call->scope, mesh_now_ns() + options->timeout_ms * 1000000);
   }
-  call->call = grpc_channel_create_call(
-      mesh_link_channel(link), NULL, 0, mesh_loop_queue(scope->loop),
-      grpc_slice_from_copied_string(method), NULL, mesh_deadline(call->scope.deadline_ns), NULL);
+  grpc_slice path = grpc_slice_from_copied_string(method);
+  call->call =
+      grpc_channel_create_call(mesh_link_channel(link), NULL, 0, mesh_loop_queue(scope->loop), path,
+                               NULL, mesh_deadline(call->scope.deadline_ns), NULL);
+  grpc_slice_unref(path);
   return call;
 }
 
