@@ -1,9 +1,8 @@
-"""Wrong requests, files, databases, gateways: one clear line, the right exit code, nothing lost."""
+"""Wrong requests, files, addresses, databases: one clear line, the right exit code, nothing lost."""
 
 import os
 import socket
 import sqlite3
-import threading
 import unittest
 
 from mesh_processes import MARKET, MeshCase, file_rows, obey_permissions, small_files
@@ -13,25 +12,7 @@ FAILED, USAGE, NOT_FOUND, UNAVAILABLE, REFUSED = 1, 2, 3, 4, 5
 SPX = MARKET + "/SPX-1d.csv"
 
 
-class BadCase(MeshCase):
-    def check_one_line(self, done, *words, code=None):
-        """`done` ended with `code` (None: any but 0) and one line that has all of the words."""
-        self.assertNotEqual(done.code, 0, done.transcript())
-        if code is not None:
-            self.assertEqual(done.code, code, done.transcript())
-        lines = done.stderr().splitlines()
-        self.assertEqual(len(lines), 1, done.transcript())
-        for word in words:
-            self.assertIn(word, lines[0])
-
-    def refused(self, program, *args, words, code=None, **options):
-        """The program must end by itself with one line."""
-        process = self.start(program, *args, **options)
-        process.code = process.wait()
-        self.check_one_line(process, *words, code=code)
-
-
-class RequestTest(BadCase):
+class RequestTest(MeshCase):
     """Requests that cannot be met; the series that is stored stays as it is."""
 
     ROWS = [
@@ -74,7 +55,7 @@ class RequestTest(BadCase):
                 self.check_one_line(self.millrace(*words), "millrace up", code=UNAVAILABLE)
 
 
-class MarketTest(BadCase):
+class MarketTest(MeshCase):
     """Directories that papergate cannot serve."""
 
     def market(self, *lines):
@@ -112,7 +93,7 @@ class MarketTest(BadCase):
                 self.check(self.market(good, bad), "BAD-1d.csv:3")
 
 
-class StartTest(BadCase):
+class StartTest(MeshCase):
     """Programs that cannot start where they are told to."""
 
     def busy_port(self):
@@ -133,7 +114,7 @@ class StartTest(BadCase):
         first = self.up()
         self.ok("data", "load", "SPX", "1d")
         self.refused("millrace", "up", "--home", self.home, "--papergate-market", MARKET,
-                     words=[self.home])
+                     words=[self.home], code=REFUSED)
         self.assertTrue(first.running())
         self.assertEqual(self.export("SPX", "1d"), file_rows(SPX))
 
@@ -173,7 +154,7 @@ class StartTest(BadCase):
         return before
 
 
-class FullDiskTest(ServedCase, BadCase):
+class FullDiskTest(ServedCase):
     """A file size limit stands for the end of the disk."""
 
     def backend_options(self):
@@ -192,75 +173,6 @@ class FullDiskTest(ServedCase, BadCase):
         self.assertEqual(self.export("SPX", "1d"), file_rows(SPX))
         self.ok("data", "load", "EURUSD", "1h")
         self.assertEqual(self.export("EURUSD", "1h"), file_rows(MARKET + "/EURUSD-1h.csv"))
-
-
-class GatewayCase(ServedCase, BadCase):
-    def load(self):
-        return self.millrace("data", "load", "SPX", "1d", deadline_s=120)
-
-
-class NobodyListensTest(GatewayCase):
-    def start_gateway(self):
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            return "127.0.0.1:%d" % listener.getsockname()[1]
-
-    def test_unavailable_names_the_gateway(self):
-        self.check_one_line(self.load(), self.gateway_address, code=UNAVAILABLE)
-
-
-class RefusingGatewayTest(GatewayCase):
-    def papergate_flags(self):
-        return ["--refuse"]
-
-    def test_unavailable_names_the_gateway(self):
-        self.check_one_line(self.load(), self.gateway_address, code=UNAVAILABLE)
-
-
-class HangingGatewayTest(GatewayCase):
-    def papergate_flags(self):
-        return ["--hang"]
-
-    def test_unavailable_names_the_gateway(self):
-        self.check_one_line(self.load(), self.gateway_address, code=UNAVAILABLE)
-
-
-class GarbageGatewayTest(GatewayCase):
-    def start_gateway(self):
-        """Answers every connection with noise."""
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(listener.close)
-
-        def serve():
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.sendall(bytes(range(256)) * 16)
-
-        threading.Thread(target=serve, daemon=True).start()
-        return "127.0.0.1:%d" % listener.getsockname()[1]
-
-    def test_unavailable_names_the_gateway(self):
-        self.check_one_line(self.load(), self.gateway_address, code=UNAVAILABLE)
-
-
-class FaultyRepliesTest(BadCase):
-    """Faults in the middle of a load, which the layers above overcome."""
-
-    FAULTS = [["--garbage-frame", "1"], ["--garbage-length", "1"], ["--pacing-error", "1"],
-              ["--disconnect-after", "4"], ["--one-byte-writes"]]
-
-    def test_the_load_ends_with_every_row(self):
-        for flags in self.FAULTS:
-            with self.subTest(" ".join(flags)):
-                self.home = self.path("home" + flags[0])
-                self.set_papergate_flags(*flags)
-                mesh = self.up()
-                self.ok("data", "load", "SPX", "1d")
-                self.assertEqual(self.export("SPX", "1d"), file_rows(SPX))
-                self.assertEqual(mesh.end(), 130)
 
 
 if __name__ == "__main__":

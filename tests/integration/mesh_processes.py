@@ -259,6 +259,22 @@ class MeshCase(unittest.TestCase):
         self.assertEqual(done.code, 0, "millrace %s\n%s" % (" ".join(args), done.transcript()))
         return done
 
+    def check_one_line(self, done, *words, code=None):
+        """`done` ended with `code` (None: any but 0) and one line that has all of the words."""
+        self.assertNotEqual(done.code, 0, done.transcript())
+        if code is not None:
+            self.assertEqual(done.code, code, done.transcript())
+        lines = done.stderr().splitlines()
+        self.assertEqual(len(lines), 1, done.transcript())
+        for word in words:
+            self.assertIn(word, lines[0])
+
+    def refused(self, program, *args, words, code=None, **options):
+        """The program must end by itself with one line."""
+        process = self.start(program, *args, **options)
+        process.code = process.wait()
+        self.check_one_line(process, *words, code=code)
+
     def json(self, *args, **options):
         """Runs a command that must succeed; returns its JSON lines."""
         return self.ok(*args, "--output=json", **options).json_lines()

@@ -75,12 +75,13 @@ class Client:
         self.reflection = Reflection(self.channel, version)
         self.pool = descriptor_pool.DescriptorPool()
         self.services = self.reflection.services()
-        self.added = set()
-        for service in self.services:
-            for proto in self.reflection.files(service):
-                if proto.name not in self.added:
+        added = set()
+        # What travels inside of an Any is imported by nobody.
+        for symbol in [*self.services, "google.rpc.ErrorInfo"]:
+            for proto in self.reflection.files(symbol):
+                if proto.name not in added:
                     self.pool.Add(proto)
-                    self.added.add(proto.name)
+                    added.add(proto.name)
 
     def __enter__(self):
         return self
@@ -103,8 +104,11 @@ class Client:
         call = start("/" + name, request_serializer=lambda m: m.SerializeToString(),
                      response_deserializer=answer.FromString)
         if not server_streams:
-            return [json_format.MessageToDict(call(message, timeout=timeout))]
-        return Answers(call(message, timeout=timeout))
+            return [self._json(call(message, timeout=timeout))]
+        return Answers(call(message, timeout=timeout), self._json)
+
+    def _json(self, message):
+        return json_format.MessageToDict(message, descriptor_pool=self.pool)
 
     @staticmethod
     def _proto(method):
@@ -116,14 +120,14 @@ class Client:
 class Answers:
     """The messages of a running call, as dictionaries."""
 
-    def __init__(self, call):
-        self.call = call
+    def __init__(self, call, to_json):
+        self.call, self.to_json = call, to_json
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        return json_format.MessageToDict(next(self.call))
+        return self.to_json(next(self.call))
 
     def cancel(self):
         self.call.cancel()

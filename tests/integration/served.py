@@ -19,28 +19,19 @@ LOAD = {**SEGMENT, "mode": "BACKFILL"}
 SEGMENT_TEXT = 'symbol:"EURUSD" timeframe:"1h" from:{seconds:1492592400} to:{seconds:1492614000}'
 
 
-class ServedCase(MeshCase):
+class LayersCase(MeshCase):
     """A mesh without `millrace up`: each layer on a unix socket and on TCP."""
 
-    def setUp(self):
-        super().setUp()
+    def start_layers(self, gateway_address):
+        """An IB host and a backend in self.home."""
         os.makedirs(os.path.join(self.home, "run"))
-        self.gateway_address = self.start_gateway()
         self.host_unix, self.backend_unix = self.socket("ib-host"), self.socket("backend")
         self.host, self.host_tcp = self.serve("millrace-ib-host", self.host_unix, "--gateway",
-                                              self.gateway_address)
+                                              gateway_address)
         self.start_backend(**self.backend_options())
-
-    def papergate_flags(self):
-        return []
 
     def backend_options(self):
         return {}
-
-    def start_gateway(self):
-        """Returns its address."""
-        self.gateway = self.papergate(*self.papergate_flags())
-        return self.gateway.address
 
     def start_backend(self, **options):
         self.backend, self.backend_tcp = self.serve(
@@ -63,3 +54,15 @@ class ServedCase(MeshCase):
 
     def hosts(self):
         return [self.host_unix, self.host_tcp]
+
+
+class ServedCase(LayersCase):
+    """The layers, and a papergate below them."""
+
+    def setUp(self):
+        super().setUp()
+        self.gateway = self.papergate(*self.papergate_flags())
+        self.start_layers(self.gateway.address)
+
+    def papergate_flags(self):
+        return []
