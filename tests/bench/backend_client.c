@@ -18,6 +18,7 @@ void backend_client_check(mesh_code code, const mesh_error *err) {
 static void body(void *arg) {
   client_run *self = arg;
   self->run(&self->client, self->arg);
+  mesh_link_close(self->client.link);
   mesh_loop_stop(self->client.loop);
 }
 
@@ -30,6 +31,8 @@ void backend_client_run(const char *address, void (*run)(backend_client *client,
   backend_client_check(code, &err);
   mesh_fiber_start(&self.client.scope, body, &self);
   mesh_loop_run(self.client.loop);
+  mesh_scope_close(&self.client.scope);
+  mesh_loop_destroy(self.client.loop);
 }
 
 // Packs and sends `message`, and releases what was packed.

@@ -14,8 +14,7 @@ typedef struct bench_mesh {
 } bench_mesh;
 
 // Starts all three, papergate without limits, and waits until they listen. The flags are added to
-// papergate's and the IB host's own and end with NULL. Call it before the benchmark itself starts
-// gRPC.
+// papergate's and the IB host's own and end with NULL.
 void bench_mesh_start(bench_mesh *mesh, const char *const *gateway_flags,
                       const char *const *host_flags);
 
