@@ -7,9 +7,10 @@
 #include <unistd.h>
 
 #include "cli/child.h"
-#include "cli/home.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+#include "cli/settings.h"
 #include "cli/up_home.h"
-#include "cli/up_options.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "mesh/call.h"
 #include "mesh/fiber.h"
@@ -22,12 +23,11 @@ enum { PAPERGATE, IB_HOST, BACKEND, CHILDREN };
 
 enum { HEALTHY_LIMIT_MS = 15000, GATEWAY_LIMIT_MS = 3000, STOP_LIMIT_MS = 5000 };
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_NOT_FOUND = 3, EXIT_REFUSED = 5 };
-
 // Everything that lives as long as the mesh.
 typedef struct up {
-  up_options options;
-  char home[CHILD_PATH_MAX];
+  const command *command;
+  settings settings;
+  bool json;
   int lock;
   mesh_loop *loop;
   mesh_scope scope;           // of this program
@@ -46,21 +46,18 @@ typedef struct up {
 // ---- what a person or a program is told ----
 
 static void say(const up *own, const char *event, const char *who, const char *text) {
-  if (own->options.json) {
-    printf("{\"event\":\"%s\",\"who\":\"%s\",\"text\":\"", event, who);
-    for (; *text != '\0'; text++) {
-      if (*text == '"' || *text == '\\') putchar('\\');
-      if ((unsigned char)*text >= 0x20) putchar(*text);
-    }
-    printf("\"}\n");
+  if (own->json) {
+    printf("{\"event\":\"%s\",\"piece\":\"%s\",\"detail\":", event, who);
+    output_string(stdout, text);
+    printf("}\n");
   } else {
     printf("%-10s %s%s%s\n", who, event, text[0] != '\0' ? ": " : "", text);
   }
   fflush(stdout);
 }
 
-static void complain(const char *text) {
-  fprintf(stderr, "millrace: up: %s\n", text);
+static const char *setting_of(const up *own, setting which) {
+  return settings_get(&own->settings, which);
 }
 
 // ---- the children ----
@@ -74,8 +71,8 @@ static void on_child(void *arg, child *who, const char *event) {
   }
   if (strcmp(event, "refused") == 0) {
     snprintf(text, sizeof text, "%s: %s", who->name, who->last_line);
-    complain(text);
-    own->exit_code = EXIT_USAGE;
+    if (!own->stopping) command_complain(own->command, "%s", text);
+    own->exit_code = EXIT_CODE_USAGE;
     own->stopping = true;
   } else {
     say(own, event, who->name, text);
@@ -109,7 +106,8 @@ static mesh_code describe_child(up *own, int index, const char *name, const char
                                 const char *const *args, mesh_error *err) {
   child *who = &own->children[index];
   who->name = name;
-  snprintf(who->log_path, sizeof who->log_path, "%.4000s/log/%s.log", own->home, name);
+  snprintf(who->log_path, sizeof who->log_path, "%.4000s/log/%s.log", setting_of(own, SETTING_HOME),
+           name);
   int count = 0;
   for (; args[count] != NULL; count++)
     who->args[count] = args[count];
@@ -124,34 +122,37 @@ static mesh_code describe_papergate(up *own, mesh_error *err) {
   snprintf(own->port, sizeof own->port, "%d", port);
   snprintf(own->gateway, sizeof own->gateway, "127.0.0.1:%d", port);
   const char *plain[] = {"--port", own->port, NULL};
-  const char *served[] = {"--port", own->port, "--market", own->options.market, NULL};
-  return describe_child(own, PAPERGATE, "papergate", "papergate",
-                        own->options.market == NULL ? plain : served, err);
+  const char *market = setting_of(own, SETTING_PAPERGATE_MARKET);
+  const char *served[] = {"--port", own->port, "--market", market, NULL};
+  return describe_child(own, PAPERGATE, "papergate", "papergate", market == NULL ? plain : served,
+                        err);
 }
 
 static mesh_code describe_children(up *own, mesh_error *err) {
   mesh_code code = GRPC_STATUS_OK;
-  if (own->options.gateway == NULL) {
+  const char *gateway = setting_of(own, SETTING_GATEWAY_ADDRESS);
+  if (gateway == NULL) {
     code = describe_papergate(own, err);
   } else {
-    snprintf(own->gateway, sizeof own->gateway, "%s", own->options.gateway);
+    snprintf(own->gateway, sizeof own->gateway, "%s", gateway);
   }
   if (code != GRPC_STATUS_OK) return code;
-  const char *level = own->options.log_level != NULL ? own->options.log_level : "info";
+  const char *level = setting_of(own, SETTING_LOG_LEVEL);
+  const char *listen = setting_of(own, SETTING_BACKEND_LISTEN);
   const char *host[] = {"--listen",    own->ib_socket, "--gateway", own->gateway,
                         "--log-level", level,          NULL};
   code = describe_child(own, IB_HOST, "ib-host", "millrace-ib-host", host, err);
   if (code != GRPC_STATUS_OK) return code;
   const char *backend[] = {"--home",
-                           own->home,
+                           setting_of(own, SETTING_HOME),
                            "--listen",
                            own->backend_socket,
                            "--ib-host",
                            own->ib_socket,
                            "--log-level",
                            level,
-                           own->options.listen != NULL ? "--listen" : NULL,
-                           own->options.listen,
+                           listen != NULL ? "--listen" : NULL,
+                           listen,
                            NULL};
   return describe_child(own, BACKEND, "backend", "millrace-backend", backend, err);
 }
@@ -214,10 +215,15 @@ static void await_gateway(up *own, mesh_scope *scope) {
   mesh_link_close(link);
 }
 
-static void on_stopping(void *arg) {
-  up *own = arg;
+static void stop(up *own) {
   own->stopping = true;
   mesh_signal_notify(&own->changed);
+}
+
+static void on_signal(void *arg) {
+  up *own = arg;
+  own->exit_code = EXIT_CODE_INTERRUPTED;
+  stop(own);
 }
 
 // ---- the fibers ----
@@ -250,9 +256,9 @@ static void become_ready(up *own) {
              (long long)((mesh_now_ns() - own->started_ns) / MS_NS), own->backend_socket);
     say(own, "ready", "mesh", text);
   } else {
-    complain(err.message);
-    own->exit_code = EXIT_FAILED;
-    on_stopping(own);
+    command_complain(own->command, "%s", err.message);
+    own->exit_code = EXIT_CODE_FAILED;
+    stop(own);
   }
 }
 
@@ -277,7 +283,8 @@ static void main_fiber(void *arg) {
   up *own = arg;
   mesh_scope_open(&own->children_scope, &own->scope);
   mesh_fiber_start(&own->scope, watch_for_stop, own);
-  for (int i = own->options.gateway == NULL ? PAPERGATE : IB_HOST; i < CHILDREN; i++) {
+  for (int i = setting_of(own, SETTING_GATEWAY_ADDRESS) == NULL ? PAPERGATE : IB_HOST; i < CHILDREN;
+       i++) {
     start_child(own, i);
   }
   become_ready(own);
@@ -288,54 +295,53 @@ static void main_fiber(void *arg) {
   mesh_yield(own->loop);  // watch_for_stop cancels the supervisors' scope
   end_children(own);
   mesh_scope_close(&own->children_scope);
-  if (own->exit_code == 0) say(own, "stopped", "mesh", "");
+  if (own->exit_code == EXIT_CODE_INTERRUPTED) say(own, "stopped", "mesh", "");
   mesh_loop_stop(own->loop);
 }
 
 // ---- start ----
 
-static int exit_code_of(mesh_code code) {
-  if (code == GRPC_STATUS_INVALID_ARGUMENT) return EXIT_USAGE;
-  if (code == GRPC_STATUS_NOT_FOUND) return EXIT_NOT_FOUND;
-  return EXIT_REFUSED;
-}
-
-static mesh_code prepare(up *own, int argc, char **argv, mesh_error *err) {
-  mesh_code code = up_options_parse(argc, argv, &own->options, err);
-  if (code != GRPC_STATUS_OK || own->options.help) return code;
-  code = home_find(own->options.home, own->home, err);
+static mesh_code prepare(up *own, const args *given, mesh_error *err) {
+  mesh_code code = settings_read(given, &own->settings, err);
   if (code != GRPC_STATUS_OK) return code;
-  snprintf(own->ib_socket, sizeof own->ib_socket, "unix:%.4000s/run/ib-host.sock", own->home);
-  snprintf(own->backend_socket, sizeof own->backend_socket, "unix:%.4000s/run/backend.sock",
-           own->home);
-  code = up_home_take(own->home, &own->lock, err);
+  const char *home = setting_of(own, SETTING_HOME);
+  own->json = strcmp(setting_of(own, SETTING_OUTPUT), "json") == 0;
+  snprintf(own->ib_socket, sizeof own->ib_socket, "unix:%.4000s/run/ib-host.sock", home);
+  snprintf(own->backend_socket, sizeof own->backend_socket, "unix:%.4000s/run/backend.sock", home);
+  code = up_home_take(home, &own->lock, err);
   return code == GRPC_STATUS_OK ? describe_children(own, err) : code;
 }
 
-int cmd_up(int argc, char **argv) {
-  static up own = {.lock = -1};  // off the stack
-  mesh_error err;
-  own.started_ns = mesh_now_ns();
-  mesh_code code = prepare(&own, argc, argv, &err);
-  if (code != GRPC_STATUS_OK) {
-    complain(err.message);
-    return exit_code_of(code);
-  }
-  if (own.options.help) {
-    up_options_help();
-    return 0;
-  }
+static void run(up *own) {
   mesh_process_block_signals();
-  own.loop = mesh_loop_create();
-  own.pool = mesh_pool_create(CHILDREN);
-  mesh_scope_open_root(&own.scope, own.loop);
-  mesh_stop_signal *stop = mesh_stop_signal_create(own.loop, on_stopping, &own);
-  mesh_fiber_start(&own.scope, main_fiber, &own);
-  mesh_loop_run(own.loop);
+  own->loop = mesh_loop_create();
+  own->pool = mesh_pool_create(CHILDREN);
+  mesh_scope_open_root(&own->scope, own->loop);
+  mesh_stop_signal *stop = mesh_stop_signal_create(own->loop, on_signal, own);
+  mesh_fiber_start(&own->scope, main_fiber, own);
+  mesh_loop_run(own->loop);
   mesh_stop_signal_destroy(stop);
-  mesh_scope_close(&own.scope);
-  mesh_pool_destroy(own.pool);
-  mesh_loop_destroy(own.loop);
-  close(own.lock);
-  return own.exit_code;
+  mesh_scope_close(&own->scope);
+  mesh_pool_destroy(own->pool);
+  mesh_loop_destroy(own->loop);
+}
+
+int cmd_up(const command *self, const args *given) {
+  mesh_error err;
+  up *own = calloc(1, sizeof *own);
+  if (own == NULL) abort();
+  own->command = self;
+  own->lock = -1;
+  own->started_ns = mesh_now_ns();
+  mesh_code code = prepare(own, given, &err);
+  if (code == GRPC_STATUS_OK) {
+    run(own);
+  } else {
+    command_complain(self, "%s", err.message);
+    own->exit_code = exit_code_of(code);
+  }
+  if (own->lock >= 0) close(own->lock);
+  int exit_code = own->exit_code;
+  free(own);
+  return exit_code;
 }

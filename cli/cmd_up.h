@@ -2,7 +2,8 @@
 #ifndef MILLRACE_CLI_CMD_UP_H
 #define MILLRACE_CLI_CMD_UP_H
 
-// argv[0] is "up". Returns the exit code.
-int cmd_up(int argc, char **argv);
+#include "cli/command.h"
+
+int cmd_up(const command *self, const args *given);
 
 #endif

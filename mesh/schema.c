@@ -199,6 +199,19 @@ mesh_code mesh_schema_method(const mesh_schema *schema, const char *method, mesh
   return GRPC_STATUS_OK;
 }
 
+const char *mesh_schema_method_name(const mesh_schema *schema, size_t index) {
+  for (size_t i = 0; i < schema->file_count; i++) {
+    const upb_FileDef *file = schema->files[i].def;
+    for (int k = 0; k < upb_FileDef_ServiceCount(file); k++) {
+      const upb_ServiceDef *service = upb_FileDef_Service(file, k);
+      size_t count = (size_t)upb_ServiceDef_MethodCount(service);
+      if (index < count) return upb_MethodDef_FullName(upb_ServiceDef_Method(service, (int)index));
+      index -= count;
+    }
+  }
+  return NULL;
+}
+
 // ---- reflection ----
 
 static const schema_file *find_file(const mesh_schema *schema, const char *file) {

@@ -36,6 +36,10 @@ typedef struct mesh_method_info {
 MESH_NODISCARD mesh_code mesh_schema_method(const mesh_schema *schema, const char *method,
                                             mesh_method_info *out, mesh_error *err);
 
+// The methods of all services by their full names, "millrace.v1.DataService.Load", one at a time:
+// index 0, 1, ...; NULL after the last. Strings belong to the schema.
+const char *mesh_schema_method_name(const mesh_schema *schema, size_t index);
+
 // For reflection: the serialized FileDescriptorProto of a file, of the file that declares a symbol
 // (service, method, message, enum, field, ...), or that declares an extension. False if there is
 // none. Views belong to the schema.

@@ -1,0 +1,162 @@
+#include "cli/client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/output.h"
+#include "mesh/process.h"
+#include "protos/descriptors.h"
+
+#define MS_NS INT64_C(1000000)
+
+// ---- calls ----
+
+mesh_code client_open(client *own, mesh_link *link, const char *method,
+                      const ProtobufCMessage *request, const mesh_call_options *options,
+                      mesh_call **out, mesh_error *err) {
+  size_t size_bytes = protobuf_c_message_get_packed_size(request);
+  uint8_t *bytes = malloc(size_bytes + 1);
+  if (bytes == NULL) abort();
+  protobuf_c_message_pack(request, bytes);
+  mesh_frame frame = {bytes, size_bytes, false};
+  mesh_code code = mesh_call_open(&own->scope, link, method, frame, options, out, err);
+  free(bytes);
+  return code;
+}
+
+mesh_code client_call(client *own, const char *method, const ProtobufCMessage *request,
+                      client_each each, void *arg, mesh_error *err) {
+  mesh_call *call;
+  mesh_code code = client_open(own, own->backend, method, request, NULL, &call, err);
+  while (code == GRPC_STATUS_OK) {
+    mesh_frame frame;
+    code = mesh_call_receive(call, &frame, err);
+    if (code != GRPC_STATUS_OK || frame.end) break;
+    code = each(own, frame, arg, err);
+  }
+  mesh_call_close(call);
+  return code;
+}
+
+mesh_code client_bad_reply(const char *type, mesh_error *err) {
+  return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the reply is no %s", type);
+}
+
+// ---- JSON ----
+
+const mesh_schema *client_schema(client *own) {
+  if (own->schema != NULL) return own->schema;
+  mesh_error err;
+  mesh_view descriptors = {millrace_descriptors, millrace_descriptors_size};
+  if (mesh_schema_create(descriptors, &own->schema, &err) != GRPC_STATUS_OK) {
+    fprintf(stderr, "millrace: %s\n", err.message);
+    abort();  // the descriptors are our own
+  }
+  return own->schema;
+}
+
+mesh_code client_print_json(client *own, const char *type, mesh_view message, mesh_error *err) {
+  char *json;
+  mesh_code code = mesh_schema_to_json(client_schema(own), type, message, &json, err);
+  if (code != GRPC_STATUS_OK) return code;
+  puts(json);
+  free(json);
+  return output_flush(err);
+}
+
+// ---- the end ----
+
+// True if our own link to the backend failed: the message begins with its name.
+static bool is_backend_down(const client *own, const mesh_error *err) {
+  if (err->code != GRPC_STATUS_UNAVAILABLE || own->backend == NULL) return false;
+  char ours[MESH_ERROR_MESSAGE_MAX];
+  int size = snprintf(ours, sizeof ours, "link %s (%s)", mesh_link_name(own->backend),
+                      mesh_link_address(own->backend));
+  return strncmp(err->message, ours, (size_t)size) == 0;
+}
+
+static int conclude(client *own, mesh_code code, const mesh_error *err) {
+  if (own->interrupted) return EXIT_CODE_INTERRUPTED;
+  if (code == GRPC_STATUS_OK) return own->exit_code;
+  if (is_backend_down(own, err)) {
+    fprintf(stderr, "millrace: no mesh is running at %s; start one with: millrace up\n",
+            mesh_link_address(own->backend));
+  } else {
+    command_complain(own->command, "%s: %s", mesh_code_name(code), err->message);
+  }
+  return own->exit_code != 0 ? own->exit_code : exit_code_of(code);
+}
+
+// ---- the life of a command ----
+
+static void on_stop(void *arg) {
+  client *own = arg;
+  own->interrupted = true;
+  if (own->on_interrupt != NULL) {
+    own->on_interrupt(own->on_interrupt_arg);
+  } else {
+    mesh_scope_cancel(&own->scope, GRPC_STATUS_CANCELLED, "Ctrl-C");
+  }
+}
+
+static mesh_code run_with_link(client *own, mesh_error *err) {
+  int64_t deadline_s;
+  mesh_code code = args_get_number(own->given, "deadline", 1, 1000000, 0, &deadline_s, err);
+  if (code != GRPC_STATUS_OK) return code;
+  if (deadline_s > 0) {
+    mesh_scope_set_deadline(&own->scope, mesh_now_ns() + deadline_s * 1000 * MS_NS);
+  }
+  code = mesh_link_open(own->loop, "backend", settings_get(&own->settings, SETTING_BACKEND_ADDRESS),
+                        &own->backend, err);
+  return code == GRPC_STATUS_OK ? own->run(own, err) : code;
+}
+
+static void main_fiber(void *arg) {
+  client *own = arg;
+  mesh_error err;
+  mesh_code code = run_with_link(own, &err);
+  if (code == GRPC_STATUS_OK) code = output_flush(&err);
+  own->exit_code = conclude(own, code, &err);
+  mesh_scope_cancel(&own->scope, GRPC_STATUS_CANCELLED, "the command has ended");
+  mesh_scope_join(&own->scope);
+  mesh_link_close(own->backend);
+  mesh_loop_stop(own->loop);
+}
+
+static void run_loop(client *own) {
+  mesh_process_block_signals();
+  own->loop = mesh_loop_create();
+  mesh_scope waiter;  // for the fiber that waits for the command's own scope
+  mesh_scope_open_root(&waiter, own->loop);
+  mesh_scope_open(&own->scope, &waiter);
+  mesh_stop_signal *stop = mesh_stop_signal_create(own->loop, on_stop, own);
+  mesh_fiber_start(&waiter, main_fiber, own);
+  mesh_loop_run(own->loop);
+  mesh_stop_signal_destroy(stop);
+  mesh_scope_close(&own->scope);
+  mesh_scope_close(&waiter);
+  mesh_loop_destroy(own->loop);
+}
+
+int client_main(const command *self, const args *given, client_run run) {
+  mesh_error err;
+  client *own = calloc(1, sizeof *own);
+  if (own == NULL) abort();
+  own->command = self;
+  own->given = given;
+  own->run = run;
+  mesh_code code = settings_read(given, &own->settings, &err);
+  if (code == GRPC_STATUS_OK) {
+    own->json = strcmp(settings_get(&own->settings, SETTING_OUTPUT), "json") == 0;
+    own->terminal = !own->json && isatty(STDOUT_FILENO);
+    run_loop(own);
+  } else {
+    own->exit_code = conclude(own, code, &err);
+  }
+  int exit_code = own->exit_code;
+  mesh_schema_destroy(own->schema);
+  free(own);
+  return exit_code;
+}

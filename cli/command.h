@@ -1,0 +1,24 @@
+// command: one row of the table that main() looks a command up in.
+#ifndef MILLRACE_CLI_COMMAND_H
+#define MILLRACE_CLI_COMMAND_H
+
+#include "cli/args.h"
+
+typedef struct command command;
+struct command {
+  const char *name;       // "data load"
+  const char *arguments;  // "SYMBOL TIMEFRAME"
+  int words_min, words_max;
+  const char *summary;     // one line for the list of commands
+  const args_flag *flags;  // its own, beside command_common_flags; NULL: none
+  const char *more;        // further lines of help; NULL: none
+  int (*run)(const command *self, const args *given);  // returns the exit code
+};
+
+// --home, --config, --backend, --output, --deadline, --help. Ends with {0}.
+extern const args_flag command_common_flags[];
+
+// "millrace: data load: <text>", one line on standard error.
+void command_complain(const command *self, const char *format, ...) MESH_PRINTF(2, 3);
+
+#endif

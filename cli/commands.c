@@ -1,0 +1,121 @@
+#include "cli/commands.h"
+
+#include <string.h>
+
+#include "cli/cmd_call.h"
+#include "cli/cmd_config.h"
+#include "cli/cmd_data.h"
+#include "cli/cmd_export.h"
+#include "cli/cmd_load.h"
+#include "cli/cmd_ops.h"
+#include "cli/cmd_show.h"
+#include "cli/cmd_status.h"
+#include "cli/cmd_up.h"
+#include "cli/cmd_watch.h"
+#include "cli/help.h"
+
+#define WINDOW_FLAGS                                                            \
+  {"from", "DATE", "the first bar: 2020-01-31 or 2020-01-31T09:00:00Z, UTC"}, { \
+    "to", "DATE", "where it ends, exclusive"                                    \
+  }
+
+static const args_flag up_flags[] = {
+    {"papergate-market", "DIR", "SYMBOL-TIMEFRAME.csv files for papergate to serve"},
+    {"gateway", "HOST:PORT", "a real IB Gateway or TWS instead of papergate"},
+    {"listen", "ADDRESS", "a further address of the backend, such as 127.0.0.1:4710"},
+    {"log-level", "debug|info|warn|error", "of the programs that it starts; default: info"},
+    {0},
+};
+static const args_flag status_flags[] = {
+    {"wait", "SECONDS", "wait so long for a mesh that is healthy"},
+    {0},
+};
+static const args_flag load_flags[] = {
+    WINDOW_FLAGS,
+    {"mode", "tail|backfill|full",
+     "tail: from the newest stored bar on; backfill: every gap from --from on; full: every gap "
+     "from the source's first bar on"},
+    {"detach", NULL, "start it and leave; `millrace ops watch` shows how it goes"},
+    {"request-id", "ID", "the same id is the same load: a repeated start joins it"},
+    {0},
+};
+static const args_flag show_flags[] = {
+    WINDOW_FLAGS,
+    {"last", "N", "only the last N bars; default: 500, or all of the window that is given"},
+    {"rows", "N", "rows of the table below the chart; default: 8"},
+    {0},
+};
+static const args_flag window_flags[] = {WINDOW_FLAGS, {0}};
+static const args_flag export_flags[] = {
+    WINDOW_FLAGS,
+    {"out", "FILE", "write there, all or nothing, instead of to standard output"},
+    {0},
+};
+static const args_flag list_flags[] = {
+    {"kind", "KIND", "only operations of this kind, such as load"},
+    {"state", "running|cancelling|succeeded|failed|cancelled", "only those in this state"},
+    {"limit", "N", "the newest N; default: 20"},
+    {0},
+};
+static const args_flag call_flags[] = {
+    {"address", "ADDRESS", "of any server of the mesh; default: the backend"},
+    {0},
+};
+
+const command commands_all[] = {
+    {"up", "", 0, 0, "the whole mesh on this machine, until Ctrl-C", up_flags,
+     "Starts papergate (a simulated IB Gateway, unless --gateway names a real one), the IB host "
+     "and\n"
+     "the backend, waits until they are healthy, and starts again what dies.\n",
+     cmd_up},
+    {"status", "", 0, 0, "layers, hosts, gateway: health and round trips", status_flags,
+     "Exit code 0 only if everything is healthy.\n", cmd_status},
+    {"data load", "SYMBOL TIMEFRAME", 2, 2, "bring a stored series up to date", load_flags,
+     "Asks the gateway only for what is missing. Ctrl-C cancels the load, down to the gateway; "
+     "what\n"
+     "was stored stays.\n",
+     cmd_load},
+    {"data show", "SYMBOL TIMEFRAME", 2, 2, "a price chart and the last bars", show_flags, NULL,
+     cmd_show},
+    {"data list", "[SYMBOL]", 0, 1, "the stored series", NULL, NULL, cmd_list},
+    {"data gaps", "SYMBOL TIMEFRAME", 2, 2, "what is missing in a stored series", window_flags,
+     NULL, cmd_gaps},
+    {"data export", "SYMBOL TIMEFRAME", 2, 2, "stored bars as CSV", export_flags, NULL, cmd_export},
+    {"data search", "PATTERN", 1, 1, "instruments that the gateway knows", NULL, NULL, cmd_search},
+    {"data watch", "SYMBOL TIMEFRAME", 2, 2, "live bars, until Ctrl-C", NULL, NULL, cmd_watch},
+    {"ops list", "", 0, 0, "operations, the newest first", list_flags, NULL, cmd_ops_list},
+    {"ops show", "NAME", 1, 1, "one operation", NULL, NULL, cmd_ops_show},
+    {"ops watch", "NAME", 1, 1, "follow an operation to its outcome", NULL,
+     "Ctrl-C cancels an attached operation; a detached one goes on.\n", cmd_ops_watch},
+    {"ops cancel", "NAME", 1, 1, "stop an operation and wait until it has stopped", NULL, NULL,
+     cmd_ops_cancel},
+    {"ops events", "NAME", 1, 1, "what happened to an operation so far", NULL, NULL,
+     cmd_ops_events},
+    {"call", "SERVICE/METHOD [JSON]", 1, 2, "any method: JSON in, JSON lines out", call_flags,
+     "JSON is read from standard input where it is -. Without a package, millrace.v1 is meant.\n",
+     cmd_call},
+    {"config show", "", 0, 0, "each setting, its value and where it came from", up_flags, NULL,
+     cmd_config},
+    {"help", "[COMMAND]", 0, 2, "this list, or what a command does", NULL, NULL, help_command},
+    {"version", "", 0, 0, "the versions of millrace and of gRPC", NULL, NULL, help_version},
+};
+const size_t commands_count = sizeof commands_all / sizeof *commands_all;
+
+// True if argv begins with the words of `name`; *words is how many they are.
+static bool begins_with(int argc, char **argv, const char *name, int *words) {
+  for (*words = 0; *name != '\0'; ++*words) {
+    size_t size = strcspn(name, " ");
+    if (*words == argc || strlen(argv[*words]) != size || memcmp(argv[*words], name, size) != 0) {
+      return false;
+    }
+    name += size + (name[size] == ' ');
+  }
+  return true;
+}
+
+const command *commands_find(int argc, char **argv, int *words) {
+  for (size_t i = 0; i < commands_count; i++) {
+    if (begins_with(argc, argv, commands_all[i].name, words)) return &commands_all[i];
+  }
+  return NULL;
+}

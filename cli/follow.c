@@ -1,0 +1,153 @@
+#include "cli/follow.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/follow_print.h"
+#include "mesh/retry.h"
+
+#define S_NS INT64_C(1000000000)
+
+enum { REATTACH_LIMIT_S = 30 };
+
+static const char requester[] = "millrace CLI (Ctrl-C)";
+
+// ---- events ----
+
+static void take_accepted(follow *own, mesh_view body) {
+  Millrace__V1__Accepted *accepted =
+      millrace__v1__accepted__unpack(NULL, body.size_bytes, body.data);
+  if (accepted == NULL) return;
+  own->accepted = true;
+  own->detached = accepted->detached;
+  snprintf(own->title, sizeof own->title, "%s", accepted->title);
+  millrace__v1__accepted__free_unpacked(accepted, NULL);
+}
+
+static void take_outcome(follow *own, mesh_view body) {
+  if (own->outcome != NULL) millrace__v1__outcome__free_unpacked(own->outcome, NULL);
+  own->outcome = millrace__v1__outcome__unpack(NULL, body.size_bytes, body.data);
+}
+
+static mesh_code take_event(follow *own, mesh_view bytes, mesh_error *err) {
+  mesh_event event;
+  mesh_code code = mesh_event_decode(bytes, &event, err);
+  if (code != GRPC_STATUS_OK) return code;
+  if (event.event_class == MESH_DURABLE) {
+    if (event.sequence <= own->sequence) return GRPC_STATUS_OK;  // seen before a reattach
+    own->sequence = event.sequence;
+  }
+  own->heard_ns = mesh_now_ns();
+  snprintf(own->name, sizeof own->name, "%.*s", (int)event.operation.size_bytes,
+           (const char *)event.operation.data);
+  if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ACCEPTED) {
+    take_accepted(own, event.body);
+  }
+  if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME) {
+    take_outcome(own, event.body);
+  }
+  return follow_print_event(own, &event, bytes, err);
+}
+
+static bool is_over(const follow *own) {
+  return own->outcome != NULL || (own->until_accepted && own->accepted);
+}
+
+static mesh_code take_frame(follow *own, mesh_frame frame, mesh_error *err) {
+  size_t offset = 0;
+  mesh_view view = {frame.data, frame.size_bytes}, one;
+  bool bad;
+  while (mesh_event_next(view, &offset, &one, &bad)) {
+    mesh_code code = take_event(own, one, err);
+    if (code != GRPC_STATUS_OK || is_over(own)) return code;
+  }
+  return bad ? client_bad_reply("OperationEvent", err) : GRPC_STATUS_OK;
+}
+
+// ---- the stream ----
+
+// UNAVAILABLE where the stream ends without an outcome.
+static mesh_code follow_stream(follow *own, const char *method, const ProtobufCMessage *request,
+                               mesh_error *err) {
+  client *client = own->client;
+  mesh_call_options options = {.accept_batch = true};
+  mesh_call *call;
+  mesh_code code = client_open(client, client->backend, method, request, &options, &call, err);
+  while (code == GRPC_STATUS_OK && !is_over(own)) {
+    mesh_frame frame;
+    code = mesh_call_receive(call, &frame, err);
+    if (code != GRPC_STATUS_OK) break;
+    code = frame.end ? mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the stream ended early")
+                     : take_frame(own, frame, err);
+  }
+  mesh_call_close(call);
+  return code;
+}
+
+static mesh_code watch_again(follow *own, mesh_error *err) {
+  Millrace__V1__WatchOperationRequest request = MILLRACE__V1__WATCH_OPERATION_REQUEST__INIT;
+  request.name = own->name;
+  request.after_sequence = own->sequence;
+  return follow_stream(own, "/millrace.v1.OperationsService/Watch", &request.base, err);
+}
+
+// Reattaches until there is an outcome, or nothing was heard for 30 s.
+static mesh_code reattach(follow *own, mesh_code code, mesh_error *err) {
+  static const mesh_backoff backoff = {.base_ms = 50, .cap_ms = 1000};
+  for (int attempt = 1; code == GRPC_STATUS_UNAVAILABLE && own->name[0] != '\0'; attempt++) {
+    if (mesh_now_ns() - own->heard_ns > REATTACH_LIMIT_S * S_NS) break;
+    follow_print_waiting(own, err);
+    int64_t heard_ns = own->heard_ns;
+    code = mesh_retry_wait(&own->client->scope, &backoff, attempt, err);
+    if (code == GRPC_STATUS_OK) code = watch_again(own, err);
+    if (own->heard_ns != heard_ns) attempt = 0;
+  }
+  return code;
+}
+
+// ---- Ctrl-C ----
+
+static mesh_code ignore_frame(client *client, mesh_frame frame, void *arg, mesh_error *err) {
+  (void)client, (void)frame, (void)arg, (void)err;
+  return GRPC_STATUS_OK;  // the events come on the stream that is followed
+}
+
+static void ask_to_cancel(void *arg) {
+  follow *own = arg;
+  mesh_error err;
+  Millrace__V1__CancelOperationRequest request = MILLRACE__V1__CANCEL_OPERATION_REQUEST__INIT;
+  request.name = own->name;
+  request.requested_by = (char *)requester;
+  mesh_code code = client_call(own->client, "/millrace.v1.OperationsService/Cancel", &request.base,
+                               ignore_frame, NULL, &err);
+  if (code != GRPC_STATUS_OK) mesh_scope_cancel(&own->client->scope, code, "%s", err.message);
+}
+
+static void on_interrupt(void *arg) {
+  follow *own = arg;
+  if (own->name[0] == '\0' || own->detached || own->keep_going) {
+    mesh_scope_cancel(&own->client->scope, GRPC_STATUS_CANCELLED, "Ctrl-C");
+    return;
+  }
+  own->cancel_ns = mesh_wall_ns();
+  mesh_fiber_start(&own->client->scope, ask_to_cancel, own);
+}
+
+mesh_code follow_run(follow *own, client *client, const char *method,
+                     const ProtobufCMessage *request, mesh_error *err) {
+  own->client = client;
+  client->on_interrupt = on_interrupt;
+  client->on_interrupt_arg = own;
+  mesh_code code = follow_stream(own, method, request, err);
+  if (!is_over(own)) code = reattach(own, code, err);
+  client->on_interrupt = NULL;
+  follow_print_end(own);
+  if (client->interrupted && own->outcome == NULL) follow_print_left(own);
+  return is_over(own) ? GRPC_STATUS_OK : code;
+}
+
+void follow_clear(follow *own) {
+  if (own->outcome != NULL) millrace__v1__outcome__free_unpacked(own->outcome, NULL);
+  own->outcome = NULL;
+}

@@ -1,0 +1,39 @@
+// follow: an operation's events, from its start to its outcome: printed as they come, with a live
+// line on a terminal, reattached when the stream breaks, cancelled by Ctrl-C.
+#ifndef MILLRACE_CLI_FOLLOW_H
+#define MILLRACE_CLI_FOLLOW_H
+
+#include "cli/client.h"
+#include "mesh/event.h"
+#include "millrace/v1/operation.pb-c.h"
+
+enum { FOLLOW_NAME_MAX = 64, FOLLOW_TEXT_MAX = 200 };
+
+typedef struct follow {
+  client *client;
+  bool until_accepted;  // leave as soon as the operation exists
+  bool keep_going;      // Ctrl-C only stops the watching, as it does for detached ones
+
+  char name[FOLLOW_NAME_MAX];  // "" until the first event
+  char title[FOLLOW_TEXT_MAX];
+  bool detached, accepted;
+  int64_t sequence;                // of the last durable event
+  Millrace__V1__Outcome *outcome;  // owned; NULL until it came
+  int64_t cancel_ns;  // when Ctrl-C asked for the end, on the wall clock; 0: it did not
+  int64_t heard_ns;   // when the last event came, monotonic
+  int64_t drawn_ns;   // when the live line was drawn
+  bool line_shown;
+} follow;
+
+// Calls `method` and follows the operation that it starts or names. OK once there is an outcome,
+// whatever it is. Release `own` with follow_clear().
+MESH_NODISCARD mesh_code follow_run(follow *own, client *client, const char *method,
+                                    const ProtobufCMessage *request, mesh_error *err);
+
+// Tells the outcome of an operation that was followed. OK if it succeeded in full; its error
+// otherwise, and the client's exit code.
+MESH_NODISCARD mesh_code follow_conclude(follow *own, mesh_error *err);
+
+void follow_clear(follow *own);
+
+#endif

@@ -1,0 +1,182 @@
+#include "cli/follow_print.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/numbers.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/times.h"
+
+#define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
+#define REDRAW_NS INT64_C(40000000)
+
+// ---- the live line ----
+
+static void draw(follow *own, const progress_state *state) {
+  char line[PROGRESS_LINE_MAX];
+  progress_format(state, output_columns() - 1, line);
+  printf("\r\033[K%s", line);
+  fflush(stdout);
+  own->line_shown = true;
+}
+
+static void draw_note(follow *own, const char *note) {
+  if (!own->client->terminal) return;
+  draw(own, &(progress_state){.title = own->title, .unit = "", .eta_s = -1, .note = note});
+}
+
+void follow_print_end(follow *own) {
+  if (!own->line_shown) return;
+  printf("\r\033[K");
+  fflush(stdout);
+  own->line_shown = false;
+}
+
+void follow_print_waiting(follow *own, const mesh_error *why) {
+  char note[FOLLOW_TEXT_MAX];
+  snprintf(note, sizeof note, "reattaching: %.150s", why->message);
+  draw_note(own, note);
+}
+
+static void print_progress(follow *own, mesh_view body) {
+  if (!own->client->terminal || mesh_now_ns() - own->drawn_ns < REDRAW_NS) return;
+  Millrace__V1__Progress *progress =
+      millrace__v1__progress__unpack(NULL, body.size_bytes, body.data);
+  if (progress == NULL) return;
+  progress_state state = {.title = own->title,
+                          .done = progress->done,
+                          .total = progress->total,
+                          .unit = progress->unit,
+                          .rate = progress->rate,
+                          .eta_s = progress->eta_s,
+                          .note = own->cancel_ns > 0 ? "cancelling" : progress->note,
+                          .bars = progress->bars};
+  draw(own, &state);
+  own->drawn_ns = mesh_now_ns();
+  millrace__v1__progress__free_unpacked(progress, NULL);
+}
+
+// ---- lines that stay ----
+
+static void print_log(follow *own, mesh_view body) {
+  static const char *const levels[] = {"", "", "warning: ", "error: "};
+  Millrace__V1__LogLine *line = millrace__v1__log_line__unpack(NULL, body.size_bytes, body.data);
+  if (line == NULL) return;
+  follow_print_end(own);
+  unsigned level = (unsigned)line->level;
+  printf("%s: %s%s\n", line->layer, level < 4 ? levels[level] : "", line->text);
+  millrace__v1__log_line__free_unpacked(line, NULL);
+}
+
+static void print_segment(follow *own, mesh_view body) {
+  Millrace__V1__SegmentReport *report =
+      millrace__v1__segment_report__unpack(NULL, body.size_bytes, body.data);
+  if (report == NULL) return;
+  bool failed = report->state == MILLRACE__V1__SEGMENT_REPORT__STATE__FAILED;
+  if ((failed || report->refused > 0) && report->interval != NULL &&
+      report->interval->from != NULL && report->interval->to != NULL) {
+    char from[TIMES_TEXT_MAX], to[TIMES_TEXT_MAX];
+    times_format_short(report->interval->from->seconds, from);
+    times_format_short(report->interval->to->seconds, to);
+    follow_print_end(own);
+    if (failed) printf("%s..%s failed: %s\n", from, to, report->reason);
+    if (!failed)
+      printf("%s..%s: %" PRId64 " bars refused: %s\n", from, to, report->refused, report->reason);
+  }
+  millrace__v1__segment_report__free_unpacked(report, NULL);
+}
+
+static void print_accepted(follow *own) {
+  if (own->until_accepted) {
+    printf("%s started: %s\n", own->name, own->title);
+  } else {
+    draw_note(own, own->name);
+  }
+}
+
+mesh_code follow_print_event(follow *own, const mesh_event *event, mesh_view bytes,
+                             mesh_error *err) {
+  if (own->client->json) {
+    return client_print_json(own->client, "millrace.v1.OperationEvent", bytes, err);
+  }
+  if (event->payload == PAYLOAD(ACCEPTED)) print_accepted(own);
+  if (event->payload == PAYLOAD(PROGRESS)) print_progress(own, event->body);
+  if (event->payload == PAYLOAD(LOG)) print_log(own, event->body);
+  if (event->payload == PAYLOAD(SEGMENT)) print_segment(own, event->body);
+  return output_flush(err);
+}
+
+void follow_print_left(const follow *own) {
+  if (own->name[0] == '\0') {
+    fprintf(stderr, "millrace: %s: interrupted\n", own->client->command->name);
+  } else if (own->cancel_ns > 0) {
+    fprintf(stderr, "millrace: %s: interrupted; %s could not be cancelled: %s\n",
+            own->client->command->name, own->name, own->client->scope.why);
+  } else {
+    fprintf(stderr, "millrace: %s: stopped watching; %s goes on\n", own->client->command->name,
+            own->name);
+  }
+}
+
+// ---- the outcome ----
+
+static mesh_code conclude_success(follow *own, const Millrace__V1__Succeeded *succeeded,
+                                  mesh_error *err) {
+  if (!own->client->json) printf("%s: %s\n", own->title, succeeded->summary);
+  const Millrace__V1__LoadResult *load =
+      succeeded->result_case == MILLRACE__V1__SUCCEEDED__RESULT_LOAD ? succeeded->load : NULL;
+  if (load == NULL || load->n_missing == 0) return GRPC_STATUS_OK;
+  char from[TIMES_TEXT_MAX] = "?", to[TIMES_TEXT_MAX] = "?";
+  const Millrace__V1__Interval *first = load->missing[0];
+  if (first->from != NULL) times_format_short(first->from->seconds, from);
+  if (first->to != NULL) times_format_short(first->to->seconds, to);
+  own->client->exit_code = EXIT_CODE_FAILED;
+  return mesh_fail(err, GRPC_STATUS_ABORTED,
+                   "incomplete: %zu intervals are missing, the first is %s..%s: %.300s",
+                   load->n_missing, from, to, load->missing_reason);
+}
+
+// How long after our Ctrl-C the last layer stopped; "" where that cannot be said.
+static void format_delay(const follow *own, const Millrace__V1__Cancelled *cancelled,
+                         char out[NUMBERS_TEXT_MAX + 32]) {
+  out[0] = '\0';
+  if (own->cancel_ns == 0 || cancelled->n_stops == 0) return;
+  const Google__Protobuf__Timestamp *time = cancelled->stops[cancelled->n_stops - 1]->time;
+  if (time == NULL) return;
+  double delay_s = (double)(time->seconds * 1000000000 + time->nanos - own->cancel_ns) / 1e9;
+  char span[NUMBERS_TEXT_MAX];
+  numbers_span(delay_s < 0 ? 0 : delay_s, span);
+  snprintf(out, NUMBERS_TEXT_MAX + 32, " (%s after the request)", span);
+}
+
+static mesh_code conclude_cancelled(follow *own, const Millrace__V1__Cancelled *cancelled,
+                                    mesh_error *err) {
+  char delay[NUMBERS_TEXT_MAX + 32];
+  format_delay(own, cancelled, delay);
+  bool known = cancelled->last_layer[0] != '\0', has_summary = cancelled->summary[0] != '\0';
+  mesh_fail(err, GRPC_STATUS_CANCELLED, "%s%s%s%s%s", known ? "last layer to stop: " : "asked by ",
+            known ? cancelled->last_layer : cancelled->requested_by, delay, has_summary ? "; " : "",
+            cancelled->summary);
+  if (own->client->interrupted) {
+    fprintf(stderr, "millrace: %s: cancelled; %s\n", own->client->command->name, err->message);
+  }
+  return GRPC_STATUS_CANCELLED;
+}
+
+mesh_code follow_conclude(follow *own, mesh_error *err) {
+  const Millrace__V1__Outcome *outcome = own->outcome;
+  if (outcome->outcome_case == MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED) {
+    return conclude_success(own, outcome->succeeded, err);
+  }
+  if (outcome->outcome_case == MILLRACE__V1__OUTCOME__OUTCOME_CANCELLED) {
+    return conclude_cancelled(own, outcome->cancelled, err);
+  }
+  if (outcome->outcome_case != MILLRACE__V1__OUTCOME__OUTCOME_FAILED) {
+    return client_bad_reply("Outcome", err);
+  }
+  mesh_code code = (mesh_code)outcome->failed->code;
+  own->client->exit_code = exit_code_of_outcome(code);
+  return mesh_fail(err, code, "%s", outcome->failed->message);
+}

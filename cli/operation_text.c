@@ -1,0 +1,131 @@
+#include "cli/operation_text.h"
+
+#include <inttypes.h>
+
+#include "cli/times.h"
+
+#define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
+#define OUTCOME(name) MILLRACE__V1__OUTCOME__OUTCOME_##name
+
+const char *operation_state_name(Millrace__V1__OperationState state) {
+  static const char *const names[] = {"?",         "RUNNING", "CANCELLING",
+                                      "SUCCEEDED", "FAILED",  "CANCELLED"};
+  return (unsigned)state < sizeof names / sizeof *names ? names[state] : names[0];
+}
+
+static void format_time(const Google__Protobuf__Timestamp *time, char out[TIMES_TEXT_MAX]) {
+  snprintf(out, TIMES_TEXT_MAX, "-");
+  if (time != NULL) times_format(time->seconds, out);
+}
+
+// The one line that says how it ended.
+static const char *outcome_line(const Millrace__V1__Outcome *outcome) {
+  switch (outcome->outcome_case) {
+    case OUTCOME(SUCCEEDED):
+      return outcome->succeeded->summary;
+    case OUTCOME(FAILED):
+      return outcome->failed->message;
+    case OUTCOME(CANCELLED):
+      return outcome->cancelled->summary;
+    default:
+      return "";
+  }
+}
+
+// ---- operations ----
+
+void operation_print_header(FILE *out) {
+  fprintf(out, "%-24s %-10s %-20s %s\n", "NAME", "STATE", "STARTED", "WHAT");
+}
+
+void operation_print_row(FILE *out, const Millrace__V1__Operation *operation) {
+  char started[TIMES_TEXT_MAX];
+  format_time(operation->created, started);
+  fprintf(out, "%-24s %-10s %-20s %s %s%s\n", operation->name,
+          operation_state_name(operation->state), started, operation->kind, operation->title,
+          operation->detached ? " (detached)" : "");
+}
+
+static void print_cancelled(FILE *out, const Millrace__V1__Cancelled *cancelled) {
+  fprintf(out, "cancelled by  %s\n", cancelled->requested_by);
+  for (size_t i = 0; i < cancelled->n_stops; i++) {
+    const Millrace__V1__LayerStop *stop = cancelled->stops[i];
+    char time[TIMES_TEXT_MAX];
+    format_time(stop->time, time);
+    fprintf(out, "stopped       %-14s %s  %s\n", stop->layer, time, stop->detail);
+  }
+}
+
+void operation_print_whole(FILE *out, const Millrace__V1__Operation *operation) {
+  char created[TIMES_TEXT_MAX], updated[TIMES_TEXT_MAX];
+  format_time(operation->created, created);
+  format_time(operation->updated, updated);
+  fprintf(out, "name          %s\nwhat          %s %s\nstate         %s%s\n", operation->name,
+          operation->kind, operation->title, operation_state_name(operation->state),
+          operation->detached ? ", detached" : "");
+  fprintf(out, "started       %s\nupdated       %s\nevents        %" PRId64 "\n", created, updated,
+          operation->last_sequence);
+  if (operation->progress != NULL) {
+    fprintf(out, "progress      %" PRId64 "/%" PRId64 " %s  %s\n", operation->progress->done,
+            operation->progress->total, operation->progress->unit, operation->progress->note);
+  }
+  if (operation->outcome == NULL) return;
+  if (operation->outcome->outcome_case == OUTCOME(CANCELLED)) {
+    print_cancelled(out, operation->outcome->cancelled);
+  }
+  fprintf(out, "outcome       %s\n", outcome_line(operation->outcome));
+}
+
+// ---- events ----
+
+static void print_segment(FILE *out, const Millrace__V1__SegmentReport *report) {
+  static const char *const states[] = {"?", "stored", "empty", "failed"};
+  char from[TIMES_TEXT_MAX] = "-", to[TIMES_TEXT_MAX] = "-";
+  if (report->interval != NULL) {
+    format_time(report->interval->from, from);
+    format_time(report->interval->to, to);
+  }
+  unsigned state = (unsigned)report->state;
+  fprintf(out, "segment   %s..%s %s, %" PRId64 " bars  %s\n", from, to,
+          states[state < 4 ? state : 0], report->bars, report->reason);
+}
+
+static void print_payload(FILE *out, const Millrace__V1__OperationEvent *event) {
+  switch (event->payload_case) {
+    case PAYLOAD(ACCEPTED):
+      fprintf(out, "accepted  %s %s%s\n", event->accepted->kind, event->accepted->title,
+              event->accepted->detached ? " (detached)" : "");
+      break;
+    case PAYLOAD(SEGMENT):
+      print_segment(out, event->segment);
+      break;
+    case PAYLOAD(LOG):
+      fprintf(out, "log       %s: %s\n", event->log->layer, event->log->text);
+      break;
+    case PAYLOAD(DRAIN):
+      fprintf(out, "drain     %s\n", event->drain->layer);
+      break;
+    case PAYLOAD(OUTCOME):
+      fprintf(out, "outcome   %s\n", outcome_line(event->outcome));
+      break;
+    case PAYLOAD(BARS):
+      fprintf(out, "bars      %zu\n", event->bars->n_times);
+      break;
+    default:
+      fprintf(out, "progress\n");
+  }
+}
+
+mesh_code operation_print_event(FILE *out, mesh_view bytes, mesh_error *err) {
+  Millrace__V1__OperationEvent *event =
+      millrace__v1__operation_event__unpack(NULL, bytes.size_bytes, bytes.data);
+  if (event == NULL) {
+    return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the reply is no OperationEvent");
+  }
+  char time[TIMES_TEXT_MAX];
+  format_time(event->time, time);
+  fprintf(out, "%4" PRId64 "  %s  ", event->sequence, time);
+  print_payload(out, event);
+  millrace__v1__operation_event__free_unpacked(event, NULL);
+  return GRPC_STATUS_OK;
+}

@@ -1,0 +1,23 @@
+// Operations and their events as text for people. Pure: writes into a stream.
+#ifndef MILLRACE_CLI_OPERATION_TEXT_H
+#define MILLRACE_CLI_OPERATION_TEXT_H
+
+#include <stdio.h>
+
+#include "mesh/event.h"
+#include "millrace/v1/operation.pb-c.h"
+
+// "RUNNING", ...
+const char *operation_state_name(Millrace__V1__OperationState state);
+
+// A table: its first line, and one operation.
+void operation_print_header(FILE *out);
+void operation_print_row(FILE *out, const Millrace__V1__Operation *operation);
+
+// Everything about one operation, a line each.
+void operation_print_whole(FILE *out, const Millrace__V1__Operation *operation);
+
+// One event in one line. DATA_LOSS if the bytes are none.
+MESH_NODISCARD mesh_code operation_print_event(FILE *out, mesh_view bytes, mesh_error *err);
+
+#endif
