@@ -60,27 +60,45 @@ static mesh_code count_between(store *store, sqlite3 *db, int64_t series, int64_
   return code;
 }
 
-static mesh_code insert_bars(store *store, int64_t series, const store_bars *bars,
-                             mesh_error *err) {
+#define ROW "(?1, ?, ?, ?, ?, ?, ?)"
+
+// Ten rows a statement take three quarters of the time of ten statements.
+enum { ROW_VALUES = 6, ROWS_AT_ONCE = 10 };
+static const char insert_one_bar[] = "INSERT OR REPLACE INTO bars VALUES" ROW;
+static const char insert_ten_bars[] = "INSERT OR REPLACE INTO bars VALUES" ROW "," ROW "," ROW
+                                      "," ROW "," ROW "," ROW "," ROW "," ROW "," ROW "," ROW;
+
+static void bind_bar(sqlite3_stmt *statement, int index, const store_bars *bars, size_t i) {
+  sqlite3_bind_int64(statement, index, bars->times[i]);
+  sqlite3_bind_double(statement, index + 1, bars->open[i]);
+  sqlite3_bind_double(statement, index + 2, bars->high[i]);
+  sqlite3_bind_double(statement, index + 3, bars->low[i]);
+  sqlite3_bind_double(statement, index + 4, bars->close[i]);
+  sqlite3_bind_double(statement, index + 5, bars->volume[i]);  // NaN is stored as NULL
+}
+
+// Inserts bars from *next on, `rows` a statement, while there are so many; moves *next on.
+static mesh_code insert_rows(store *store, int64_t series, const store_bars *bars, const char *sql,
+                             size_t rows, size_t *next, mesh_error *err) {
   sqlite3_stmt *statement;
-  mesh_code code =
-      store_prepare(store, store->writer.db,
-                    "INSERT OR REPLACE INTO bars(series, time_s, open, high, low, close, volume)"
-                    " VALUES(?, ?, ?, ?, ?, ?, ?)",
-                    &statement, err);
+  mesh_code code = store_prepare(store, store->writer.db, sql, &statement, err);
   if (code != GRPC_STATUS_OK) return code;
   sqlite3_bind_int64(statement, 1, series);
-  for (size_t i = 0; i < bars->count && code == GRPC_STATUS_OK; i++) {
-    sqlite3_bind_int64(statement, 2, bars->times[i]);
-    sqlite3_bind_double(statement, 3, bars->open[i]);
-    sqlite3_bind_double(statement, 4, bars->high[i]);
-    sqlite3_bind_double(statement, 5, bars->low[i]);
-    sqlite3_bind_double(statement, 6, bars->close[i]);
-    sqlite3_bind_double(statement, 7, bars->volume[i]);  // NaN is stored as NULL
+  while (bars->count - *next >= rows && code == GRPC_STATUS_OK) {
+    for (size_t i = 0; i < rows; i++)
+      bind_bar(statement, 2 + (int)i * ROW_VALUES, bars, (*next)++);
     code = store_step(store, statement, "cannot store bars", err);
   }
   sqlite3_finalize(statement);
   return code;
+}
+
+static mesh_code insert_bars(store *store, int64_t series, const store_bars *bars,
+                             mesh_error *err) {
+  size_t next = 0;
+  mesh_code code = insert_rows(store, series, bars, insert_ten_bars, ROWS_AT_ONCE, &next, err);
+  if (code != GRPC_STATUS_OK) return code;
+  return insert_rows(store, series, bars, insert_one_bar, 1, &next, err);
 }
 
 static int64_t wall_ns(void) {
@@ -196,9 +214,14 @@ static mesh_code find_start(store *store, int64_t series, int64_t from_s, int64_
   sqlite3_bind_int64(statement, 2, from_s);
   sqlite3_bind_int64(statement, 3, to_s);
   sqlite3_bind_int64(statement, 4, last - 1);
-  if (sqlite3_step(statement) == SQLITE_ROW) *first_s = sqlite3_column_int64(statement, 0);
+  int step = sqlite3_step(statement);
+  if (step == SQLITE_ROW) {
+    *first_s = sqlite3_column_int64(statement, 0);
+  } else if (step != SQLITE_DONE) {
+    code = store_fail(store, store->reader.db, "cannot find the last bars", err);
+  }
   sqlite3_finalize(statement);
-  return GRPC_STATUS_OK;
+  return code;
 }
 
 mesh_code store_count_bars(store *store, const char *symbol, const char *timeframe, int64_t from_s,
@@ -222,6 +245,11 @@ static const char *text_column(sqlite3_stmt *statement, int column) {
   return (const char *)sqlite3_column_text(statement, column);
 }
 
+// A timeframe's length, from its text: "15m" is 15 * 60.
+#define TIMEFRAME_SECONDS                                   \
+  "CAST(timeframe AS INTEGER) * CASE substr(timeframe, -1)" \
+  " WHEN 'm' THEN 60 WHEN 'h' THEN 3600 WHEN 'd' THEN 86400 ELSE 604800 END"
+
 static mesh_code list_rows(store *store, const char *symbol,
                            void (*each)(void *arg, const store_series *series), void *arg,
                            mesh_error *err) {
@@ -230,7 +258,7 @@ static mesh_code list_rows(store *store, const char *symbol,
   mesh_code code = store_prepare(store, db,
                                  "SELECT symbol, timeframe, bars, first_s, last_s, updated_ns"
                                  " FROM series WHERE bars>0 AND (?1='' OR symbol=?1)"
-                                 " ORDER BY symbol, timeframe",
+                                 " ORDER BY symbol, " TIMEFRAME_SECONDS,
                                  &statement, err);
   if (code != GRPC_STATUS_OK) return code;
   sqlite3_bind_text(statement, 1, symbol, -1, SQLITE_STATIC);

@@ -1,6 +1,5 @@
 // The coverage ledger: what is known about each interval of a series. Intervals of a series never
 // overlap.
-#include <stdio.h>
 #include <string.h>
 
 #include "backend/store/sqlite_internal.h"
@@ -12,6 +11,16 @@ typedef struct known {
   store_coverage_state state;
   char reason[REASON_MAX];
 } known;
+
+// Copies a reason, cut between two characters of UTF-8.
+static void copy_reason(char out[REASON_MAX], const char *reason) {
+  if (reason == NULL) reason = "";
+  size_t size = strnlen(reason, REASON_MAX - 1);
+  while (size > 0 && ((unsigned char)reason[size] & 0xc0) == 0x80)
+    size--;
+  memcpy(out, reason, size);
+  out[size] = '\0';
+}
 
 static mesh_code insert_one(store *store, int64_t series, const known *one, mesh_error *err) {
   if (one->from_s >= one->to_s) return GRPC_STATUS_OK;
@@ -63,7 +72,7 @@ static mesh_code find_touching(store *store, int64_t series, const known *added,
     out->from_s = sqlite3_column_int64(statement, 0);
     out->to_s = sqlite3_column_int64(statement, 1);
     out->state = (store_coverage_state)sqlite3_column_int(statement, 2);
-    snprintf(out->reason, sizeof out->reason, "%s", sqlite3_column_text(statement, 3));
+    copy_reason(out->reason, (const char *)sqlite3_column_text(statement, 3));
   } else if (step != SQLITE_DONE) {
     code = store_fail(store, store->writer.db, "cannot read coverage", err);
   }
@@ -94,8 +103,7 @@ mesh_code store_write_coverage(store *store, int64_t series, const store_coverag
                                mesh_error *err) {
   if (coverage == NULL || coverage->from_s >= coverage->to_s) return GRPC_STATUS_OK;
   known added = {.from_s = coverage->from_s, .to_s = coverage->to_s, .state = coverage->state};
-  snprintf(added.reason, sizeof added.reason, "%s",
-           coverage->reason == NULL ? "" : coverage->reason);
+  copy_reason(added.reason, coverage->reason);
   known old;
   bool found;
   mesh_code code = GRPC_STATUS_OK;

@@ -1,9 +1,10 @@
 // Opening, the schema and its version, errors and transactions.
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "backend/store/sqlite_internal.h"
 
@@ -38,8 +39,36 @@ static const char schema[] =
 
 // ---- errors ----
 
+// What the system said, where the last error of `db` came from it; else 0.
+static int system_error(sqlite3 *db) {
+  int primary = sqlite3_errcode(db) & 0xff;
+  if (primary != SQLITE_IOERR && primary != SQLITE_CANTOPEN) return 0;  // what is kept is older
+  int number = sqlite3_system_errno(db);
+  return number != 0 ? number : errno;  // SQLite keeps no number of a failed COMMIT
+}
+
+static mesh_code code_of_number(int number) {
+  switch (number) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return GRPC_STATUS_RESOURCE_EXHAUSTED;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return GRPC_STATUS_PERMISSION_DENIED;
+    case ENOENT:
+    case ENOTDIR:
+      return GRPC_STATUS_NOT_FOUND;
+    case EISDIR:
+      return GRPC_STATUS_FAILED_PRECONDITION;
+    default:
+      return GRPC_STATUS_INTERNAL;
+  }
+}
+
 static mesh_code code_of(sqlite3 *db) {
-  switch (sqlite3_errcode(db)) {
+  switch (sqlite3_errcode(db) & 0xff) {
     case SQLITE_FULL:
       return GRPC_STATUS_RESOURCE_EXHAUSTED;
     case SQLITE_CORRUPT:
@@ -54,23 +83,18 @@ static mesh_code code_of(sqlite3 *db) {
     default:
       break;
   }
-  int number = sqlite3_system_errno(db);
-  if (number == ENOSPC || number == EFBIG || number == EDQUOT)
-    return GRPC_STATUS_RESOURCE_EXHAUSTED;
-  if (number == EACCES || number == EROFS) return GRPC_STATUS_PERMISSION_DENIED;
-  if (number == ENOENT || number == ENOTDIR) return GRPC_STATUS_NOT_FOUND;
-  return GRPC_STATUS_INTERNAL;
+  return code_of_number(system_error(db));
 }
 
 mesh_code store_fail(store *store, sqlite3 *db, const char *doing, mesh_error *err) {
+  int number = system_error(db);  // first: it may be errno
   mesh_code code = code_of(db);
   const char *text = sqlite3_errmsg(db);
-  int number = sqlite3_system_errno(db);
   if (code == GRPC_STATUS_RESOURCE_EXHAUSTED) {
     text = "the disk is full; nothing of this was stored, what was stored before is safe";
   } else if (code == GRPC_STATUS_DATA_LOSS) {
     text = "the file is damaged or no database; move it away to start with an empty one";
-  } else if (number != 0 && code != GRPC_STATUS_UNAVAILABLE) {
+  } else if (number != 0) {
     text = strerror(number);
   }
   return mesh_fail(err, code, "store %s: %s: %s", store->path, doing, text);
@@ -180,14 +204,38 @@ static mesh_code check_schema(store *store, mesh_error *err) {
   return GRPC_STATUS_OK;
 }
 
+// Where SQLite may not make the file it tries to read it, and then says that there is none: the
+// directory knows better.
+static mesh_code refuse_open(store *store, sqlite3 *db, mesh_error *err) {
+  mesh_code code = store_fail(store, db, "cannot open", err);
+  const char *slash = strrchr(store->path, '/');
+  char *directory =
+      slash == NULL ? strdup(".") : strndup(store->path, (size_t)(slash - store->path) + 1);
+  if (directory == NULL) abort();
+  if (code == GRPC_STATUS_NOT_FOUND && faccessat(AT_FDCWD, directory, W_OK, AT_EACCESS) != 0) {
+    int number = errno;
+    code = mesh_fail(err, code_of_number(number), "store %s: cannot write to its directory: %s",
+                     store->path, strerror(number));
+  }
+  free(directory);
+  return code;
+}
+
 static mesh_code open_connection(store *store, store_connection *connection, int flags,
-                                 mesh_error *err) {
-  pthread_mutex_init(&connection->lock, NULL);
+                                 const store_options *options, mesh_error *err) {
   int opened = sqlite3_open_v2(store->path, &connection->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
-  if (opened != SQLITE_OK) return store_fail(store, connection->db, "cannot open", err);
-  sqlite3_busy_timeout(connection->db, BUSY_TIMEOUT_MS);
+  if (opened != SQLITE_OK) return refuse_open(store, connection->db, err);
+  bool chosen = options != NULL && options->busy_timeout_ms > 0;
+  sqlite3_busy_timeout(connection->db, chosen ? options->busy_timeout_ms : BUSY_TIMEOUT_MS);
   sqlite3_extended_result_codes(connection->db, 0);
   return GRPC_STATUS_OK;
+}
+
+// SQLite opens what it may not write as well, and says so at the first write only.
+static mesh_code check_writable(store *store, mesh_error *err) {
+  if (sqlite3_db_readonly(store->writer.db, "main") != 1) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_PERMISSION_DENIED,
+                   "store %s: the file may be read but not written", store->path);
 }
 
 static mesh_code configure(store *store, const store_options *options, mesh_error *err) {
@@ -209,12 +257,15 @@ mesh_code store_open(const char *path, const store_options *options, store **out
   if (opened == NULL) abort();
   opened->path = strdup(path);
   if (opened->path == NULL) abort();
-  mesh_code code =
-      open_connection(opened, &opened->writer, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+  pthread_mutex_init(&opened->writer.lock, NULL);
+  pthread_mutex_init(&opened->reader.lock, NULL);
+  mesh_code code = open_connection(opened, &opened->writer,
+                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, options, err);
+  if (code == GRPC_STATUS_OK) code = check_writable(opened, err);
   if (code == GRPC_STATUS_OK) code = configure(opened, options, err);
   if (code == GRPC_STATUS_OK) code = check_schema(opened, err);
   if (code == GRPC_STATUS_OK) {
-    code = open_connection(opened, &opened->reader, SQLITE_OPEN_READONLY, err);
+    code = open_connection(opened, &opened->reader, SQLITE_OPEN_READONLY, options, err);
   }
   *out = code == GRPC_STATUS_OK ? opened : NULL;
   if (code != GRPC_STATUS_OK) store_close(opened);
@@ -225,6 +276,8 @@ void store_close(store *store) {
   if (store == NULL) return;
   sqlite3_close(store->reader.db);
   sqlite3_close(store->writer.db);  // last: it folds the write-ahead log into the file
+  pthread_mutex_destroy(&store->reader.lock);
+  pthread_mutex_destroy(&store->writer.lock);
   free(store->path);
   free(store);
 }

@@ -12,12 +12,13 @@ typedef struct store store;
 typedef struct store_options {
   bool synchronous_full;  // each commit survives a power loss, not only a crash of the program
   int64_t max_bytes;      // refuse to grow beyond this; 0: no limit but the disk
+  int busy_timeout_ms;    // how long to wait for another process that writes; 0: 5,000
 } store_options;
 
 // Opens the database file at `path`, making it if it is not there. `options` may be NULL.
 // FAILED_PRECONDITION: it is not a millrace database, or a newer one (names both versions).
-// DATA_LOSS: it is damaged. NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE (somebody else holds it). On
-// OK the caller owns *out.
+// DATA_LOSS: it is damaged. NOT_FOUND: no such directory. PERMISSION_DENIED, UNAVAILABLE (somebody
+// else holds it), RESOURCE_EXHAUSTED (the disk is full). On OK the caller owns *out.
 MESH_NODISCARD mesh_code store_open(const char *path, const store_options *options, store **out,
                                     mesh_error *err);
 void store_close(store *store);
