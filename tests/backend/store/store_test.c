@@ -1,71 +1,14 @@
-// The store, in a real file: bars, coverage, operations, and what can go wrong with a file.
-#include "backend/store/store.h"
-
-#include <fcntl.h>
+// The store, in a real file: bars, coverage, operations. What can go wrong with a file is in
+// files_test.c.
 #include <math.h>
-#include <sqlite3.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/backend/store/harness.h"
 #include "tests/unit.h"
-
-typedef struct fixture {
-  char path[256];
-  store *store;
-} fixture;
-
-typedef struct row {
-  const char *name;
-  void (*run)(fixture *own);
-} row;
-
-static void open_store(fixture *own) {
-  mesh_error err;
-  if (store_open(own->path, NULL, &own->store, &err) != GRPC_STATUS_OK) fail_msg("%s", err.message);
-}
-
-static void reopen(fixture *own) {
-  store_close(own->store);
-  open_store(own);
-}
-
-enum { BARS_MAX = 1000 };
-
-typedef struct test_bars {
-  int64_t times[BARS_MAX];
-  double price[BARS_MAX], volume[BARS_MAX];
-  store_bars view;
-} test_bars;
-
-// Bars of one minute from `from_s` on.
-static void make_bars(test_bars *out, int64_t from_s, size_t count, double price) {
-  for (size_t i = 0; i < count; i++) {
-    out->times[i] = from_s + (int64_t)i * 60;
-    out->price[i] = price + (double)i / 7;
-    out->volume[i] = i % 2 == 0 ? NAN : (double)i;
-  }
-  out->view =
-      (store_bars){count, out->times, out->price, out->price, out->price, out->price, out->volume};
-}
-
-static mesh_code put(fixture *own, int64_t from_s, int64_t to_s, store_coverage_state state,
-                     const char *reason, size_t count, mesh_error *err) {
-  static test_bars bars;
-  make_bars(&bars, from_s, count, 100);
-  store_coverage coverage = {from_s, to_s, state, reason};
-  return store_put_segment(own->store, "SPX", "1m", &coverage, &bars.view, NULL, err);
-}
-
-static void put_ok(fixture *own, int64_t from_s, int64_t to_s, store_coverage_state state,
-                   const char *reason, size_t count) {
-  mesh_error err;
-  if (put(own, from_s, to_s, state, reason, count, &err) != GRPC_STATUS_OK) {
-    fail_msg("%s", err.message);
-  }
-}
 
 static size_t read_bars(fixture *own, int64_t from_s, int64_t to_s, test_bars *out) {
   static double low[BARS_MAX], close[BARS_MAX], high[BARS_MAX];
@@ -128,6 +71,82 @@ static void an_unknown_series_is_named(fixture *own) {
   assert_string_equal(err.message, "no stored series NOPE 1d");
 }
 
+static void write_name(void *arg, const store_series *series) {
+  char *text = arg;
+  sprintf(text + strlen(text), "%s %s ", series->symbol, series->timeframe);
+}
+
+static void series_are_listed_by_length(fixture *own) {
+  static const char *const frames[] = {"1w", "4h", "1d", "2h", "15m", "1h", "5m", "30m", "1m"};
+  test_bars bars;
+  make_bars(&bars, 0, 1, 100);
+  mesh_error err;
+  for (size_t i = 0; i < 2 * 9; i++) {
+    assert_int_equal(store_put_segment(own->store, i < 9 ? "B" : "A", frames[i % 9], NULL,
+                                       &bars.view, NULL, &err),
+                     GRPC_STATUS_OK);
+  }
+  char text[256] = "";
+  assert_int_equal(store_list_series(own->store, "", write_name, text, &err), GRPC_STATUS_OK);
+  assert_string_equal(text,
+                      "A 1m A 5m A 15m A 30m A 1h A 2h A 4h A 1d A 1w "
+                      "B 1m B 5m B 15m B 30m B 1h B 2h B 4h B 1d B 1w ");
+}
+
+// Bars are inserted ten at a time, and the rest one by one: each count up to three tens.
+static void any_number_of_bars_is_stored(fixture *own) {
+  int64_t total = 0;
+  for (int64_t count = 0; count <= 30; count++) {
+    put_ok(own, count * 6000, count * 6000 + 6000, STORE_STORED, "", (size_t)count);
+    total += count;
+    assert_int_equal(count_bars(own), total);
+  }
+}
+
+// ---- threads ----
+
+enum { WRITERS = 4, SEGMENTS_EACH = 20, SEGMENT_BARS = 50 };
+
+typedef struct writer {
+  pthread_t thread;
+  fixture *own;
+  int number, failures;
+} writer;
+
+static void *write_segments(void *arg) {
+  writer *self = arg;
+  for (int i = 0; i < SEGMENTS_EACH; i++) {
+    int64_t from_s = (self->number * SEGMENTS_EACH + i) * SEGMENT_BARS * 60;
+    mesh_error err;
+    if (put(self->own, from_s, from_s + SEGMENT_BARS * 60, STORE_STORED, "", SEGMENT_BARS, &err) !=
+        GRPC_STATUS_OK) {
+      self->failures++;
+    }
+  }
+  return NULL;
+}
+
+// Reads while others write: what is seen is whole segments, and never fewer than before.
+static void threads_may_write_and_read_at_once(fixture *own) {
+  put_ok(own, -SEGMENT_BARS * 60, 0, STORE_STORED, "", SEGMENT_BARS);
+  writer writers[WRITERS];
+  for (int i = 0; i < WRITERS; i++) {
+    writers[i] = (writer){.own = own, .number = i};
+    assert_int_equal(pthread_create(&writers[i].thread, NULL, write_segments, &writers[i]), 0);
+  }
+  int64_t seen = 0, all = (WRITERS * SEGMENTS_EACH + 1) * SEGMENT_BARS;
+  for (int i = 0; i < 200; i++) {
+    int64_t now = count_bars(own);
+    assert_true(now >= seen && now <= all && now % SEGMENT_BARS == 0);
+    seen = now;
+  }
+  for (int i = 0; i < WRITERS; i++) {
+    pthread_join(writers[i].thread, NULL);
+    assert_int_equal(writers[i].failures, 0);
+  }
+  assert_int_equal(count_bars(own), all);
+}
+
 // ---- coverage ----
 
 static void write_coverage(void *arg, const store_coverage *one) {
@@ -188,6 +207,16 @@ static void coverage_agrees_with_an_array(fixture *own) {
       store_read_coverage(own->store, "SPX", "1m", INT64_MIN, INT64_MAX, write_coverage, got, &err),
       GRPC_STATUS_OK);
   assert_string_equal(got, want);
+}
+
+// "é" has two bytes: a reason that is too long ends before one, not in it.
+static void a_long_reason_is_cut_between_characters(fixture *own) {
+  char reason[402] = "x", want[512];
+  for (int i = 0; i < 200; i++)
+    strcat(reason, "é");
+  put_ok(own, 0, 100, STORE_FAILED, reason, 0);
+  snprintf(want, sizeof want, "[0,100)3%.*s ", 1 + 2 * 127, reason);
+  expect_coverage(own, want);
 }
 
 // ---- operations ----
@@ -290,82 +319,15 @@ static void a_segment_and_its_event_are_one(fixture *own) {
   expect_coverage(own, "");
 }
 
-// ---- files ----
-
-static void a_full_disk_keeps_what_was_stored(fixture *own) {
-  store_close(own->store);
-  store_options options = {.max_bytes = 400 * 1024};
-  mesh_error err;
-  assert_int_equal(store_open(own->path, &options, &own->store, &err), GRPC_STATUS_OK);
-  int stored = 0;
-  mesh_code code;
-  while ((code = put(own, stored * 60000, (stored + 1) * 60000, STORE_STORED, "", 1000, &err)) ==
-         GRPC_STATUS_OK) {
-    stored++;
-  }
-  assert_int_equal(code, GRPC_STATUS_RESOURCE_EXHAUSTED);
-  assert_non_null(strstr(err.message, own->path));
-  assert_true(stored > 0);
-  reopen(own);
-  int64_t count, first;
-  assert_int_equal(
-      store_count_bars(own->store, "SPX", "1m", INT64_MIN, INT64_MAX, 0, &count, &first, &err),
-      GRPC_STATUS_OK);
-  assert_int_equal(count, stored * 1000);
-}
-
-static void expect_refusal(fixture *own, mesh_code want, const char *words) {
-  mesh_error err;
-  store *opened = NULL;
-  assert_int_equal(store_open(own->path, NULL, &opened, &err), want);
-  assert_null(opened);
-  assert_non_null(strstr(err.message, own->path));
-  assert_non_null(strstr(err.message, words));
-}
-
-static void run_sql(const char *path, const char *sql) {
-  sqlite3 *db;
-  assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-  assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-  sqlite3_close(db);
-}
-
-static void a_newer_schema_is_refused(fixture *own) {
-  store_close(own->store);
-  own->store = NULL;
-  run_sql(own->path, "PRAGMA user_version=99");
-  expect_refusal(own, GRPC_STATUS_FAILED_PRECONDITION, "version 99, this program knows up to 1");
-}
-
-static void another_programs_database_is_refused(fixture *own) {
-  store_close(own->store);
-  own->store = NULL;
-  run_sql(own->path, "PRAGMA application_id=77");
-  expect_refusal(own, GRPC_STATUS_FAILED_PRECONDITION, "another program");
-}
-
-static void a_file_that_is_no_database_is_refused(fixture *own) {
-  store_close(own->store);
-  own->store = NULL;
-  FILE *file = fopen(own->path, "wb");
-  for (int i = 0; i < 1000; i++)
-    fputs("this is no database\n", file);
-  fclose(file);
-  expect_refusal(own, GRPC_STATUS_DATA_LOSS, "damaged");
-}
-
-static void a_missing_directory_is_named(fixture *own) {
-  store_close(own->store);
-  own->store = NULL;
-  snprintf(own->path, sizeof own->path, "nowhere/millrace.db");
-  expect_refusal(own, GRPC_STATUS_NOT_FOUND, "No such file or directory");
-}
-
 static const row rows[] = {
     {"bars come back as they were", bars_come_back_as_they_were},
     {"a window is half open", a_window_is_half_open},
     {"the same bars again are counted once", the_same_bars_again_are_counted_once},
     {"an unknown series is named", an_unknown_series_is_named},
+    {"series are listed by length", series_are_listed_by_length},
+    {"any number of bars is stored", any_number_of_bars_is_stored},
+    {"threads may write and read at once", threads_may_write_and_read_at_once},
+    {"a long reason is cut between characters", a_long_reason_is_cut_between_characters},
     {"neighbours of a kind become one", neighbours_of_a_kind_become_one},
     {"what is new replaces what it overlaps", what_is_new_replaces_what_it_overlaps},
     {"coverage agrees with an array", coverage_agrees_with_an_array},
@@ -374,23 +336,9 @@ static const row rows[] = {
     {"a request id is taken once", a_request_id_is_taken_once},
     {"events are read after a sequence", events_are_read_after_a_sequence},
     {"a segment and its event are one", a_segment_and_its_event_are_one},
-    {"a full disk keeps what was stored", a_full_disk_keeps_what_was_stored},
-    {"a newer schema is refused", a_newer_schema_is_refused},
-    {"another program's database is refused", another_programs_database_is_refused},
-    {"a file that is no database is refused", a_file_that_is_no_database_is_refused},
-    {"a missing directory is named", a_missing_directory_is_named},
 };
-
-static void check(void **state) {
-  static int number;
-  fixture own = {0};
-  snprintf(own.path, sizeof own.path, "store-%d-%d.db", getpid(), number++);
-  open_store(&own);
-  ((const row *)*state)->run(&own);
-  store_close(own.store);
-}
 
 int main(void) {
   if (getenv("TEST_TMPDIR") != NULL && chdir(getenv("TEST_TMPDIR")) != 0) return 1;
-  RUN_ROWS("store", rows, check);
+  RUN_ROWS("store", rows, run_row);
 }

@@ -1,0 +1,45 @@
+// For tests of the store: a database of its own for each row, and bars to put into it.
+#ifndef MILLRACE_TESTS_BACKEND_STORE_HARNESS_H
+#define MILLRACE_TESTS_BACKEND_STORE_HARNESS_H
+
+#include "backend/store/store.h"
+
+typedef struct fixture {
+  char path[256];
+  store *store;
+} fixture;
+
+typedef struct row {
+  const char *name;
+  void (*run)(fixture *own);
+} row;
+
+// Runs the row that *state points to on a new database; closes it after. A cmocka test function.
+void run_row(void **state);
+
+// Opens and closes own->store; a failure fails the test. close_store() leaves NULL.
+void open_store(fixture *own);
+void close_store(fixture *own);
+void reopen(fixture *own);
+
+enum { BARS_MAX = 1000 };
+
+typedef struct test_bars {
+  int64_t times[BARS_MAX];
+  double price[BARS_MAX], volume[BARS_MAX];
+  store_bars view;
+} test_bars;
+
+// Bars of one minute from `from_s` on.
+void make_bars(test_bars *out, int64_t from_s, size_t count, double price);
+
+// Puts `count` bars from `from_s` on into SPX 1m, with coverage of [from, to).
+MESH_NODISCARD mesh_code put(fixture *own, int64_t from_s, int64_t to_s, store_coverage_state state,
+                             const char *reason, size_t count, mesh_error *err);
+void put_ok(fixture *own, int64_t from_s, int64_t to_s, store_coverage_state state,
+            const char *reason, size_t count);
+
+// How many bars of SPX 1m there are.
+int64_t count_bars(fixture *own);
+
+#endif
