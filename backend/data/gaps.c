@@ -29,8 +29,10 @@ void gaps_find(interval asked, const intervals *known, intervals *out) {
 
 // The closed stretch of a week, in seconds from its Monday 00:00 UTC.
 static interval closed_stretch(calendar_kind calendar, const timeframe *frame) {
-  if (frame->seconds == DAY) return (interval){5 * DAY, 7 * DAY};  // bars of Saturday and Sunday
-  if (calendar == CALENDAR_FOREX) return (interval){4 * DAY + 22 * HOUR, 6 * DAY + 20 * HOUR};
+  bool forex = calendar == CALENDAR_FOREX;
+  // Bars of whole days: Saturday's; Sunday's too, but forex opens on Sunday evening.
+  if (frame->seconds == DAY) return (interval){5 * DAY, forex ? 6 * DAY : 7 * DAY};
+  if (forex) return (interval){4 * DAY + 22 * HOUR, 6 * DAY + 20 * HOUR};
   return (interval){5 * DAY + 12 * HOUR, 6 * DAY + 12 * HOUR};  // weekend in every zone
 }
 

@@ -64,6 +64,7 @@ static void check_segments(const timeframe *frame, const intervals *gaps,
   for (size_t i = 0; i < segments->count; i++) {
     interval one = segments->items[i];
     assert_true(one.from_s < one.to_s && one.to_s - one.from_s <= segments_limit_s(frame));
+    assert_true(timeframe_on_grid(frame, one.from_s) && timeframe_on_grid(frame, one.to_s));
     if (i > 0) assert_true(segments->items[i - 1].to_s <= one.from_s);
     intervals_add(&joined, one);
   }
@@ -140,6 +141,8 @@ enum { SATURDAY = 1704499200 };  // 2024-01-06T00:00:00Z
 static void closed_time_is_not_asked_for(void) {
   assert_int_equal(left_of("SPX", "1d", SATURDAY, SATURDAY + 2 * DAY), 0);
   assert_int_equal(left_of("SPX", "1d", SATURDAY - DAY, SATURDAY + 2 * DAY), 1);
+  assert_int_equal(left_of("EURUSD", "1d", SATURDAY, SATURDAY + DAY), 0);
+  assert_int_equal(left_of("EURUSD", "1d", SATURDAY + DAY, SATURDAY + 2 * DAY), 1);
   assert_int_equal(left_of("EURUSD", "1h", SATURDAY, SATURDAY + DAY), 0);
   assert_int_equal(left_of("EURUSD", "1h", SATURDAY - 2 * HOUR, SATURDAY + 44 * HOUR), 0);
   assert_int_equal(left_of("EURUSD", "1h", SATURDAY - 3 * HOUR, SATURDAY), 1);
