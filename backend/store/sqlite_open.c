@@ -67,7 +67,7 @@ static mesh_code code_of_number(int number) {
   }
 }
 
-static mesh_code code_of(sqlite3 *db) {
+static mesh_code code_of(sqlite3 *db, int system_number) {
   switch (sqlite3_errcode(db) & 0xff) {
     case SQLITE_FULL:
       return GRPC_STATUS_RESOURCE_EXHAUSTED;
@@ -83,12 +83,12 @@ static mesh_code code_of(sqlite3 *db) {
     default:
       break;
   }
-  return code_of_number(system_error(db));
+  return code_of_number(system_number);
 }
 
 mesh_code store_fail(store *store, sqlite3 *db, const char *doing, mesh_error *err) {
   int number = system_error(db);  // first: it may be errno
-  mesh_code code = code_of(db);
+  mesh_code code = code_of(db, number);
   const char *text = sqlite3_errmsg(db);
   if (code == GRPC_STATUS_RESOURCE_EXHAUSTED) {
     text = "the disk is full; nothing of this was stored, what was stored before is safe";
