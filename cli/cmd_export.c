@@ -15,11 +15,18 @@ enum { BUFFER_BYTES = 1 << 20 };
 
 typedef struct export_state {
   FILE *file;
+  bool begun;  // the header was written: the series is there
   int64_t bars;
 } export_state;
 
+static void begin(export_state *own) {
+  if (!own->begun) csv_write_header(own->file);
+  own->begun = true;
+}
+
 static mesh_code write_batch(const Millrace__V1__BarBatch *batch, void *arg, mesh_error *err) {
   export_state *own = arg;
+  begin(own);
   for (size_t i = 0; i < batch->n_times; i++) {
     const double values[] = {batch->open[i], batch->high[i], batch->low[i], batch->close[i],
                              batch->volume[i]};
@@ -37,8 +44,9 @@ static mesh_code write_series(client *own, const bars_window *window, export_sta
   request.timeframe = (char *)own->given->words[1];
   request.from = window->from;
   request.to = window->to;
-  csv_write_header(state->file);
-  return bars_stream(own, &request, write_batch, state, err);
+  mesh_code code = bars_stream(own, &request, write_batch, state, err);
+  if (code == GRPC_STATUS_OK) begin(state);
+  return code;
 }
 
 static mesh_code fail_file(const char *path, mesh_error *err) {

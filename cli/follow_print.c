@@ -165,6 +165,17 @@ static mesh_code conclude_cancelled(follow *own, const Millrace__V1__Cancelled *
   return GRPC_STATUS_CANCELLED;
 }
 
+// The error of an operation that failed; names the operation where the error does not.
+static mesh_code conclude_failed(follow *own, const Google__Rpc__Status *failed, mesh_error *err) {
+  mesh_code code = (mesh_code)failed->code;
+  own->client->exit_code = exit_code_of_outcome(code);
+  char subject[FOLLOW_TEXT_MAX];
+  snprintf(subject, sizeof subject, "%.*s", (int)strcspn(own->title, " "), own->title);
+  bool named = strstr(failed->message, subject) != NULL;
+  return mesh_fail(err, code, "%s%s%s", named ? "" : own->title, named ? "" : ": ",
+                   failed->message);
+}
+
 mesh_code follow_conclude(follow *own, mesh_error *err) {
   const Millrace__V1__Outcome *outcome = own->outcome;
   if (outcome->outcome_case == MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED) {
@@ -173,10 +184,8 @@ mesh_code follow_conclude(follow *own, mesh_error *err) {
   if (outcome->outcome_case == MILLRACE__V1__OUTCOME__OUTCOME_CANCELLED) {
     return conclude_cancelled(own, outcome->cancelled, err);
   }
-  if (outcome->outcome_case != MILLRACE__V1__OUTCOME__OUTCOME_FAILED) {
-    return client_bad_reply("Outcome", err);
+  if (outcome->outcome_case == MILLRACE__V1__OUTCOME__OUTCOME_FAILED) {
+    return conclude_failed(own, outcome->failed, err);
   }
-  mesh_code code = (mesh_code)outcome->failed->code;
-  own->client->exit_code = exit_code_of_outcome(code);
-  return mesh_fail(err, code, "%s", outcome->failed->message);
+  return client_bad_reply("Outcome", err);
 }

@@ -61,10 +61,12 @@ int help_unknown(int argc, char **argv) {
   join(1, argv, one);
   const char *near = closest_word(two, names, count);
   if (near == NULL) near = closest_word(one, names, count);
-  const char *shown = near != NULL && strchr(near, ' ') != NULL ? two : one;
-  fprintf(stderr, "millrace: unknown command '%s'%s%s%s; millrace help lists them\n",
-          near == NULL ? two : shown, near == NULL ? "" : "; did you mean: millrace ",
-          near == NULL ? "" : near, near == NULL ? "" : "?");
+  if (near == NULL) {
+    fprintf(stderr, "millrace: unknown command '%s'; millrace help lists them\n", two);
+  } else {
+    fprintf(stderr, "millrace: unknown command '%s'; did you mean millrace %s?\n",
+            strchr(near, ' ') != NULL ? two : one, near);
+  }
   return EXIT_CODE_USAGE;
 }
 
@@ -82,7 +84,10 @@ int help_version(const command *self, const args *given) {
   (void)self;
   const char *output = args_get(given, "output");
   bool json = output != NULL ? strcmp(output, "json") == 0 : !isatty(STDOUT_FILENO);
-  printf(json ? "{\"millrace\":\"%s\",\"grpc\":\"%s\"}\n" : "millrace %s, gRPC %s\n", VERSION,
-         grpc_version_string());
+  if (json) {
+    printf("{\"millrace\":\"%s\",\"grpcCore\":\"%s\"}\n", VERSION, grpc_version_string());
+  } else {
+    printf("millrace %s, gRPC core %s\n", VERSION, grpc_version_string());
+  }
   return EXIT_CODE_DONE;
 }
