@@ -21,6 +21,15 @@ mesh_code mesh_fail(mesh_error *err, mesh_code code, const char *format, ...) {
   return code;
 }
 
+mesh_code mesh_error_prefix(mesh_error *err, const char *prefix) {
+  char message[MESH_ERROR_MESSAGE_MAX];
+  snprintf(message, sizeof message, "%.*s: %.*s", MESH_ERROR_MESSAGE_MAX / 4, prefix,
+           MESH_ERROR_MESSAGE_MAX / 2, err->message);
+  memcpy(err->message, message, sizeof message);
+  err->details_size = 0;  // they hold the message too
+  return err->code;
+}
+
 void mesh_error_set_reason(mesh_error *err, const char *reason, const char *domain) {
   if (err == NULL) return;
   snprintf(err->reason, sizeof err->reason, "%s", reason);

@@ -37,6 +37,10 @@ typedef struct mesh_error {
 // `code`.
 mesh_code mesh_fail(mesh_error *err, mesh_code code, const char *format, ...) MESH_PRINTF(3, 4);
 
+// Puts "prefix: " in front of the message of an error of our own; code, reason and retry stay.
+// Returns the code.
+mesh_code mesh_error_prefix(mesh_error *err, const char *prefix);
+
 // Adds ErrorInfo to an error of our own. Strings are copied.
 void mesh_error_set_reason(mesh_error *err, const char *reason, const char *domain);
 

@@ -37,11 +37,12 @@ static mesh_code ask_head(ib_service *self, mesh_scope *scope, const char *symbo
   if (code != GRPC_STATUS_OK) return code;
   code = ib_request_wait(&request, scope, err);
   ib_request_close(&request);
+  if (code != GRPC_STATUS_OK) mesh_error_prefix(err, symbol);
   if (code == GRPC_STATUS_OK && request.no_data[0] != '\0') {
-    code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "%s: %s", symbol, request.no_data);
+    code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "%s", request.no_data);
   }
   *time_s = query.time_s;
-  return code;
+  return ib_name_symbol(symbol, code, err);
 }
 
 static mesh_code find_head(ib_service *self, mesh_scope *scope, const char *symbol, int64_t *time_s,
@@ -160,7 +161,10 @@ mesh_code ib_resolve_contract(mesh_call *call, mesh_frame frame, void *self, mes
   contract_query query = {0};
   ib_request ask = {.kind = IB_ASK_CONTRACT, .on_reply = on_contract};
   mesh_code code = ib_contract_of(request->symbol, &query.asked, err);
-  if (code == GRPC_STATUS_OK) code = ask_contracts(self, call, &query, &ask, encode_details, err);
+  if (code == GRPC_STATUS_OK) {
+    code = ask_contracts(self, call, &query, &ask, encode_details, err);
+    code = ib_name_symbol(request->symbol, code, err);
+  }
   millrace__v1__resolve_contract_request__free_unpacked(request, NULL);
   return code;
 }

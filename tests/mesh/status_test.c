@@ -25,6 +25,15 @@ static void an_old_message_may_be_part_of_a_new_one(void) {
   assert_string_equal(err.message, "outer: inner");
 }
 
+static void a_prefix_keeps_the_rest(void) {
+  mesh_error err;
+  mesh_fail(&err, GRPC_STATUS_NOT_FOUND, "no security definition");
+  mesh_error_set_reason(&err, "NO_CONTRACT", "ib-host.millrace");
+  assert_int_equal(mesh_error_prefix(&err, "NOPE"), GRPC_STATUS_NOT_FOUND);
+  assert_string_equal(err.message, "NOPE: no security definition");
+  assert_string_equal(err.reason, "NO_CONTRACT");
+}
+
 static void long_messages_are_cut(void) {
   char text[2 * MESH_ERROR_MESSAGE_MAX];
   memset(text, 'x', sizeof text);
@@ -81,6 +90,7 @@ static void codes_have_names(void) {
 static const row rows[] = {
     {"a failure has its code and text", a_failure_has_its_code_and_text},
     {"an old message may be part of a new one", an_old_message_may_be_part_of_a_new_one},
+    {"a prefix keeps the rest", a_prefix_keeps_the_rest},
     {"long messages are cut", long_messages_are_cut},
     {"details survive the wire", details_survive_the_wire},
     {"details that are none are ignored", details_that_are_none_are_ignored},
