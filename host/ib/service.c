@@ -1,7 +1,5 @@
 #include "host/ib/service.h"
 
-#include <stdio.h>
-
 #include "host/ib/service_internal.h"
 
 mesh_code ib_bad_request(const char *type, mesh_error *err) {
@@ -14,10 +12,7 @@ mesh_code ib_name_symbol(const char *symbol, mesh_code code, mesh_error *err) {
       code != GRPC_STATUS_FAILED_PRECONDITION) {
     return code;
   }
-  char named[sizeof err->message];
-  snprintf(named, sizeof named, "%.64s: %.400s", symbol, err->message);
-  snprintf(err->message, sizeof err->message, "%s", named);
-  return code;
+  return mesh_error_prefix(err, symbol);
 }
 
 void ib_service_init(ib_service *self, ib_session *session) {

@@ -126,8 +126,8 @@ static mesh_code check_fetch(const Millrace__V1__FetchBarsRequest *request, bars
   return ib_bar_window_of(request->timeframe, query->from_s, query->to_s, &query->window, err);
 }
 
-static mesh_code fetch(ib_service *self, mesh_call *call, const char *operation, const char *symbol,
-                       bars_query *query, mesh_error *err) {
+static mesh_code fetch(ib_service *self, mesh_call *call, const char *operation, bars_query *query,
+                       mesh_error *err) {
   sender to;
   sender_open(&to, self, call, operation);
   ib_request request = {.kind = IB_ASK_BARS, .on_reply = on_reply, .arg = query};
@@ -137,7 +137,6 @@ static mesh_code fetch(ib_service *self, mesh_call *call, const char *operation,
   if (code == GRPC_STATUS_OK) {
     code = ib_request_wait(&request, scope, err);
     ib_request_close(&request);
-    if (code != GRPC_STATUS_OK) mesh_error_prefix(err, symbol);
   }
   if (code == GRPC_STATUS_OK) code = put_bars(&to, &query->bars, false, err);
   if (code == GRPC_STATUS_OK) {
@@ -155,7 +154,7 @@ mesh_code ib_fetch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_erro
   bars_query query = {0};
   mesh_code code = check_fetch(request, &query, err);
   if (code == GRPC_STATUS_OK) {
-    code = fetch(self, call, request->operation, request->symbol, &query, err);
+    code = fetch(self, call, request->operation, &query, err);
     code = ib_name_symbol(request->symbol, code, err);
   }
   ib_bars_free(&query.bars);

@@ -37,7 +37,6 @@ static mesh_code ask_head(ib_service *self, mesh_scope *scope, const char *symbo
   if (code != GRPC_STATUS_OK) return code;
   code = ib_request_wait(&request, scope, err);
   ib_request_close(&request);
-  if (code != GRPC_STATUS_OK) mesh_error_prefix(err, symbol);
   if (code == GRPC_STATUS_OK && request.no_data[0] != '\0') {
     code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "%s", request.no_data);
   }
