@@ -131,6 +131,15 @@ class GrpcCliTest(ServedCase):
             self.assertIn("status code 3", process.stderr() + process.stdout())
             self.assertIn("7m", process.stderr() + process.stdout())
 
+    def test_a_failed_operation_tells_why_in_its_outcome(self):
+        for address in self.backends():
+            with self.subTest(address):
+                events = self.call_json(address, "millrace.v1.DataService.Load",
+                                        {"symbol": "NOSUCH", "timeframe": "1d"})
+                failed = events[-1]["outcome"]["failed"]
+                self.assertEqual(failed["code"], 5)
+                self.assertIn("NOSUCH", failed["message"])
+
 
 class SlowGrpcCliTest(ServedCase):
     def papergate_flags(self):

@@ -124,9 +124,12 @@ class StreamTest(MeshCase):
         self.assertGreater(len(self.json("data", "show", "SPX", "1d")), 0)
 
     def test_gaps_names_what_nobody_asked_for(self):
-        gaps = self.json("data", "gaps", "SPX", "1d", "--from", "1999-01-01", "--to", "2001-01-01")
+        self.ok("data", "load", "EURUSD", "1h", "--from", "2017-05-01", "--to", "2017-06-01")
+        gaps = self.json("data", "gaps", "EURUSD", "1h", "--from", "2017-05-15", "--to",
+                         "2017-06-15")
         self.assertEqual([gap["cause"] for gap in gaps], ["NEVER_ASKED"])
-        self.assertTrue(gaps[0]["interval"]["from"].startswith("1999-01-01"))
+        self.assertTrue(gaps[0]["interval"]["from"].startswith("2017-06-01"))
+        self.assertTrue(gaps[0]["interval"]["to"].startswith("2017-06-15"))
 
 
 if __name__ == "__main__":
