@@ -1,5 +1,6 @@
 // How long `millrace status` takes, as a person waits for it: from fork to the end of the process,
-// against grpc_cli, which lists the services of the same backend.
+// against grpc_cli, which lists the services of the same backend. `millrace --version` says how
+// much of it is the loading of the shared libraries.
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,7 +29,7 @@ static double median_ms(const command *self) {
 
 static void print(command *self) {
   bench_sort(self->elapsed_ns, RUNS);
-  printf("  %-17s min %6.2f ms  median %6.2f ms  max %6.2f ms\n", self->name,
+  printf("  %-18s min %6.2f ms  median %6.2f ms  max %6.2f ms\n", self->name,
          (double)self->elapsed_ns[0] / 1e6, median_ms(self),
          (double)self->elapsed_ns[RUNS - 1] / 1e6);
 }
@@ -38,16 +39,19 @@ int main(void) {
   bench_mesh_start(&mesh, (const char *[]){NULL}, (const char *[]){NULL});
   setenv("MILLRACE_HOME", mesh.home, 1);
   command status = {.name = "millrace status", .argv = {"cli/millrace", "status"}};
+  command version = {.name = "millrace --version", .argv = {"cli/millrace", "--version"}};
   command peer = {.name = "grpc_cli ls",
                   .argv = {"../grpc_source/grpc_cli", "ls", mesh.backend_address}};
   char *output = bench_text("%s/commands.out", mesh.home);
 
   for (int run = 0; run < RUNS; run++) {
     run_once(&status, run, output);
+    run_once(&version, run, output);
     run_once(&peer, run, output);
   }
   printf("whole process, %d runs each, in turn\n", RUNS);
   print(&status);
+  print(&version);
   print(&peer);
   printf("  millrace status takes %.2f x the time of grpc_cli ls\n",
          median_ms(&status) / median_ms(&peer));
