@@ -107,7 +107,7 @@ static void print_row(FILE *out, const canvas *own, int row) {
   print_cells(out, own->cells[row], own->columns);
   double share = own->rows == 1 ? 0 : (double)row / (own->rows - 1);
   double price = own->high - share * (own->high - own->low);
-  bool labelled = row == own->rows - 1 || (row % 4 == 0 && row + 2 < own->rows);
+  bool labelled = row == 0 || row == own->rows - 1 || (row % 4 == 0 && row + 2 < own->rows);
   if (labelled) {
     fprintf(out, " ┤ %.*f\n", own->decimals, price);
   } else {

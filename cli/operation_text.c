@@ -35,13 +35,13 @@ static const char *outcome_line(const Millrace__V1__Outcome *outcome) {
 // ---- operations ----
 
 void operation_print_header(FILE *out) {
-  fprintf(out, "%-24s %-10s %-20s %s\n", "NAME", "STATE", "STARTED", "WHAT");
+  fprintf(out, "%-16s %-10s %-20s %s\n", "NAME", "STATE", "STARTED", "WHAT");
 }
 
 void operation_print_row(FILE *out, const Millrace__V1__Operation *operation) {
   char started[TIMES_TEXT_MAX];
   format_time(operation->created, started);
-  fprintf(out, "%-24s %-10s %-20s %s %s%s\n", operation->name,
+  fprintf(out, "%-16s %-10s %-20s %s %s%s\n", operation->name,
           operation_state_name(operation->state), started, operation->kind, operation->title,
           operation->detached ? " (detached)" : "");
 }

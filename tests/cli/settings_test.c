@@ -1,0 +1,119 @@
+#include "cli/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/unit.h"
+
+static const args_flag flags[] = {{"home", "DIR", ""},
+                                  {"config", "FILE", ""},
+                                  {"gateway", "HOST:PORT", ""},
+                                  {"output", "text|json", ""},
+                                  {0}};
+
+typedef struct row {
+  const char *name;
+  const char *file;         // the configuration's text; NULL: none
+  const char *environment;  // of MILLRACE_GATEWAY_ADDRESS; NULL: not set
+  const char *flag;         // --gateway
+  const char *error;        // a part of the message; NULL: it is right
+  const char *want;         // the gateway's address; NULL: none
+  const char *source;       // the end of where it came from
+} row;
+
+static const row rows[] = {
+    {"nothing", NULL, NULL, NULL, NULL, NULL, ""},
+    {"a file", "gateway:\n  address: a:1\n", NULL, NULL, NULL, "a:1", "millrace.yaml:2"},
+    {"an empty file", "", NULL, NULL, NULL, NULL, ""},
+    {"comments alone", "# nothing\n", NULL, NULL, NULL, NULL, ""},
+    {"the environment over the file", "gateway: {address: a:1}\n", "b:2", NULL, NULL, "b:2",
+     "MILLRACE_GATEWAY_ADDRESS"},
+    {"an empty variable is none", "gateway: {address: a:1}\n", "", NULL, NULL, "a:1",
+     "millrace.yaml:1"},
+    {"a flag over both", "gateway: {address: a:1}\n", "b:2", "c:3", NULL, "c:3", "--gateway"},
+    {"other keys beside it", "log:\n  level: warn\ngateway:\n  address: a:1\n", NULL, NULL, NULL,
+     "a:1", "millrace.yaml:4"},
+    {"an unknown key", "gateway:\n  adress: a:1\n", NULL, NULL,
+     "millrace.yaml:2: unknown key 'gateway.adress'; did you mean gateway.address?", NULL, NULL},
+    {"a list", "gateway: [a, b]\n", NULL, NULL, "millrace.yaml:1: only keys and single values",
+     NULL, NULL},
+    {"a value alone", "hello\n", NULL, NULL, "millrace.yaml:1: keys and values are expected", NULL,
+     NULL},
+    {"no YAML", "gateway: {address: a:1\n", NULL, NULL, "millrace.yaml:2: ", NULL, NULL},
+    {"a wrong output", "output: xml\n", NULL, NULL, "output 'xml'", NULL, NULL},
+};
+
+static void make_home(const char *text, char home[64], char path[96]) {
+  snprintf(home, 64, "/tmp/settings-XXXXXX");
+  assert_non_null(mkdtemp(home));
+  snprintf(path, 96, "%s/millrace.yaml", home);
+  if (text == NULL) return;
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs(text, file);
+  fclose(file);
+}
+
+static void check_gateway(const row *one, const settings *all) {
+  const char *gateway = settings_get(all, SETTING_GATEWAY_ADDRESS);
+  if (one->want == NULL) {
+    assert_null(gateway);
+    return;
+  }
+  assert_non_null(gateway);
+  assert_string_equal(gateway, one->want);
+  const char *source = all->values[SETTING_GATEWAY_ADDRESS].source;
+  assert_true(strlen(source) >= strlen(one->source));
+  assert_string_equal(source + strlen(source) - strlen(one->source), one->source);
+}
+
+static void check(void **state) {
+  const row *one = *state;
+  char home[64], path[96];
+  make_home(one->file, home, path);
+  unsetenv("MILLRACE_GATEWAY_ADDRESS");
+  if (one->environment != NULL) setenv("MILLRACE_GATEWAY_ADDRESS", one->environment, 1);
+  const char *argv[] = {"--home", home, "--gateway", one->flag};
+  args given;
+  mesh_error err;
+  assert_int_equal(args_parse(one->flag != NULL ? 4 : 2, (char **)argv, flags, NULL, &given, &err),
+                   GRPC_STATUS_OK);
+  settings *all = malloc(sizeof *all);
+  mesh_code code = settings_read(&given, all, &err);
+  if (one->error != NULL) {
+    assert_int_equal(code, GRPC_STATUS_INVALID_ARGUMENT);
+    if (strstr(err.message, one->error) == NULL) fail_msg("%s", err.message);
+  } else {
+    assert_int_equal(code, GRPC_STATUS_OK);
+    check_gateway(one, all);
+    assert_string_equal(settings_get(all, SETTING_HOME), home);
+  }
+  free(all);
+  unlink(path);
+  rmdir(home);
+}
+
+static int check_rows(void) {
+  RUN_ROWS("settings", rows, check);
+}
+
+static void a_missing_file_is_named(void **state) {
+  (void)state;
+  const char *argv[] = {"--home", "/tmp", "--config", "/nonexistent/millrace.yaml"};
+  args given;
+  mesh_error err;
+  assert_int_equal(args_parse(4, (char **)argv, flags, NULL, &given, &err), GRPC_STATUS_OK);
+  settings *all = malloc(sizeof *all);
+  assert_int_equal(settings_read(&given, all, &err), GRPC_STATUS_NOT_FOUND);
+  assert_non_null(strstr(err.message, "/nonexistent/millrace.yaml"));
+  free(all);
+}
+
+int main(void) {
+  unsetenv("MILLRACE_CONFIG");
+  unsetenv("MILLRACE_HOME");
+  const struct CMUnitTest tests[] = {cmocka_unit_test(a_missing_file_is_named)};
+  return check_rows() + cmocka_run_group_tests(tests, NULL, NULL);
+}
