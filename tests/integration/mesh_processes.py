@@ -1,8 +1,10 @@
 """The programs of a mesh as processes of a test: started, watched, and ended whatever happens."""
 
 import ctypes
+import glob
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -209,6 +211,17 @@ class MeshCase(unittest.TestCase):
             if failed:
                 print(process.transcript(), file=sys.stderr)
         end_orphans()
+        self.check_sanitizers()
+
+    def check_sanitizers(self):
+        """What a sanitizer has to say is in the programs' own output: nobody else would see it."""
+        texts = {process.name: process.stderr() for process in self.processes}
+        for path in glob.glob(self.root + "/*/log/*.log"):
+            with open(path, errors="replace") as file:
+                texts[path] = file.read()
+        for name, text in texts.items():
+            if re.search(r"Sanitizer:|runtime error:", text):
+                raise AssertionError("%s:\n%s" % (name, text))
 
     def _failed(self):
         outcome = getattr(self, "_outcome", None)
