@@ -9,9 +9,9 @@
 #include "backend/operations/journal.h"
 #include "backend/operations/service.h"
 #include "backend/options.h"
-#include "mesh/fiber.h"
 #include "mesh/log.h"
 #include "mesh/process.h"
+#include "mesh/program.h"
 #include "protos/descriptors.h"
 
 enum { POOL_THREADS = 3, STOP_LIMIT_MS = 3000, EXIT_USAGE = 2 };
@@ -19,8 +19,8 @@ enum { POOL_THREADS = 3, STOP_LIMIT_MS = 3000, EXIT_USAGE = 2 };
 // Everything that lives as long as the program.
 typedef struct backend {
   backend_options options;
+  mesh_program *program;
   mesh_loop *loop;
-  mesh_scope scope;
   mesh_pool *pool;
   mesh_schema *schema;
   store *store;
@@ -32,9 +32,6 @@ typedef struct backend {
   data_manager manager;
   data_service data;
   operations_service operations_api;
-  mesh_signal stop;
-  bool stopping;
-  int exit_code;
 } backend;
 
 static mesh_code open_store(backend *own, mesh_error *err) {
@@ -106,9 +103,7 @@ static mesh_code serve(backend *own, mesh_error *err) {
     mesh_log(MESH_LOG_WARN, "backend", "%d operations had lost their backend", orphans);
   mesh_server_start(own->server);
   code = join_layers(own, err);
-  while (code == GRPC_STATUS_OK && !own->stopping) {
-    code = mesh_signal_wait(&own->stop, &own->scope, MESH_NEVER, err);
-  }
+  if (code == GRPC_STATUS_OK) mesh_program_await_stop(own->program);
   mesh_operations_stop(own->operations);
   mesh_server_stop(own->server, mesh_now_ns() + STOP_LIMIT_MS * INT64_C(1000000));
   return code;
@@ -124,26 +119,32 @@ static void tear_down(backend *own) {
   mesh_schema_destroy(own->schema);
 }
 
-static void main_fiber(void *arg) {
-  backend *own = arg;
-  mesh_error err;
-  mesh_code code = set_up(own, &err);
-  if (code == GRPC_STATUS_OK) code = serve(own, &err);
-  if (code != GRPC_STATUS_OK) {
-    mesh_log(MESH_LOG_ERROR, "backend", "%s", err.message);
-    bool usage = code == GRPC_STATUS_INVALID_ARGUMENT || code == GRPC_STATUS_FAILED_PRECONDITION ||
-                 code == GRPC_STATUS_ALREADY_EXISTS || code == GRPC_STATUS_DATA_LOSS ||
-                 code == GRPC_STATUS_NOT_FOUND || code == GRPC_STATUS_PERMISSION_DENIED;
-    own->exit_code = usage ? EXIT_USAGE : 1;
+static int exit_code_of(mesh_code code) {
+  switch (code) {
+    case GRPC_STATUS_OK:
+      return 0;
+    case GRPC_STATUS_INVALID_ARGUMENT:
+    case GRPC_STATUS_FAILED_PRECONDITION:
+    case GRPC_STATUS_ALREADY_EXISTS:
+    case GRPC_STATUS_DATA_LOSS:
+    case GRPC_STATUS_NOT_FOUND:
+    case GRPC_STATUS_PERMISSION_DENIED:
+      return EXIT_USAGE;  // starting it again would not help
+    default:
+      return 1;
   }
-  tear_down(own);
-  mesh_loop_stop(own->loop);
 }
 
-static void on_stop(void *arg) {
+static int run(mesh_program *program, void *arg) {
   backend *own = arg;
-  own->stopping = true;
-  mesh_signal_notify(&own->stop);
+  mesh_error err;
+  own->program = program;
+  own->loop = program->loop;
+  mesh_code code = set_up(own, &err);
+  if (code == GRPC_STATUS_OK) code = serve(own, &err);
+  if (code != GRPC_STATUS_OK) mesh_log(MESH_LOG_ERROR, "backend", "%s", err.message);
+  tear_down(own);
+  return exit_code_of(code);
 }
 
 int main(int argc, char **argv) {
@@ -160,16 +161,8 @@ int main(int argc, char **argv) {
   mesh_log_init("millrace-backend", own.options.log_level, own.options.log_json);
   mesh_process_block_signals();
   if (own.options.exit_with_parent) mesh_process_exit_with_parent();
-
-  own.loop = mesh_loop_create();
   own.pool = mesh_pool_create(POOL_THREADS);
-  mesh_scope_open_root(&own.scope, own.loop);
-  mesh_stop_signal *stop = mesh_stop_signal_create(own.loop, on_stop, &own);
-  mesh_fiber_start(&own.scope, main_fiber, &own);
-  mesh_loop_run(own.loop);
-  mesh_stop_signal_destroy(stop);
-  mesh_scope_close(&own.scope);
+  int exit_code = mesh_program_run(run, &own);
   mesh_pool_destroy(own.pool);
-  mesh_loop_destroy(own.loop);
-  return own.exit_code;
+  return exit_code;
 }

@@ -1,9 +1,10 @@
 #include "backend/options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "mesh/flags.h"
 
 enum {
   HOME = 1,
@@ -54,7 +55,8 @@ static mesh_code refuse(const char *flag, const char *value, const char *right, 
   return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s '%s': use %s", flag, value, right);
 }
 
-static mesh_code take_flag(int flag, const char *value, backend_options *out, mesh_error *err) {
+static mesh_code take_flag(void *arg, int flag, const char *value, mesh_error *err) {
+  backend_options *out = arg;
   char *end;
   switch (flag) {
     case HOME:
@@ -94,20 +96,8 @@ static mesh_code take_flag(int flag, const char *value, backend_options *out, me
 
 mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mesh_error *err) {
   *out = (backend_options){.log_level = MESH_LOG_INFO, .parallel = 4};
-  opterr = 0;
-  optind = 1;
-  for (int flag; (flag = getopt_long(argc, argv, "", flags, NULL)) != -1;) {
-    if (flag == '?') {
-      return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                       "unknown flag, or a flag without its value: %s", argv[optind - 1]);
-    }
-    mesh_code code = take_flag(flag, optarg, out, err);
-    if (code != GRPC_STATUS_OK) return code;
-  }
-  if (out->help) return GRPC_STATUS_OK;
-  if (optind < argc) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "unexpected argument: %s", argv[optind]);
-  }
+  mesh_code code = mesh_flags_parse(argc, argv, flags, take_flag, out, err);
+  if (code != GRPC_STATUS_OK || out->help) return code;
   if (out->home == NULL || out->listen_count == 0 || out->ib_host == NULL) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                      "--home, --listen and --ib-host are needed");

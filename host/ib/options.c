@@ -1,9 +1,10 @@
 #include "host/ib/options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "mesh/flags.h"
 
 enum {
   LISTEN = 1,
@@ -103,7 +104,8 @@ static mesh_code take_gateway(const char *text, ib_session_options *out, mesh_er
   return GRPC_STATUS_OK;
 }
 
-static mesh_code take_flag(int flag, const char *value, ib_options *out, mesh_error *err) {
+static mesh_code take_flag(void *arg, int flag, const char *value, mesh_error *err) {
+  ib_options *out = arg;
   if (flag >= FIRST_NUMBER) return take_number(flag - FIRST_NUMBER, value, &out->session, err);
   switch (flag) {
     case LISTEN:
@@ -133,20 +135,8 @@ static mesh_code take_flag(int flag, const char *value, ib_options *out, mesh_er
 
 mesh_code ib_options_parse(int argc, char **argv, ib_options *out, mesh_error *err) {
   *out = (ib_options){.session = ib_session_defaults(), .log_level = MESH_LOG_INFO};
-  opterr = 0;
-  optind = 1;
-  for (int flag; (flag = getopt_long(argc, argv, "", flags, NULL)) != -1;) {
-    if (flag == '?') {
-      return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                       "unknown flag, or a flag without its value: %s", argv[optind - 1]);
-    }
-    mesh_code code = take_flag(flag, optarg, out, err);
-    if (code != GRPC_STATUS_OK) return code;
-  }
-  if (out->help) return GRPC_STATUS_OK;
-  if (optind < argc) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "unexpected argument: %s", argv[optind]);
-  }
+  mesh_code code = mesh_flags_parse(argc, argv, flags, take_flag, out, err);
+  if (code != GRPC_STATUS_OK || out->help) return code;
   if (out->listen_count == 0) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "--listen is needed");
   }

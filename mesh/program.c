@@ -1,0 +1,44 @@
+#include "mesh/program.h"
+
+#include "mesh/process.h"
+
+typedef struct main_arg {
+  mesh_program *program;
+  int (*run)(mesh_program *program, void *arg);
+  void *arg;
+  int exit_code;
+} main_arg;
+
+static void main_fiber(void *arg) {
+  main_arg *what = arg;
+  what->exit_code = what->run(what->program, what->arg);
+  mesh_loop_stop(what->program->loop);
+}
+
+static void on_stop(void *arg) {
+  mesh_program *program = arg;
+  program->stopping = true;
+  mesh_signal_notify(&program->changed);
+}
+
+int mesh_program_run(int (*run)(mesh_program *program, void *arg), void *arg) {
+  mesh_program program = {.loop = mesh_loop_create()};
+  main_arg what = {&program, run, arg, 0};
+  mesh_scope_open_root(&program.scope, program.loop);
+  mesh_stop_signal *stop = mesh_stop_signal_create(program.loop, on_stop, &program);
+  mesh_fiber_start(&program.scope, main_fiber, &what);
+  mesh_loop_run(program.loop);
+  mesh_stop_signal_destroy(stop);
+  mesh_scope_close(&program.scope);
+  mesh_loop_destroy(program.loop);
+  return what.exit_code;
+}
+
+void mesh_program_await_stop(mesh_program *program) {
+  mesh_error err;
+  while (!program->stopping) {
+    if (mesh_signal_wait(&program->changed, &program->scope, MESH_NEVER, &err) != GRPC_STATUS_OK) {
+      return;
+    }
+  }
+}

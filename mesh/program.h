@@ -1,0 +1,23 @@
+// mesh_program: the frame of a program of the mesh: a loop, a main fiber, and an end by SIGTERM or
+// SIGINT.
+#ifndef MILLRACE_MESH_PROGRAM_H
+#define MILLRACE_MESH_PROGRAM_H
+
+#include "mesh/fiber.h"
+
+typedef struct mesh_program {
+  mesh_loop *loop;
+  mesh_scope scope;  // the main fiber's; not cancelled by a signal, so that the end can be orderly
+  mesh_signal changed;
+  bool stopping;  // a signal has come
+} mesh_program;
+
+// Runs run(program, arg) in a fiber on a new loop, on this thread, until it returns, and returns
+// what it returned: the exit code. Call mesh_process_block_signals() before anything starts a
+// thread.
+int mesh_program_run(int (*run)(mesh_program *program, void *arg), void *arg);
+
+// Waits for SIGTERM or SIGINT; a second one ends the process at once.
+void mesh_program_await_stop(mesh_program *program);
+
+#endif
