@@ -10,12 +10,10 @@
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/settings.h"
+#include "cli/up_health.h"
 #include "cli/up_home.h"
-#include "grpc/health/v1/health.pb-c.h"
-#include "mesh/call.h"
 #include "mesh/fiber.h"
 #include "mesh/process.h"
-#include "millrace/v1/ib_host.pb-c.h"
 
 #define MS_NS INT64_C(1000000)
 
@@ -157,64 +155,6 @@ static mesh_code describe_children(up *own, mesh_error *err) {
   return describe_child(own, BACKEND, "backend", "millrace-backend", backend, err);
 }
 
-// ---- health ----
-
-// Waits until the server at `address` says that it serves.
-static mesh_code await_serving(up *own, mesh_scope *scope, const char *name, const char *address,
-                               mesh_error *err) {
-  mesh_link *link;
-  mesh_code code = mesh_link_open(own->loop, name, address, &link, err);
-  if (code != GRPC_STATUS_OK) return code;
-  mesh_call *call;
-  mesh_call_options options = {.wait_for_ready = true};
-  code = mesh_call_open(scope, link, "/grpc.health.v1.Health/Watch", (mesh_frame){0}, &options,
-                        &call, err);
-  bool serving = false;
-  while (code == GRPC_STATUS_OK && !serving) {
-    mesh_frame frame;
-    code = mesh_call_receive(call, &frame, err);
-    if (code != GRPC_STATUS_OK || frame.end) break;
-    Grpc__Health__V1__HealthCheckResponse *response =
-        grpc__health__v1__health_check_response__unpack(NULL, frame.size_bytes, frame.data);
-    serving = response != NULL &&
-              response->status == GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
-    if (response != NULL) grpc__health__v1__health_check_response__free_unpacked(response, NULL);
-  }
-  mesh_call_close(call);
-  mesh_link_close(link);
-  return code;
-}
-
-// Waits a little for the gateway; says how it is.
-static void await_gateway(up *own, mesh_scope *scope) {
-  mesh_link *link;
-  mesh_call *call = NULL;
-  mesh_error err;
-  const uint8_t follow[] = {0x08, 0x01};  // HostStatusRequest { follow: true }
-  if (mesh_link_open(own->loop, "backend", own->backend_socket, &link, &err) != GRPC_STATUS_OK)
-    return;
-  mesh_call_options options = {.timeout_ms = GATEWAY_LIMIT_MS};
-  mesh_frame frame = {follow, sizeof follow, false};
-  mesh_code code =
-      mesh_call_open(scope, link, "/millrace.v1.DataAdapter/Status", frame, &options, &call, &err);
-  char text[512] = "no answer";
-  bool ready = false;
-  while (code == GRPC_STATUS_OK && !ready) {
-    code = mesh_call_receive(call, &frame, &err);
-    if (code != GRPC_STATUS_OK || frame.end) break;
-    Millrace__V1__HostStatus *status =
-        millrace__v1__host_status__unpack(NULL, frame.size_bytes, frame.data);
-    if (status == NULL) break;
-    ready = status->gateway == MILLRACE__V1__HOST_STATUS__GATEWAY__READY;
-    snprintf(text, sizeof text, "%.100s%s%.300s", status->address, ready ? "" : ": ",
-             ready ? "" : status->detail);
-    millrace__v1__host_status__free_unpacked(status, NULL);
-  }
-  say(own, ready ? "connected" : "not connected yet", "gateway", text);
-  mesh_call_close(call);
-  mesh_link_close(link);
-}
-
 static void stop(up *own) {
   own->stopping = true;
   mesh_signal_notify(&own->changed);
@@ -238,16 +178,23 @@ static void watch_for_stop(void *arg) {
   mesh_scope_cancel(&own->children_scope, GRPC_STATUS_CANCELLED, "the mesh stops");
 }
 
+// Waits a little for the gateway; says how it is.
+static void tell_gateway(const up *own, mesh_scope *scope) {
+  char text[UP_GATEWAY_TEXT_MAX];
+  bool ready = up_await_gateway(scope, own->backend_socket, GATEWAY_LIMIT_MS, text);
+  say(own, ready ? "connected" : "not connected yet", "gateway", text);
+}
+
 static void become_ready(up *own) {
   mesh_scope waiting;
   mesh_error err;
   mesh_scope_open(&waiting, &own->children_scope);
   mesh_scope_set_deadline(&waiting, mesh_now_ns() + HEALTHY_LIMIT_MS * MS_NS);
-  mesh_code code = await_serving(own, &waiting, "ib-host", own->ib_socket, &err);
+  mesh_code code = up_await_serving(&waiting, "ib-host", own->ib_socket, &err);
   if (code == GRPC_STATUS_OK) {
-    code = await_serving(own, &waiting, "backend", own->backend_socket, &err);
+    code = up_await_serving(&waiting, "backend", own->backend_socket, &err);
   }
-  if (code == GRPC_STATUS_OK) await_gateway(own, &waiting);
+  if (code == GRPC_STATUS_OK) tell_gateway(own, &waiting);
   mesh_scope_close(&waiting);
   if (own->stopping) return;
   if (code == GRPC_STATUS_OK) {
