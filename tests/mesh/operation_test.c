@@ -8,82 +8,9 @@
 #include "mesh/server.h"
 #include "protos/descriptors.h"
 #include "tests/mesh/harness.h"
+#include "tests/mesh/memory_journal.h"
 
-enum { MS = 1000000, EVENTS_MAX = 64, PAYLOAD_LOG = 12 };
-
-// ---- a journal in memory ----
-
-typedef struct memory_journal {
-  mesh_journal table;
-  mesh_loop *loop;
-  char name[MESH_OPERATION_NAME_MAX], request_id[64];
-  Millrace__V1__OperationState state;
-  int64_t last_sequence;
-  uint8_t events[EVENTS_MAX][512];
-  size_t sizes[EVENTS_MAX];
-  int count;
-  bool full;  // refuses further events
-} memory_journal;
-
-static mesh_code memory_append(void *self, const mesh_operation_record *record, mesh_view event,
-                               mesh_error *err) {
-  memory_journal *own = self;
-  mesh_yield(own->loop);  // as a store would
-  if (own->full) return mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED, "the disk is full");
-  assert_int_equal(record->last_sequence, own->count + 1);
-  memcpy(own->events[own->count], event.data, event.size_bytes);
-  own->sizes[own->count++] = event.size_bytes;
-  own->state = record->state;
-  own->last_sequence = record->last_sequence;
-  return GRPC_STATUS_OK;
-}
-
-static mesh_code memory_create(void *self, const mesh_operation_record *record, mesh_view event,
-                               mesh_error *err) {
-  memory_journal *own = self;
-  own->count = 0;
-  snprintf(own->name, sizeof own->name, "%s", record->name);
-  snprintf(own->request_id, sizeof own->request_id, "%s", record->request_id);
-  return memory_append(self, record, event, err);
-}
-
-static mesh_code memory_read(void *self, const char *name, int64_t after_sequence,
-                             void (*each)(void *arg, mesh_view event), void *arg, mesh_error *err) {
-  memory_journal *own = self;
-  if (strcmp(name, own->name) != 0) return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no %s", name);
-  for (int i = (int)after_sequence; i < own->count; i++) {
-    each(arg, (mesh_view){own->events[i], own->sizes[i]});
-  }
-  return GRPC_STATUS_OK;
-}
-
-static mesh_code memory_find(void *self, const char *name, const char *request_id,
-                             void (*each)(void *arg, const mesh_operation_record *record),
-                             void *arg, mesh_error *err) {
-  memory_journal *own = self;
-  bool same = name != NULL ? strcmp(name, own->name) == 0
-                           : own->request_id[0] != '\0' && strcmp(request_id, own->request_id) == 0;
-  if (!same) return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no such operation");
-  mesh_operation_record record = {.name = own->name,
-                                  .kind = "",
-                                  .title = "",
-                                  .request_id = own->request_id,
-                                  .work_key = "",
-                                  .state = own->state,
-                                  .last_sequence = own->last_sequence};
-  each(arg, &record);
-  return GRPC_STATUS_OK;
-}
-
-static mesh_code memory_list(void *self, const char *kind, Millrace__V1__OperationState state,
-                             int limit,
-                             void (*each)(void *arg, const mesh_operation_record *record),
-                             void *arg, mesh_error *err) {
-  (void)kind, (void)limit;
-  memory_journal *own = self;
-  if (own->count == 0 || own->state != state) return GRPC_STATUS_OK;
-  return memory_find(self, own->name, NULL, each, arg, err);
-}
+enum { MS = 1000000, PAYLOAD_LOG = 12 };
 
 // ---- a bench to work on: operations behind a server, so that watchers are real calls ----
 
@@ -165,9 +92,7 @@ static const mesh_method methods[] = {{.name = "Run", .run = run}, {.name = "Wat
 static void bench_init(bench *own, harness *test) {
   mesh_error err;
   *own = (bench){.test = test, .attach = true};
-  own->journal = (memory_journal){.loop = test->loop};
-  own->journal.table = (mesh_journal){&own->journal, memory_create, memory_append,
-                                      memory_read,   memory_find,   memory_list};
+  memory_journal_init(&own->journal, test->loop);
   own->operations = mesh_operations_create(test->loop, "tester", &own->journal.table);
   own->work = (mesh_work){three_steps, count_end, own};
   mesh_view set = {millrace_descriptors, millrace_descriptors_size};
