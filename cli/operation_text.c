@@ -111,8 +111,12 @@ static void print_payload(FILE *out, const Millrace__V1__OperationEvent *event) 
     case PAYLOAD(BARS):
       fprintf(out, "bars      %zu\n", event->bars->n_times);
       break;
+    case PAYLOAD(PROGRESS):
+      fprintf(out, "progress  %" PRId64 "/%" PRId64 " %s  %s\n", event->progress->done,
+              event->progress->total, event->progress->unit, event->progress->note);
+      break;
     default:
-      fprintf(out, "progress\n");
+      fprintf(out, "unknown\n");
   }
 }
 
