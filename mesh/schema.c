@@ -290,3 +290,58 @@ int mesh_schema_extensions(const mesh_schema *schema, const char *type, int32_t 
   free((void *)all);
   return (int)count;
 }
+
+// ---- fields ----
+
+static mesh_field_kind kind_of(const upb_FieldDef *field) {
+  if (upb_FieldDef_IsRepeated(field)) return MESH_FIELD_OTHER;
+  switch (upb_FieldDef_CType(field)) {
+    case kUpb_CType_String:
+      return MESH_FIELD_TEXT;
+    case kUpb_CType_Int32:
+    case kUpb_CType_UInt32:
+    case kUpb_CType_Int64:
+    case kUpb_CType_UInt64:
+      return MESH_FIELD_INTEGER;
+    case kUpb_CType_Bool:
+      return MESH_FIELD_BOOL;
+    case kUpb_CType_Enum:
+      return MESH_FIELD_CHOICE;
+    case kUpb_CType_Message:
+      return MESH_FIELD_MESSAGE;
+    default:
+      return MESH_FIELD_OTHER;
+  }
+}
+
+static const char *type_of(const upb_FieldDef *field) {
+  const upb_MessageDef *message = upb_FieldDef_MessageSubDef(field);
+  const upb_EnumDef *choices = upb_FieldDef_EnumSubDef(field);
+  if (message != NULL) return upb_MessageDef_FullName(message);
+  return choices != NULL ? upb_EnumDef_FullName(choices) : NULL;
+}
+
+static void set_range(const upb_FieldDef *field, mesh_field_info *out) {
+  upb_CType type = upb_FieldDef_CType(field);
+  bool is_unsigned = type == kUpb_CType_UInt32 || type == kUpb_CType_UInt64;
+  bool is_narrow = type == kUpb_CType_UInt32 || type == kUpb_CType_Int32;
+  out->least = is_unsigned ? 0 : is_narrow ? INT32_MIN : INT64_MIN;
+  out->most = !is_narrow ? INT64_MAX : is_unsigned ? UINT32_MAX : INT32_MAX;
+}
+
+bool mesh_schema_field(const mesh_schema *schema, const char *type, size_t index,
+                       mesh_field_info *out) {
+  const upb_MessageDef *message = upb_DefPool_FindMessageByName(schema->pool, type);
+  if (message == NULL || index >= (size_t)upb_MessageDef_FieldCount(message)) return false;
+  const upb_FieldDef *field = upb_MessageDef_Field(message, (int)index);
+  *out = (mesh_field_info){
+      .name = upb_FieldDef_Name(field), .kind = kind_of(field), .type = type_of(field)};
+  if (out->kind == MESH_FIELD_INTEGER) set_range(field, out);
+  return true;
+}
+
+const char *mesh_schema_choice(const mesh_schema *schema, const char *type, size_t index) {
+  const upb_EnumDef *choices = upb_DefPool_FindEnumByName(schema->pool, type);
+  if (choices == NULL || index >= (size_t)upb_EnumDef_ValueCount(choices)) return NULL;
+  return upb_EnumValueDef_Name(upb_EnumDef_Value(choices, (int)index));
+}

@@ -54,4 +54,29 @@ const char *mesh_schema_import(const mesh_schema *schema, const char *file, size
 // there are, -1 if there is no such message.
 int mesh_schema_extensions(const mesh_schema *schema, const char *type, int32_t *out, int capacity);
 
+// What a field can hold.
+typedef enum mesh_field_kind {
+  MESH_FIELD_TEXT,     // string
+  MESH_FIELD_INTEGER,  // any of protobuf's whole numbers
+  MESH_FIELD_BOOL,
+  MESH_FIELD_CHOICE,  // an enum
+  MESH_FIELD_MESSAGE,
+  MESH_FIELD_OTHER,  // a float, bytes, a repeated field, a map
+} mesh_field_kind;
+
+typedef struct mesh_field_info {
+  const char *name;  // "client_id"
+  mesh_field_kind kind;
+  const char *type;     // full name of the enum or message; NULL for other kinds
+  int64_t least, most;  // of an INTEGER
+} mesh_field_info;
+
+// The fields of message `type`, one at a time as declared: index 0, 1, ...; false after the last,
+// and where there is no such message. Strings belong to the schema.
+bool mesh_schema_field(const mesh_schema *schema, const char *type, size_t index,
+                       mesh_field_info *out);
+
+// The names of the values of an enum, as mesh_schema_field(); NULL after the last.
+const char *mesh_schema_choice(const mesh_schema *schema, const char *type, size_t index);
+
 #endif

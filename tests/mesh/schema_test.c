@@ -119,6 +119,38 @@ static void there_are_no_extensions(mesh_schema *schema) {
   assert_null(mesh_schema_file_of_extension(schema, "millrace.v1.LoadRequest", 1));
 }
 
+static void fields_are_told_with_their_kind(mesh_schema *schema) {
+  mesh_field_info field;
+  assert_true(mesh_schema_field(schema, "millrace.v1.Config", 1, &field));
+  assert_string_equal(field.name, "output");
+  assert_int_equal(field.kind, MESH_FIELD_CHOICE);
+  assert_string_equal(field.type, "millrace.v1.Config.Output");
+  assert_string_equal(mesh_schema_choice(schema, field.type, 2), "JSON");
+  assert_null(mesh_schema_choice(schema, field.type, 3));
+  assert_null(mesh_schema_choice(schema, "millrace.v1.Config", 0));
+  assert_true(mesh_schema_field(schema, "millrace.v1.Config", 0, &field));
+  assert_int_equal(field.kind, MESH_FIELD_TEXT);
+  assert_null(field.type);
+  assert_true(mesh_schema_field(schema, "millrace.v1.Config.Log", 1, &field));
+  assert_int_equal(field.kind, MESH_FIELD_BOOL);
+  assert_true(mesh_schema_field(schema, "millrace.v1.BarBatch", 0, &field));
+  assert_int_equal(field.kind, MESH_FIELD_OTHER);
+  assert_true(mesh_schema_field(schema, "millrace.v1.Interval", 0, &field));
+  assert_int_equal(field.kind, MESH_FIELD_MESSAGE);
+  assert_string_equal(field.type, "google.protobuf.Timestamp");
+  assert_false(mesh_schema_field(schema, "millrace.v1.Interval", 2, &field));
+  assert_false(mesh_schema_field(schema, "millrace.v1.Nope", 0, &field));
+}
+
+static void whole_numbers_have_a_range(mesh_schema *schema) {
+  mesh_field_info field;
+  assert_true(mesh_schema_field(schema, "google.protobuf.Timestamp", 0, &field));
+  assert_int_equal(field.kind, MESH_FIELD_INTEGER);
+  assert_true(field.least == INT64_MIN && field.most == INT64_MAX);
+  assert_true(mesh_schema_field(schema, "google.protobuf.Timestamp", 1, &field));
+  assert_true(field.least == INT32_MIN && field.most == INT32_MAX);
+}
+
 static void what_is_no_descriptor_set_is_refused(mesh_schema *schema) {
   (void)schema;
   mesh_schema *none;
@@ -137,6 +169,8 @@ static const row rows[] = {
     {"symbols of every kind have a file", symbols_of_every_kind_have_a_file},
     {"files come with their imports", files_come_with_their_imports},
     {"there are no extensions", there_are_no_extensions},
+    {"fields are told with their kind", fields_are_told_with_their_kind},
+    {"whole numbers have a range", whole_numbers_have_a_range},
     {"what is no descriptor set is refused", what_is_no_descriptor_set_is_refused},
 };
 
