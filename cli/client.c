@@ -147,7 +147,7 @@ int client_main(const command *self, const args *given, client_run run) {
   own->command = self;
   own->given = given;
   own->run = run;
-  mesh_code code = settings_read(given, &own->settings, &err);
+  mesh_code code = settings_read(client_schema(own), given, &own->settings, &err);
   if (code == GRPC_STATUS_OK) {
     own->json = strcmp(settings_get(&own->settings, SETTING_OUTPUT), "json") == 0;
     own->terminal = !own->json && isatty(STDOUT_FILENO);

@@ -7,6 +7,7 @@
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/settings.h"
+#include "protos/descriptors.h"
 
 static void print_json(const char *key, const setting_value *value) {
   printf("{\"key\":\"%s\",\"value\":", key);
@@ -20,18 +21,22 @@ int cmd_config(const command *self, const args *given) {
   mesh_error err;
   settings *all = malloc(sizeof *all);
   if (all == NULL) abort();
-  mesh_code code = settings_read(given, all, &err);
+  mesh_view descriptors = {millrace_descriptors, millrace_descriptors_size};
+  mesh_schema *schema;
+  mesh_code code = mesh_schema_create(descriptors, &schema, &err);
+  if (code == GRPC_STATUS_OK) code = settings_read(schema, given, all, &err);
   for (int i = 0; code == GRPC_STATUS_OK && i < SETTING_COUNT; i++) {
     const setting_value *value = &all->values[i];
     if (strcmp(settings_get(all, SETTING_OUTPUT), "json") == 0) {
       print_json(settings_key(i), value);
     } else {
-      printf("%-18s %-50s %s\n", settings_key(i), value->text[0] != '\0' ? value->text : "-",
+      printf("%-26s %-50s %s\n", settings_key(i), value->text[0] != '\0' ? value->text : "-",
              value->source[0] != '\0' ? value->source : "not set");
     }
   }
   if (code == GRPC_STATUS_OK) code = output_flush(&err);
   free(all);
+  mesh_schema_destroy(schema);
   if (code != GRPC_STATUS_OK) command_complain(self, "%s", err.message);
   return exit_code_of(code);
 }

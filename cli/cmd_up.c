@@ -1,5 +1,6 @@
 #include "cli/cmd_up.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "cli/up_home.h"
 #include "mesh/fiber.h"
 #include "mesh/process.h"
+#include "protos/descriptors.h"
 
 #define MS_NS INT64_C(1000000)
 
@@ -100,17 +102,37 @@ static void start_child(up *own, int index) {
   mesh_fiber_start(&own->scope, supervise, what);
 }
 
-static mesh_code describe_child(up *own, int index, const char *name, const char *program,
-                                const char *const *args, mesh_error *err) {
+// The command line of a child, as it grows.
+typedef struct command_line {
+  child *who;
+  int count;
+} command_line;
+
+static void add_word(command_line *line, const char *word) {
+  assert(line->count < CHILD_ARGS_MAX - 1);
+  line->who->args[line->count++] = word;
+}
+
+// Adds a flag with its value; nothing where the value is not set.
+static void add_flag(command_line *line, const char *flag, const char *value) {
+  if (value == NULL) return;
+  add_word(line, flag);
+  add_word(line, value);
+}
+
+static void add_log_flags(up *own, command_line *line) {
+  add_flag(line, "--log-level", setting_of(own, SETTING_LOG_LEVEL));
+  if (strcmp(own->settings.values[SETTING_LOG_JSON].text, "true") == 0)
+    add_word(line, "--log-json");
+  add_word(line, "--exit-with-parent");
+}
+
+static command_line begin_child(up *own, int index, const char *name) {
   child *who = &own->children[index];
   who->name = name;
   snprintf(who->log_path, sizeof who->log_path, "%.4000s/log/%s.log", setting_of(own, SETTING_HOME),
            name);
-  int count = 0;
-  for (; args[count] != NULL; count++)
-    who->args[count] = args[count];
-  who->args[count] = "--exit-with-parent";
-  return child_find_program(program, who->program, err);
+  return (command_line){who, 0};
 }
 
 static mesh_code describe_papergate(up *own, mesh_error *err) {
@@ -119,11 +141,40 @@ static mesh_code describe_papergate(up *own, mesh_error *err) {
   if (code != GRPC_STATUS_OK) return code;
   snprintf(own->port, sizeof own->port, "%d", port);
   snprintf(own->gateway, sizeof own->gateway, "127.0.0.1:%d", port);
-  const char *plain[] = {"--port", own->port, NULL};
-  const char *market = setting_of(own, SETTING_PAPERGATE_MARKET);
-  const char *served[] = {"--port", own->port, "--market", market, NULL};
-  return describe_child(own, PAPERGATE, "papergate", "papergate", market == NULL ? plain : served,
-                        err);
+  command_line line = begin_child(own, PAPERGATE, "papergate");
+  add_flag(&line, "--port", own->port);
+  add_flag(&line, "--market", setting_of(own, SETTING_PAPERGATE_MARKET));
+  add_flag(&line, "--seed", setting_of(own, SETTING_PAPERGATE_SEED));
+  add_word(&line, "--exit-with-parent");
+  return child_find_program("papergate", line.who->program, err);
+}
+
+static mesh_code describe_ib_host(up *own, mesh_error *err) {
+  command_line line = begin_child(own, IB_HOST, "ib-host");
+  add_flag(&line, "--listen", own->ib_socket);
+  add_flag(&line, "--listen", setting_of(own, SETTING_IB_HOST_LISTEN));
+  add_flag(&line, "--gateway", own->gateway);
+  add_flag(&line, "--client-id", setting_of(own, SETTING_GATEWAY_CLIENT_ID));
+  add_flag(&line, "--request-timeout-ms", setting_of(own, SETTING_GATEWAY_REQUEST_TIMEOUT_MS));
+  add_flag(&line, "--connect-timeout-ms", setting_of(own, SETTING_GATEWAY_CONNECT_TIMEOUT_MS));
+  add_flag(&line, "--messages-per-s", setting_of(own, SETTING_GATEWAY_MESSAGES_PER_S));
+  add_flag(&line, "--max-open", setting_of(own, SETTING_GATEWAY_MAX_OPEN));
+  add_flag(&line, "--backoff-cap-ms", setting_of(own, SETTING_GATEWAY_BACKOFF_CAP_MS));
+  add_flag(&line, "--pacing-wait-ms", setting_of(own, SETTING_GATEWAY_PACING_WAIT_MS));
+  add_log_flags(own, &line);
+  return child_find_program("millrace-ib-host", line.who->program, err);
+}
+
+static mesh_code describe_backend(up *own, mesh_error *err) {
+  command_line line = begin_child(own, BACKEND, "backend");
+  add_flag(&line, "--home", setting_of(own, SETTING_HOME));
+  add_flag(&line, "--listen", own->backend_socket);
+  add_flag(&line, "--listen", setting_of(own, SETTING_BACKEND_LISTEN));
+  add_flag(&line, "--ib-host", setting_of(own, SETTING_IB_HOST_ADDRESS));
+  add_flag(&line, "--parallel", setting_of(own, SETTING_DATA_PARALLEL));
+  add_flag(&line, "--synchronous", setting_of(own, SETTING_STORE_SYNCHRONOUS));
+  add_log_flags(own, &line);
+  return child_find_program("millrace-backend", line.who->program, err);
 }
 
 static mesh_code describe_children(up *own, mesh_error *err) {
@@ -134,25 +185,8 @@ static mesh_code describe_children(up *own, mesh_error *err) {
   } else {
     snprintf(own->gateway, sizeof own->gateway, "%s", gateway);
   }
-  if (code != GRPC_STATUS_OK) return code;
-  const char *level = setting_of(own, SETTING_LOG_LEVEL);
-  const char *listen = setting_of(own, SETTING_BACKEND_LISTEN);
-  const char *host[] = {"--listen",    own->ib_socket, "--gateway", own->gateway,
-                        "--log-level", level,          NULL};
-  code = describe_child(own, IB_HOST, "ib-host", "millrace-ib-host", host, err);
-  if (code != GRPC_STATUS_OK) return code;
-  const char *backend[] = {"--home",
-                           setting_of(own, SETTING_HOME),
-                           "--listen",
-                           own->backend_socket,
-                           "--ib-host",
-                           own->ib_socket,
-                           "--log-level",
-                           level,
-                           listen != NULL ? "--listen" : NULL,
-                           listen,
-                           NULL};
-  return describe_child(own, BACKEND, "backend", "millrace-backend", backend, err);
+  if (code == GRPC_STATUS_OK) code = describe_ib_host(own, err);
+  return code == GRPC_STATUS_OK ? describe_backend(own, err) : code;
 }
 
 static void stop(up *own) {
@@ -249,7 +283,11 @@ static void main_fiber(void *arg) {
 // ---- start ----
 
 static mesh_code prepare(up *own, const args *given, mesh_error *err) {
-  mesh_code code = settings_read(given, &own->settings, err);
+  mesh_view descriptors = {millrace_descriptors, millrace_descriptors_size};
+  mesh_schema *schema;
+  mesh_code code = mesh_schema_create(descriptors, &schema, err);
+  if (code == GRPC_STATUS_OK) code = settings_read(schema, given, &own->settings, err);
+  mesh_schema_destroy(schema);
   if (code != GRPC_STATUS_OK) return code;
   const char *home = setting_of(own, SETTING_HOME);
   own->json = strcmp(setting_of(own, SETTING_OUTPUT), "json") == 0;

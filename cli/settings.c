@@ -1,26 +1,41 @@
 #include "cli/settings.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/settings_file.h"
+#include "mesh/config.h"
+
+extern char **environ;
 
 typedef struct setting_info {
   const char *key;
-  const char *flag;  // without dashes
+  const char *flag;   // without dashes; NULL: none
+  const char *unset;  // the default; NULL: "", 0, or worked out
 } setting_info;
 
 static const setting_info infos[SETTING_COUNT] = {
-    [SETTING_HOME] = {"home", "home"},
-    [SETTING_OUTPUT] = {"output", "output"},
-    [SETTING_LOG_LEVEL] = {"log.level", "log-level"},
-    [SETTING_BACKEND_ADDRESS] = {"backend.address", "backend"},
-    [SETTING_BACKEND_LISTEN] = {"backend.listen", "listen"},
-    [SETTING_GATEWAY_ADDRESS] = {"gateway.address", "gateway"},
-    [SETTING_PAPERGATE_MARKET] = {"papergate.market", "papergate-market"},
+    [SETTING_HOME] = {"home", "home", NULL},
+    [SETTING_OUTPUT] = {"output", "output", NULL},
+    [SETTING_BACKEND_ADDRESS] = {"backend.address", "backend", NULL},
+    [SETTING_BACKEND_LISTEN] = {"backend.listen", "listen", NULL},
+    [SETTING_IB_HOST_ADDRESS] = {"ib_host.address", NULL, NULL},
+    [SETTING_IB_HOST_LISTEN] = {"ib_host.listen", NULL, NULL},
+    [SETTING_GATEWAY_ADDRESS] = {"gateway.address", "gateway", NULL},
+    [SETTING_GATEWAY_CLIENT_ID] = {"gateway.client_id", NULL, "11"},
+    [SETTING_GATEWAY_REQUEST_TIMEOUT_MS] = {"gateway.request_timeout_ms", NULL, "60000"},
+    [SETTING_GATEWAY_CONNECT_TIMEOUT_MS] = {"gateway.connect_timeout_ms", NULL, "5000"},
+    [SETTING_GATEWAY_MESSAGES_PER_S] = {"gateway.messages_per_s", NULL, "40"},
+    [SETTING_GATEWAY_MAX_OPEN] = {"gateway.max_open", NULL, "8"},
+    [SETTING_GATEWAY_BACKOFF_CAP_MS] = {"gateway.backoff_cap_ms", NULL, "2000"},
+    [SETTING_GATEWAY_PACING_WAIT_MS] = {"gateway.pacing_wait_ms", NULL, "15000"},
+    [SETTING_PAPERGATE_MARKET] = {"papergate.market", "papergate-market", NULL},
+    [SETTING_PAPERGATE_SEED] = {"papergate.seed", NULL, "1"},
+    [SETTING_DATA_PARALLEL] = {"data.parallel", NULL, "4"},
+    [SETTING_STORE_SYNCHRONOUS] = {"store.synchronous", NULL, NULL},
+    [SETTING_LOG_LEVEL] = {"log.level", "log-level", "info"},
+    [SETTING_LOG_JSON] = {"log.json", NULL, NULL},
 };
 
 const char *settings_key(setting which) {
@@ -32,106 +47,103 @@ const char *settings_get(const settings *own, setting which) {
   return text[0] != '\0' ? text : NULL;
 }
 
+// ---- defaults, file, environment, flags ----
+
+static mesh_code make_config(const mesh_schema *schema, mesh_config **out, mesh_error *err) {
+  mesh_config_default defaults[SETTING_COUNT];
+  size_t count = 0;
+  for (int i = 0; i < SETTING_COUNT; i++) {
+    if (infos[i].unset == NULL) continue;
+    defaults[count++] = (mesh_config_default){infos[i].key, infos[i].unset};
+  }
+  return mesh_config_create(schema, "millrace.v1.Config", defaults, count, out, err);
+}
+
+static mesh_code take_flags(mesh_config *config, const args *given, mesh_error *err) {
+  mesh_code code = GRPC_STATUS_OK;
+  for (int i = 0; i < SETTING_COUNT && code == GRPC_STATUS_OK; i++) {
+    const char *value = infos[i].flag == NULL ? NULL : args_get(given, infos[i].flag);
+    if (value == NULL) continue;
+    char origin[64];
+    snprintf(origin, sizeof origin, "--%s", infos[i].flag);
+    code = mesh_config_set(config, infos[i].key, value, origin, err);
+  }
+  return code;
+}
+
+// Finds the file that is to be read; "" if there is none. The home that it may lie in is not
+// configured by it.
+static mesh_code find_file(const mesh_config *config, const args *given, char out[HOME_PATH_MAX],
+                           mesh_error *err) {
+  const char *path = args_get(given, "config");
+  if (path == NULL) path = getenv("MILLRACE_CONFIG");
+  if (path != NULL && path[0] != '\0') {
+    snprintf(out, HOME_PATH_MAX, "%s", path);
+    return GRPC_STATUS_OK;
+  }
+  const char *named = mesh_config_get_text(config, "home");
+  char home[HOME_PATH_MAX];
+  mesh_code code = home_find(named[0] != '\0' ? named : NULL, home, err);
+  if (code != GRPC_STATUS_OK) return code;
+  snprintf(out, HOME_PATH_MAX, "%.4000s/millrace.yaml", home);
+  if (access(out, F_OK) != 0) out[0] = '\0';
+  return GRPC_STATUS_OK;
+}
+
+static mesh_code fill_config(mesh_config *config, const args *given, char file[HOME_PATH_MAX],
+                             mesh_error *err) {
+  mesh_code code = mesh_config_load_environment(config, environ, err);
+  if (code == GRPC_STATUS_OK) code = take_flags(config, given, err);
+  if (code == GRPC_STATUS_OK) code = find_file(config, given, file, err);
+  if (code != GRPC_STATUS_OK || file[0] == '\0') return code;
+  return mesh_config_load_yaml(config, file, err);
+}
+
+// ---- out of the config ----
+
 static void set(setting_value *out, const char *text, const char *source) {
   snprintf(out->text, sizeof out->text, "%s", text);
   snprintf(out->source, sizeof out->source, "%s", source);
 }
 
-// ---- flags and environment ----
-
-static const char *environment(const char *key, char name[64]) {
-  size_t size = (size_t)snprintf(name, 64, "MILLRACE_%s", key);
-  for (size_t i = 0; i < size; i++)
-    name[i] = name[i] == '.' ? '_' : (char)toupper((unsigned char)name[i]);
-  const char *value = getenv(name);
-  return value != NULL && value[0] != '\0' ? value : NULL;
-}
-
-static void take_flag_or_environment(const args *given, setting which, setting_value *out) {
-  char name[64];
-  const char *value = args_get(given, infos[which].flag);
-  if (value != NULL) {
-    snprintf(name, sizeof name, "--%s", infos[which].flag);
-  } else {
-    value = environment(infos[which].key, name);
+static void copy_values(const mesh_config *config, settings *out) {
+  mesh_setting one;
+  for (size_t i = 0; mesh_config_setting(config, i, &one); i++) {
+    for (int j = 0; j < SETTING_COUNT; j++) {
+      if (strcmp(infos[j].key, one.path) == 0) set(&out->values[j], one.text, one.origin);
+    }
   }
-  if (value != NULL) set(out, value, name);
 }
 
-// ---- the file ----
-
-typedef struct file_target {
-  settings *own;
-  const char *path;
-} file_target;
-
-static mesh_code take_from_file(void *arg, const char *key, const char *value, int line,
-                                mesh_error *err) {
-  file_target *target = arg;
-  const char *keys[SETTING_COUNT];
-  for (int i = 0; i < SETTING_COUNT; i++) {
-    keys[i] = infos[i].key;
-    if (strcmp(infos[i].key, key) != 0) continue;
-    setting_value *slot = &target->own->values[i];
-    if (slot->text[0] != '\0') return GRPC_STATUS_OK;  // a flag or a variable counts more
-    snprintf(slot->text, sizeof slot->text, "%s", value);
-    snprintf(slot->source, sizeof slot->source, "%.4000s:%d", target->path, line);
-    return GRPC_STATUS_OK;
-  }
-  return settings_file_unknown(target->path, line, key, keys, SETTING_COUNT, err);
-}
-
-// Finds the file that is to be read; "" if there is none.
-static mesh_code find_file(const args *given, settings *own, mesh_error *err) {
-  const char *path = args_get(given, "config");
-  if (path == NULL) path = getenv("MILLRACE_CONFIG");
-  if (path != NULL && path[0] != '\0') {
-    snprintf(own->file, sizeof own->file, "%s", path);
-    return GRPC_STATUS_OK;
-  }
-  char home[HOME_PATH_MAX];
-  mesh_code code = home_find(settings_get(own, SETTING_HOME), home, err);
-  if (code != GRPC_STATUS_OK) return code;
-  snprintf(own->file, sizeof own->file, "%.4000s/millrace.yaml", home);
-  if (access(own->file, F_OK) != 0) own->file[0] = '\0';
-  return GRPC_STATUS_OK;
-}
-
-// ---- defaults ----
-
-static void set_default(settings *own, setting which, const char *text) {
-  if (settings_get(own, which) == NULL) set(&own->values[which], text, "default");
-}
-
-static mesh_code fill_defaults(settings *own, mesh_error *err) {
+// What depends on the home, and on whether this is a terminal.
+static mesh_code work_out(settings *own, mesh_error *err) {
   char home[HOME_PATH_MAX], address[HOME_PATH_MAX];
   mesh_code code = home_find(settings_get(own, SETTING_HOME), home, err);
   if (code != GRPC_STATUS_OK) return code;
-  set_default(own, SETTING_HOME, home);
-  snprintf(own->values[SETTING_HOME].text, sizeof own->values[SETTING_HOME].text, "%s", home);
-  snprintf(address, sizeof address, "unix:%.4000s/run/backend.sock", home);
-  set_default(own, SETTING_BACKEND_ADDRESS, address);
-  set_default(own, SETTING_OUTPUT, isatty(STDOUT_FILENO) ? "text" : "json");
-  set_default(own, SETTING_LOG_LEVEL, "info");
+  snprintf(own->values[SETTING_HOME].text, HOME_PATH_MAX, "%s", home);
+  if (settings_get(own, SETTING_BACKEND_ADDRESS) == NULL) {
+    snprintf(address, sizeof address, "unix:%.4000s/run/backend.sock", home);
+    set(&own->values[SETTING_BACKEND_ADDRESS], address, "default");
+  }
+  if (settings_get(own, SETTING_IB_HOST_ADDRESS) == NULL) {
+    snprintf(address, sizeof address, "unix:%.4000s/run/ib-host.sock", home);
+    set(&own->values[SETTING_IB_HOST_ADDRESS], address, "default");
+  }
+  setting_value *output = &own->values[SETTING_OUTPUT];
+  if (strcmp(output->text, "auto") == 0) {
+    snprintf(output->text, sizeof output->text, "%s", isatty(STDOUT_FILENO) ? "text" : "json");
+  }
   return GRPC_STATUS_OK;
 }
 
-static mesh_code check_output(const settings *own, mesh_error *err) {
-  const setting_value *output = &own->values[SETTING_OUTPUT];
-  if (strcmp(output->text, "json") == 0 || strcmp(output->text, "text") == 0) return GRPC_STATUS_OK;
-  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "output '%.40s' (%.100s): use text or json",
-                   output->text, output->source);
-}
-
-mesh_code settings_read(const args *given, settings *out, mesh_error *err) {
+mesh_code settings_read(const mesh_schema *schema, const args *given, settings *out,
+                        mesh_error *err) {
   memset(out, 0, sizeof *out);
-  for (int i = 0; i < SETTING_COUNT; i++)
-    take_flag_or_environment(given, i, &out->values[i]);
-  mesh_code code = find_file(given, out, err);
-  file_target target = {out, out->file};
-  if (code == GRPC_STATUS_OK && out->file[0] != '\0') {
-    code = settings_file_read(out->file, take_from_file, &target, err);
-  }
-  if (code == GRPC_STATUS_OK) code = fill_defaults(out, err);
-  return code == GRPC_STATUS_OK ? check_output(out, err) : code;
+  mesh_config *config;
+  mesh_code code = make_config(schema, &config, err);
+  if (code != GRPC_STATUS_OK) return code;
+  code = fill_config(config, given, out->file, err);
+  if (code == GRPC_STATUS_OK) copy_values(config, out);
+  mesh_config_destroy(config);
+  return code == GRPC_STATUS_OK ? work_out(out, err) : code;
 }

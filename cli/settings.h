@@ -1,26 +1,42 @@
-// settings: what can be configured, and where each value came from. A flag counts more than an
-// environment variable, that more than the configuration file, that more than the default.
-// The file is YAML: "gateway.address" is the key `address` in the mapping `gateway`.
+// settings: what can be configured (protos/millrace/v1/config.proto), and where each value came
+// from. A flag counts more than an environment variable, that more than the configuration file,
+// that more than the default.
 #ifndef MILLRACE_CLI_SETTINGS_H
 #define MILLRACE_CLI_SETTINGS_H
 
 #include "cli/args.h"
 #include "cli/home.h"
+#include "mesh/schema.h"
 
+// In the order of config.proto.
 typedef enum setting {
   SETTING_HOME,
   SETTING_OUTPUT,
-  SETTING_LOG_LEVEL,
   SETTING_BACKEND_ADDRESS,
   SETTING_BACKEND_LISTEN,
+  SETTING_IB_HOST_ADDRESS,
+  SETTING_IB_HOST_LISTEN,
   SETTING_GATEWAY_ADDRESS,
+  SETTING_GATEWAY_CLIENT_ID,
+  SETTING_GATEWAY_REQUEST_TIMEOUT_MS,
+  SETTING_GATEWAY_CONNECT_TIMEOUT_MS,
+  SETTING_GATEWAY_MESSAGES_PER_S,
+  SETTING_GATEWAY_MAX_OPEN,
+  SETTING_GATEWAY_BACKOFF_CAP_MS,
+  SETTING_GATEWAY_PACING_WAIT_MS,
   SETTING_PAPERGATE_MARKET,
+  SETTING_PAPERGATE_SEED,
+  SETTING_DATA_PARALLEL,
+  SETTING_STORE_SYNCHRONOUS,
+  SETTING_LOG_LEVEL,
+  SETTING_LOG_JSON,
   SETTING_COUNT,
 } setting;
 
 typedef struct setting_value {
   char text[HOME_PATH_MAX];    // "" where nothing is set
-  char source[HOME_PATH_MAX];  // "default", "--home", "MILLRACE_HOME", "/etc/millrace.yaml:3"
+  char source[HOME_PATH_MAX];  // "default", "--home", "environment MILLRACE_HOME",
+                               // "/etc/millrace.yaml:3"
 } setting_value;
 
 typedef struct settings {
@@ -34,7 +50,8 @@ const char *settings_key(setting which);
 // Reads them all. The file is --config, else $MILLRACE_CONFIG, else millrace.yaml in the home, if
 // it is there. NOT_FOUND: no such file. INVALID_ARGUMENT names the file, the line and the closest
 // key.
-MESH_NODISCARD mesh_code settings_read(const args *given, settings *out, mesh_error *err);
+MESH_NODISCARD mesh_code settings_read(const mesh_schema *schema, const args *given, settings *out,
+                                       mesh_error *err);
 
 // The value; NULL where nothing is set.
 const char *settings_get(const settings *own, setting which);
