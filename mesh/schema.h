@@ -57,7 +57,7 @@ int mesh_schema_extensions(const mesh_schema *schema, const char *type, int32_t 
 // What a field can hold.
 typedef enum mesh_field_kind {
   MESH_FIELD_TEXT,     // string
-  MESH_FIELD_INTEGER,  // any of protobuf's whole numbers
+  MESH_FIELD_INTEGER,  // any of protobuf's whole numbers, as far as int64 goes
   MESH_FIELD_BOOL,
   MESH_FIELD_CHOICE,  // an enum
   MESH_FIELD_MESSAGE,
