@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/closest.h"
+#include "mesh/closest.h"
 
 static const args_flag *find_in(const args_flag *table, const char *name, size_t size) {
   for (; table != NULL && table->name != NULL; table++) {
@@ -24,7 +24,7 @@ static mesh_code fail_unknown(const char *flag, const char *name, const args_fla
                               const args_flag *common, mesh_error *err) {
   const char *names[ARGS_FLAGS_MAX];
   size_t count = add_names(common, names, add_names(own, names, 0));
-  const char *near = closest_word(name, names, count);
+  const char *near = mesh_closest(name, names, count);
   if (near == NULL) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "unknown flag %.100s", flag);
   }

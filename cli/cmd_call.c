@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/client.h"
-#include "cli/closest.h"
+#include "mesh/closest.h"
 
 enum { METHOD_MAX = 256, METHODS_MAX = 256, INPUT_CHUNK = 4096 };
 
@@ -36,7 +36,7 @@ static mesh_code fail_unknown(client *own, const char *method, mesh_error *err) 
   const mesh_schema *schema = client_schema(own);
   while (count < METHODS_MAX && (names[count] = mesh_schema_method_name(schema, count)) != NULL)
     count++;
-  const char *near = closest_word(dotted, names, count);
+  const char *near = mesh_closest(dotted, names, count);
   return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "unknown method %s%s%s%s", method + 1,
                    near == NULL ? "" : "; did you mean ", near == NULL ? "" : near,
                    near == NULL ? "" : "?");

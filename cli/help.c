@@ -4,8 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/closest.h"
 #include "cli/commands.h"
+#include "mesh/closest.h"
 
 #define VERSION "0.1.0"
 
@@ -59,8 +59,8 @@ int help_unknown(int argc, char **argv) {
   char two[NAME_MAX_BYTES], one[NAME_MAX_BYTES];
   join(argc < 2 ? argc : 2, argv, two);
   join(1, argv, one);
-  const char *near = closest_word(two, names, count);
-  if (near == NULL) near = closest_word(one, names, count);
+  const char *near = mesh_closest(two, names, count);
+  if (near == NULL) near = mesh_closest(one, names, count);
   if (near == NULL) {
     fprintf(stderr, "millrace: unknown command '%s'; millrace help lists them\n", two);
   } else {
