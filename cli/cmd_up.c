@@ -36,7 +36,7 @@ typedef struct up {
   child children[CHILDREN];
   int running;  // fibers that supervise
   char ib_socket[CHILD_PATH_MAX], backend_socket[CHILD_PATH_MAX];
-  char gateway[160], port[8];
+  char gateway[160], port[8], market[UP_PATH_MAX];
   int64_t started_ns;
   bool stopping;
   mesh_signal changed;
@@ -143,7 +143,9 @@ static mesh_code describe_papergate(up *own, mesh_error *err) {
   snprintf(own->gateway, sizeof own->gateway, "127.0.0.1:%d", port);
   command_line line = begin_child(own, PAPERGATE, "papergate");
   add_flag(&line, "--port", own->port);
-  add_flag(&line, "--market", setting_of(own, SETTING_PAPERGATE_MARKET));
+  const char *market = setting_of(own, SETTING_PAPERGATE_MARKET);
+  if (market == NULL && up_find_market(own->market)) market = own->market;
+  add_flag(&line, "--market", market);
   add_flag(&line, "--seed", setting_of(own, SETTING_PAPERGATE_SEED));
   add_word(&line, "--exit-with-parent");
   return child_find_program("papergate", line.who->program, err);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PATH_SIZE = 4096 };
+enum { PATH_SIZE = UP_PATH_MAX };
 
 static mesh_code fail_errno(const char *path, mesh_error *err) {
   mesh_code code = errno == EACCES || errno == EROFS ? GRPC_STATUS_PERMISSION_DENIED
@@ -76,4 +77,18 @@ mesh_code up_find_port(int *port, mesh_error *err) {
   *port = ntohs(name.sin_port);
   if (ok) return GRPC_STATUS_OK;
   return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "no free port on 127.0.0.1: %s", strerror(failed));
+}
+
+static bool is_directory(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+bool up_find_market(char out[UP_PATH_MAX]) {
+  char self[UP_PATH_MAX / 2] = "";
+  if (readlink("/proc/self/exe", self, sizeof self - 1) <= 0) return false;
+  snprintf(out, UP_PATH_MAX, "%s.runfiles/millrace/tools/papergate/market", self);
+  if (is_directory(out)) return true;
+  snprintf(out, UP_PATH_MAX, "%s/../share/millrace/market", dirname(self));
+  return is_directory(out);
 }

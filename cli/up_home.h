@@ -4,11 +4,17 @@
 
 #include "mesh/status.h"
 
+enum { UP_PATH_MAX = 4096 };  // bytes, with the NUL
+
 // Makes `home` and its run/ and log/, and locks it for this process. ALREADY_EXISTS: a mesh runs
 // there (names its pid). On OK *lock is a descriptor that holds the lock until it is closed.
 MESH_NODISCARD mesh_code up_home_take(const char *home, int *lock, mesh_error *err);
 
 // A TCP port on 127.0.0.1 that is free now.
 MESH_NODISCARD mesh_code up_find_port(int *port, mesh_error *err);
+
+// The sample market for papergate: where Bazel puts it beside this program, or where an
+// installation has it. False if it is in neither place.
+bool up_find_market(char out[UP_PATH_MAX]);
 
 #endif
