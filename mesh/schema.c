@@ -227,41 +227,13 @@ bool mesh_schema_file(const mesh_schema *schema, const char *file, mesh_view *ou
   return found != NULL;
 }
 
-// The file of "prefix.last", where `last` is a method, field, oneof or enum value of what `prefix`
-// names.
-static const upb_FileDef *file_of_member(const mesh_schema *schema, const char *symbol) {
-  char prefix[256];
-  const char *last = strrchr(symbol, '.');
-  if (last == NULL || (size_t)(last - symbol) >= sizeof prefix) return NULL;
-  snprintf(prefix, sizeof prefix, "%.*s", (int)(last - symbol), symbol);
-  last++;
-  const upb_ServiceDef *service = upb_DefPool_FindServiceByName(schema->pool, prefix);
-  if (service != NULL && upb_ServiceDef_FindMethodByName(service, last) != NULL) {
-    return upb_ServiceDef_File(service);
-  }
-  const upb_MessageDef *message = upb_DefPool_FindMessageByName(schema->pool, prefix);
-  if (message != NULL && (upb_MessageDef_FindFieldByName(message, last) != NULL ||
-                          upb_MessageDef_FindOneofByName(message, last) != NULL)) {
-    return upb_MessageDef_File(message);
-  }
-  const upb_EnumDef *values = upb_DefPool_FindEnumByName(schema->pool, prefix);
-  if (values != NULL && upb_EnumDef_FindValueByName(values, last) != NULL) {
-    return upb_EnumDef_File(values);
-  }
-  return NULL;
-}
-
+// upb finds every kind of symbol but methods; a slash is how calls name those, no symbol.
 const char *mesh_schema_file_of_symbol(const mesh_schema *schema, const char *symbol) {
-  const upb_FileDef *file = NULL;
-  const upb_ServiceDef *service = upb_DefPool_FindServiceByName(schema->pool, symbol);
-  const upb_MessageDef *message = upb_DefPool_FindMessageByName(schema->pool, symbol);
-  const upb_EnumDef *values = upb_DefPool_FindEnumByName(schema->pool, symbol);
-  const upb_FieldDef *extension = upb_DefPool_FindExtensionByName(schema->pool, symbol);
-  if (service != NULL) file = upb_ServiceDef_File(service);
-  if (message != NULL) file = upb_MessageDef_File(message);
-  if (values != NULL) file = upb_EnumDef_File(values);
-  if (extension != NULL) file = upb_FieldDef_File(extension);
-  if (file == NULL) file = file_of_member(schema, symbol);
+  const upb_FileDef *file = upb_DefPool_FindFileContainingSymbol(schema->pool, symbol);
+  if (file == NULL && strchr(symbol, '/') == NULL) {
+    const upb_MethodDef *method = find_method(schema, symbol);
+    if (method != NULL) file = upb_ServiceDef_File(upb_MethodDef_Service(method));
+  }
   return file == NULL ? NULL : upb_FileDef_Name(file);
 }
 

@@ -89,6 +89,8 @@ static void symbols_of_every_kind_have_a_file(mesh_schema *schema) {
       {"millrace.v1.LoadRequest.Mode", "millrace/v1/data.proto"},
       {"millrace.v1.OperationEvent.payload", "millrace/v1/operation.proto"},
       {"millrace.v1.OperationState", "millrace/v1/operation.proto"},
+      {"millrace.v1.RUNNING", "millrace/v1/operation.proto"},
+      {"millrace.v1.LoadRequest.TAIL", "millrace/v1/data.proto"},
       {"google.rpc.Status", "google/rpc/status.proto"},
       {"grpc.health.v1.Health", "grpc/health/v1/health.proto"},
   };
@@ -99,6 +101,8 @@ static void symbols_of_every_kind_have_a_file(mesh_schema *schema) {
   }
   assert_null(mesh_schema_file_of_symbol(schema, "millrace.v1.Nope"));
   assert_null(mesh_schema_file_of_symbol(schema, "millrace.v1.LoadRequest.nope"));
+  assert_null(mesh_schema_file_of_symbol(schema, "millrace.v1.DataService.Nope"));
+  assert_null(mesh_schema_file_of_symbol(schema, "millrace.v1.DataService/Load"));
   assert_null(mesh_schema_file_of_symbol(schema, ""));
 }
 
