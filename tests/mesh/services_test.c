@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "grpc/health/v1/health.pb-c.h"
 #include "grpc/reflection/v1/reflection.pb-c.h"
@@ -20,15 +21,24 @@ typedef struct bench {
   mesh_link *link;
 } bench;
 
-static void bench_init(bench *own, harness *test) {
+typedef enum transport { LOCAL, UNIX } transport;
+
+static void bench_init(bench *own, harness *test, transport how) {
   mesh_view set = {millrace_descriptors, millrace_descriptors_size};
   mesh_error err;
   *own = (bench){.test = test, .service = {"millrace.v1.DataService", NULL, 0, NULL}};
   assert_int_equal(mesh_schema_create(set, &own->schema, &err), GRPC_STATUS_OK);
   own->server = mesh_server_create(test->loop, own->schema);
   mesh_server_add(own->server, &own->service);
+  char address[64];
+  snprintf(address, sizeof address, "unix:services-%d.sock", getpid());
+  if (how == UNIX) {
+    assert_int_equal(mesh_server_listen(own->server, address, NULL, &err), GRPC_STATUS_OK);
+  }
   mesh_server_start(own->server);
-  assert_int_equal(mesh_link_open_local(test->loop, "self", own->server, &own->link, &err),
+  assert_int_equal(how == UNIX
+                       ? mesh_link_open(test->loop, "self", address, &own->link, &err)
+                       : mesh_link_open_local(test->loop, "self", own->server, &own->link, &err),
                    GRPC_STATUS_OK);
 }
 
@@ -99,6 +109,18 @@ static void watch_of_an_unknown_service_waits_for_it(bench *own) {
   expect_status(call, STATUS(SERVICE_UNKNOWN));
   mesh_server_set_serving(own->server, "late", true);
   expect_status(call, STATUS(SERVING));
+  mesh_call_close(call);
+}
+
+static void watch_ends_when_the_server_stops(bench *own) {
+  mesh_call *call = open_health(own, "/grpc.health.v1.Health/Watch", "");
+  expect_status(call, STATUS(SERVING));
+  mesh_server_stop(own->server, MESH_NEVER);  // returns only if the watch ends by itself
+  expect_status(call, STATUS(NOT_SERVING));
+  mesh_frame frame;
+  mesh_error err;
+  assert_int_equal(mesh_call_receive(call, &frame, &err), GRPC_STATUS_UNAVAILABLE);
+  assert_non_null(strstr(err.message, "the server stops"));
   mesh_call_close(call);
 }
 
@@ -216,22 +238,29 @@ static void what_is_unknown_does_not_end_the_stream(bench *own) {
 typedef struct row {
   const char *name;
   void (*run)(bench *own);
+  transport how;
 } row;
 
+#define EACH(text, function)                 \
+  {text " (in-process)", function, LOCAL}, { \
+    text " (unix)", function, UNIX           \
+  }
+
 static const row rows[] = {
-    {"check tells what serves", check_tells_what_serves},
-    {"check of an unknown service is NOT_FOUND", check_of_an_unknown_service_is_not_found},
-    {"watch tells each change", watch_tells_each_change},
-    {"watch of an unknown service waits for it", watch_of_an_unknown_service_waits_for_it},
-    {"list tells all", list_tells_all},
-    {"list_services names all", list_services_names_all},
-    {"a symbol comes with its file and imports", a_symbol_comes_with_its_file_and_imports},
-    {"what is unknown does not end the stream", what_is_unknown_does_not_end_the_stream},
+    EACH("check tells what serves", check_tells_what_serves),
+    EACH("check of an unknown service is NOT_FOUND", check_of_an_unknown_service_is_not_found),
+    EACH("watch tells each change", watch_tells_each_change),
+    EACH("watch of an unknown service waits for it", watch_of_an_unknown_service_waits_for_it),
+    EACH("watch ends when the server stops", watch_ends_when_the_server_stops),
+    EACH("list tells all", list_tells_all),
+    EACH("list_services names all", list_services_names_all),
+    EACH("a symbol comes with its file and imports", a_symbol_comes_with_its_file_and_imports),
+    EACH("what is unknown does not end the stream", what_is_unknown_does_not_end_the_stream),
 };
 
 static void run_row(harness *test, void *arg) {
   bench own;
-  bench_init(&own, test);
+  bench_init(&own, test, ((const row *)arg)->how);
   ((const row *)arg)->run(&own);
   bench_fini(&own);
 }
@@ -241,5 +270,7 @@ static void check(void **state) {
 }
 
 int main(void) {
+  // A relative path: the sandbox's own is longer than a unix socket's may be.
+  if (getenv("TEST_TMPDIR") != NULL && chdir(getenv("TEST_TMPDIR")) != 0) return 1;
   RUN_ROWS("services", rows, check);
 }
