@@ -8,8 +8,6 @@
 
 #include "mesh/config_internal.h"
 
-enum { DEPTH_MAX = 4 };  // of nested messages; a message that holds itself ends here
-
 static char *copy_text(const char *text) {
   char *copy = strdup(text);
   if (copy == NULL) abort();
@@ -58,20 +56,20 @@ static mesh_code add_setting(mesh_config *config, const char *path, const mesh_f
                           err);
 }
 
-static mesh_code add_settings(mesh_config *config, const char *type, const char *section, int depth,
+// A message that holds itself ends where the path is too long.
+static mesh_code add_settings(mesh_config *config, const char *type, const char *section,
                               mesh_error *err) {
   mesh_field_info field;
   for (size_t i = 0; mesh_schema_field(config->schema, type, i, &field); i++) {
     char path[MESH_CONFIG_PATH_MAX];
     int size =
         snprintf(path, sizeof path, "%s%s%s", section, section[0] != '\0' ? "." : "", field.name);
-    if ((size_t)size >= sizeof path || depth == DEPTH_MAX || field.kind == MESH_FIELD_OTHER) {
+    if ((size_t)size >= sizeof path || field.kind == MESH_FIELD_OTHER) {
       return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s.%s cannot be a setting", type,
                        field.name);
     }
-    mesh_code code = field.kind == MESH_FIELD_MESSAGE
-                         ? add_settings(config, field.type, path, depth + 1, err)
-                         : add_setting(config, path, &field, err);
+    mesh_code code = field.kind == MESH_FIELD_MESSAGE ? add_settings(config, field.type, path, err)
+                                                      : add_setting(config, path, &field, err);
     if (code != GRPC_STATUS_OK) return code;
   }
   return GRPC_STATUS_OK;
@@ -91,7 +89,7 @@ mesh_code mesh_config_create(const mesh_schema *schema, const char *type,
   mesh_config *config = calloc(1, sizeof *config);
   if (config == NULL) abort();
   config->schema = schema;
-  mesh_code code = add_settings(config, type, "", 0, err);
+  mesh_code code = add_settings(config, type, "", err);
   if (code == GRPC_STATUS_OK && config->count == 0) {
     code = mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "no message %s with settings", type);
   }
