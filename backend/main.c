@@ -41,16 +41,6 @@ static mesh_code open_store(backend *own, mesh_error *err) {
   return store_open(path, &options, &own->store, err);
 }
 
-static mesh_code listen_all(backend *own, mesh_error *err) {
-  for (int i = 0; i < own->options.listen_count; i++) {
-    int port = 0;
-    mesh_code code = mesh_server_listen(own->server, own->options.listen[i], &port, err);
-    if (code != GRPC_STATUS_OK) return code;
-    mesh_log(MESH_LOG_INFO, "backend", "listens on %s (port %d)", own->options.listen[i], port);
-  }
-  return GRPC_STATUS_OK;
-}
-
 // The layers from the outside in: data-service -> data-manager -> data-adapter -> ib-host. Each
 // arrow is a link.
 static mesh_code join_layers(backend *own, mesh_error *err) {
@@ -90,7 +80,8 @@ static mesh_code set_up(backend *own, mesh_error *err) {
   mesh_server_add(own->server, &own->manager.service);
   mesh_server_add(own->server, &own->adapter.service);
   mesh_server_add(own->server, &own->operations_api.service);
-  return listen_all(own, err);
+  return mesh_program_listen(own->server, "backend", own->options.listen, own->options.listen_count,
+                             err);
 }
 
 static mesh_code serve(backend *own, mesh_error *err) {

@@ -1,5 +1,6 @@
 #include "mesh/program.h"
 
+#include "mesh/log.h"
 #include "mesh/process.h"
 
 typedef struct main_arg {
@@ -41,4 +42,19 @@ void mesh_program_await_stop(mesh_program *program) {
       return;
     }
   }
+}
+
+mesh_code mesh_program_listen(mesh_server *server, const char *layer, const char *const *addresses,
+                              int count, mesh_error *err) {
+  for (int i = 0; i < count; i++) {
+    int port = 0;
+    mesh_code code = mesh_server_listen(server, addresses[i], &port, err);
+    if (code != GRPC_STATUS_OK) return code;
+    if (port > 0) {
+      mesh_log(MESH_LOG_INFO, layer, "listens on %s (port %d)", addresses[i], port);
+    } else {
+      mesh_log(MESH_LOG_INFO, layer, "listens on %s", addresses[i]);
+    }
+  }
+  return GRPC_STATUS_OK;
 }

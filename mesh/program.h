@@ -4,6 +4,7 @@
 #define MILLRACE_MESH_PROGRAM_H
 
 #include "mesh/fiber.h"
+#include "mesh/server.h"
 
 typedef struct mesh_program {
   mesh_loop *loop;
@@ -19,5 +20,10 @@ int mesh_program_run(int (*run)(mesh_program *program, void *arg), void *arg);
 
 // Waits for SIGTERM or SIGINT; a second one ends the process at once.
 void mesh_program_await_stop(mesh_program *program);
+
+// Makes `server` listen on each address, and logs each as `layer`, with the port that was bound.
+MESH_NODISCARD mesh_code mesh_program_listen(mesh_server *server, const char *layer,
+                                             const char *const *addresses, int count,
+                                             mesh_error *err);
 
 #endif

@@ -74,7 +74,7 @@ mesh_code mesh_server_listen(mesh_server *server, const char *address, int *port
   if (bound == 0) {
     return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "cannot listen on %s", address);
   }
-  if (port != NULL) *port = bound;
+  if (port != NULL) *port = strncmp(address, "unix:", 5) == 0 ? 0 : bound;
   return GRPC_STATUS_OK;
 }
 

@@ -32,10 +32,10 @@ mesh_server *mesh_server_create(mesh_loop *loop, const mesh_schema *schema);
 // Adds a service before the start; its tables are borrowed until the server is destroyed.
 void mesh_server_add(mesh_server *server, const mesh_service *service);
 
-// Listens on "unix:/path" or "127.0.0.1:port" (0: any; the bound port is in *port, may be NULL)
-// before the start. A unix socket file that nobody listens on is replaced. ALREADY_EXISTS: somebody
-// listens there. Only loopback addresses and unix sockets are accepted: others are INVALID_ARGUMENT
-// until TLS can protect them.
+// Listens on "unix:/path" or "127.0.0.1:port" (0: any) before the start. *port (may be NULL) is the
+// bound port, 0 for a unix socket. A unix socket file that nobody listens on is replaced.
+// ALREADY_EXISTS: somebody listens there. Only loopback addresses and unix sockets are accepted:
+// others are INVALID_ARGUMENT until TLS can protect them.
 MESH_NODISCARD mesh_code mesh_server_listen(mesh_server *server, const char *address, int *port,
                                             mesh_error *err);
 

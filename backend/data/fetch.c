@@ -103,6 +103,13 @@ static mesh_code fetch_once(mesh_scope *scope, mesh_link *adapter, const fetch_r
   return code;
 }
 
+// Says why an attempt failed, where another one follows.
+static void tell_waiting(mesh_scope *scope, fetch_waiting on_waiting, void *arg, int attempt,
+                         const mesh_error *why) {
+  bool again = scope->code == GRPC_STATUS_OK && mesh_error_is_retryable(why);
+  if (again && on_waiting != NULL) on_waiting(arg, attempt, why);
+}
+
 mesh_code fetch_bars(mesh_scope *scope, mesh_link *adapter, const fetch_request *request,
                      const mesh_backoff *backoff, fetch_waiting on_waiting, void *arg,
                      fetch_result *result, mesh_error *err) {
@@ -112,7 +119,7 @@ mesh_code fetch_bars(mesh_scope *scope, mesh_link *adapter, const fetch_request 
     mesh_code code = fetch_once(scope, adapter, request, result, err);
     if (code == GRPC_STATUS_OK) return code;
     bar_columns_clear(&result->bars);
-    if (scope->code == GRPC_STATUS_OK && on_waiting != NULL) on_waiting(arg, result->attempts, err);
+    tell_waiting(scope, on_waiting, arg, result->attempts, err);
     code = mesh_retry_wait(scope, backoff, result->attempts, err);
     if (code != GRPC_STATUS_OK) return code;
   }
@@ -155,7 +162,7 @@ mesh_code fetch_head(mesh_scope *scope, mesh_link *adapter, const char *symbol,
   for (int attempt = 1;; attempt++) {
     mesh_code code = head_once(scope, adapter, symbol, head_s, err);
     if (code == GRPC_STATUS_OK) return code;
-    if (scope->code == GRPC_STATUS_OK && on_waiting != NULL) on_waiting(arg, attempt, err);
+    tell_waiting(scope, on_waiting, arg, attempt, err);
     code = mesh_retry_wait(scope, backoff, attempt, err);
     if (code != GRPC_STATUS_OK) return code;
   }

@@ -28,14 +28,8 @@ static mesh_code set_up(ib_host *own, mesh_error *err) {
   ib_service_init(&own->service, own->session);
   own->server = mesh_server_create(own->program->loop, own->schema);
   mesh_server_add(own->server, &own->service.service);
-  for (int i = 0; i < own->options.listen_count && code == GRPC_STATUS_OK; i++) {
-    int port = 0;
-    code = mesh_server_listen(own->server, own->options.listen[i], &port, err);
-    if (code == GRPC_STATUS_OK) {
-      mesh_log(MESH_LOG_INFO, "ib-host", "listens on %s (port %d)", own->options.listen[i], port);
-    }
-  }
-  return code;
+  return mesh_program_listen(own->server, "ib-host", own->options.listen, own->options.listen_count,
+                             err);
 }
 
 static int run(mesh_program *program, void *arg) {
