@@ -13,7 +13,7 @@
 
 // ---- calls ----
 
-mesh_code client_open(client *own, mesh_link *link, const char *method,
+mesh_code client_open(mesh_scope *scope, mesh_link *link, const char *method,
                       const ProtobufCMessage *request, const mesh_call_options *options,
                       mesh_call **out, mesh_error *err) {
   size_t size_bytes = protobuf_c_message_get_packed_size(request);
@@ -21,7 +21,7 @@ mesh_code client_open(client *own, mesh_link *link, const char *method,
   if (bytes == NULL) abort();
   protobuf_c_message_pack(request, bytes);
   mesh_frame frame = {bytes, size_bytes, false};
-  mesh_code code = mesh_call_open(&own->scope, link, method, frame, options, out, err);
+  mesh_code code = mesh_call_open(scope, link, method, frame, options, out, err);
   free(bytes);
   return code;
 }
@@ -29,7 +29,7 @@ mesh_code client_open(client *own, mesh_link *link, const char *method,
 mesh_code client_call(client *own, const char *method, const ProtobufCMessage *request,
                       client_each each, void *arg, mesh_error *err) {
   mesh_call *call;
-  mesh_code code = client_open(own, own->backend, method, request, NULL, &call, err);
+  mesh_code code = client_open(&own->scope, own->backend, method, request, NULL, &call, err);
   while (code == GRPC_STATUS_OK) {
     mesh_frame frame;
     code = mesh_call_receive(call, &frame, err);

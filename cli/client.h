@@ -47,7 +47,7 @@ MESH_NODISCARD mesh_code client_call(client *own, const char *method,
                                      mesh_error *err);
 
 // As mesh_call_open(), with a message of protobuf-c.
-MESH_NODISCARD mesh_code client_open(client *own, mesh_link *link, const char *method,
+MESH_NODISCARD mesh_code client_open(mesh_scope *scope, mesh_link *link, const char *method,
                                      const ProtobufCMessage *request,
                                      const mesh_call_options *options, mesh_call **out,
                                      mesh_error *err);

@@ -179,7 +179,14 @@ static mesh_code describe_backend(up *own, mesh_error *err) {
   return child_find_program("millrace-backend", line.who->program, err);
 }
 
+// The first child to start: a host that is configured elsewhere is not ours, nor is a real gateway.
+static int first_child(const up *own) {
+  if (strcmp(own->settings.values[SETTING_IB_HOST_ADDRESS].source, "default") != 0) return BACKEND;
+  return setting_of(own, SETTING_GATEWAY_ADDRESS) == NULL ? PAPERGATE : IB_HOST;
+}
+
 static mesh_code describe_children(up *own, mesh_error *err) {
+  if (first_child(own) == BACKEND) return describe_backend(own, err);
   mesh_code code = GRPC_STATUS_OK;
   const char *gateway = setting_of(own, SETTING_GATEWAY_ADDRESS);
   if (gateway == NULL) {
@@ -266,8 +273,7 @@ static void main_fiber(void *arg) {
   up *own = arg;
   mesh_scope_open(&own->children_scope, &own->scope);
   mesh_fiber_start(&own->scope, watch_for_stop, own);
-  for (int i = setting_of(own, SETTING_GATEWAY_ADDRESS) == NULL ? PAPERGATE : IB_HOST; i < CHILDREN;
-       i++) {
+  for (int i = first_child(own); i < CHILDREN; i++) {
     start_child(own, i);
   }
   become_ready(own);
@@ -293,7 +299,7 @@ static mesh_code prepare(up *own, const args *given, mesh_error *err) {
   if (code != GRPC_STATUS_OK) return code;
   const char *home = setting_of(own, SETTING_HOME);
   own->json = strcmp(setting_of(own, SETTING_OUTPUT), "json") == 0;
-  snprintf(own->ib_socket, sizeof own->ib_socket, "unix:%.4000s/run/ib-host.sock", home);
+  snprintf(own->ib_socket, sizeof own->ib_socket, "%s", setting_of(own, SETTING_IB_HOST_ADDRESS));
   snprintf(own->backend_socket, sizeof own->backend_socket, "unix:%.4000s/run/backend.sock", home);
   code = up_home_take(home, &own->lock, err);
   return code == GRPC_STATUS_OK ? describe_children(own, err) : code;

@@ -73,7 +73,8 @@ static mesh_code follow_stream(follow *own, const char *method, const ProtobufCM
   client *client = own->client;
   mesh_call_options options = {.accept_batch = true};
   mesh_call *call;
-  mesh_code code = client_open(client, client->backend, method, request, &options, &call, err);
+  mesh_code code =
+      client_open(&client->scope, client->backend, method, request, &options, &call, err);
   while (code == GRPC_STATUS_OK && !is_over(own)) {
     mesh_frame frame;
     code = mesh_call_receive(call, &frame, err);
@@ -108,20 +109,25 @@ static mesh_code reattach(follow *own, mesh_code code, mesh_error *err) {
 
 // ---- Ctrl-C ----
 
-static mesh_code ignore_frame(client *client, mesh_frame frame, void *arg, mesh_error *err) {
-  (void)client, (void)frame, (void)arg, (void)err;
-  return GRPC_STATUS_OK;  // the events come on the stream that is followed
-}
-
+// Until the operation has stopped, or the stream that is followed has ended. The events come on
+// that stream; here only a refusal counts.
 static void ask_to_cancel(void *arg) {
   follow *own = arg;
+  client *client = own->client;
   mesh_error err;
   Millrace__V1__CancelOperationRequest request = MILLRACE__V1__CANCEL_OPERATION_REQUEST__INIT;
   request.name = own->name;
   request.requested_by = (char *)requester;
-  mesh_code code = client_call(own->client, "/millrace.v1.OperationsService/Cancel", &request.base,
-                               ignore_frame, NULL, &err);
-  if (code != GRPC_STATUS_OK) mesh_scope_cancel(&own->client->scope, code, "%s", err.message);
+  mesh_call *call;
+  mesh_code code =
+      client_open(&own->asking, client->backend, "/millrace.v1.OperationsService/Cancel",
+                  &request.base, NULL, &call, &err);
+  mesh_frame frame = {0};
+  while (code == GRPC_STATUS_OK && !frame.end)
+    code = mesh_call_receive(call, &frame, &err);
+  mesh_call_close(call);
+  if (code == GRPC_STATUS_OK || own->asking.code != GRPC_STATUS_OK) return;
+  mesh_scope_cancel(&client->scope, code, "%s", err.message);
 }
 
 static void on_interrupt(void *arg) {
@@ -131,17 +137,20 @@ static void on_interrupt(void *arg) {
     return;
   }
   own->cancel_ns = mesh_wall_ns();
-  mesh_fiber_start(&own->client->scope, ask_to_cancel, own);
+  mesh_fiber_start(&own->asking, ask_to_cancel, own);
 }
 
 mesh_code follow_run(follow *own, client *client, const char *method,
                      const ProtobufCMessage *request, mesh_error *err) {
   own->client = client;
+  mesh_scope_open(&own->asking, &client->scope);
   client->on_interrupt = on_interrupt;
   client->on_interrupt_arg = own;
   mesh_code code = follow_stream(own, method, request, err);
   if (!is_over(own)) code = reattach(own, code, err);
   client->on_interrupt = NULL;
+  mesh_scope_cancel(&own->asking, GRPC_STATUS_CANCELLED, "there is nothing left to stop");
+  mesh_scope_close(&own->asking);  // its fiber points to `own`
   follow_print_end(own);
   if (client->interrupted && own->outcome == NULL) follow_print_left(own);
   return is_over(own) ? GRPC_STATUS_OK : code;

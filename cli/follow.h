@@ -23,6 +23,7 @@ typedef struct follow {
   int64_t heard_ns;   // when the last event came, monotonic
   int64_t drawn_ns;   // when the live line was drawn
   bool line_shown;
+  mesh_scope asking;  // of the fiber that asks for the end
 } follow;
 
 // Calls `method` and follows the operation that it starts or names. OK once there is an outcome,
