@@ -136,6 +136,19 @@ static mesh_code work_out(settings *own, mesh_error *err) {
   return GRPC_STATUS_OK;
 }
 
+// A file that was found in the home cannot move it.
+static mesh_code check_home(const args *given, const settings *own, mesh_error *err) {
+  const char *named = getenv("MILLRACE_CONFIG");
+  bool by_name = args_get(given, "config") != NULL || (named != NULL && named[0] != '\0');
+  const char *source = own->values[SETTING_HOME].source;
+  size_t size = strlen(own->file);
+  if (by_name || size == 0 || strncmp(source, own->file, size) != 0) return GRPC_STATUS_OK;
+  return mesh_fail(
+      err, GRPC_STATUS_INVALID_ARGUMENT,
+      "%.300s: home cannot be set in the file that lies in it; use MILLRACE_HOME or --home",
+      source);
+}
+
 mesh_code settings_read(const mesh_schema *schema, const args *given, settings *out,
                         mesh_error *err) {
   memset(out, 0, sizeof *out);
@@ -145,5 +158,6 @@ mesh_code settings_read(const mesh_schema *schema, const args *given, settings *
   code = fill_config(config, given, out->file, err);
   if (code == GRPC_STATUS_OK) copy_values(config, out);
   mesh_config_destroy(config);
+  if (code == GRPC_STATUS_OK) code = check_home(given, out, err);
   return code == GRPC_STATUS_OK ? work_out(out, err) : code;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "protos/descriptors.h"
@@ -107,6 +108,32 @@ static int check_rows(void) {
   RUN_ROWS("settings", rows, check);
 }
 
+// Without --home the file's own `home` would move the home that the file was found in.
+static void a_file_cannot_move_its_own_home(void **state) {
+  (void)state;
+  char home[64], path[96];
+  make_home("home: elsewhere\n", home, path);
+  setenv("XDG_STATE_HOME", home, 1);
+  char inner[96], file[128];
+  snprintf(inner, sizeof inner, "%s/millrace", home);
+  snprintf(file, sizeof file, "%s/millrace.yaml", inner);
+  assert_int_equal(mkdir(inner, 0755), 0);
+  assert_int_equal(rename(path, file), 0);
+  args given;
+  mesh_error err;
+  assert_int_equal(args_parse(0, NULL, flags, NULL, &given, &err), GRPC_STATUS_OK);
+  settings *all = malloc(sizeof *all);
+  mesh_schema *schema = make_schema();
+  assert_int_equal(settings_read(schema, &given, all, &err), GRPC_STATUS_INVALID_ARGUMENT);
+  assert_non_null(strstr(err.message, "home cannot be set in the file that lies in it"));
+  mesh_schema_destroy(schema);
+  free(all);
+  unlink(file);
+  rmdir(inner);
+  rmdir(home);
+  unsetenv("XDG_STATE_HOME");
+}
+
 static void a_missing_file_is_named(void **state) {
   (void)state;
   const char *argv[] = {"--home", "/tmp", "--config", "/nonexistent/millrace.yaml"};
@@ -124,6 +151,7 @@ static void a_missing_file_is_named(void **state) {
 int main(void) {
   unsetenv("MILLRACE_CONFIG");
   unsetenv("MILLRACE_HOME");
-  const struct CMUnitTest tests[] = {cmocka_unit_test(a_missing_file_is_named)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(a_missing_file_is_named),
+                                     cmocka_unit_test(a_file_cannot_move_its_own_home)};
   return check_rows() + cmocka_run_group_tests(tests, NULL, NULL);
 }
