@@ -41,13 +41,20 @@ static mesh_code open_store(backend *own, mesh_error *err) {
   return store_open(path, &options, &own->store, err);
 }
 
+// Opens the link to the next layer: where it is configured to be, or in this process.
+static mesh_code open_layer(backend *own, const char *name, const char *address, mesh_link **link,
+                            mesh_error *err) {
+  if (address != NULL) return mesh_link_open(own->loop, name, address, link, err);
+  return mesh_link_open_local(own->loop, name, own->server, link, err);
+}
+
 // The layers from the outside in: data-service -> data-manager -> data-adapter -> ib-host. Each
 // arrow is a link.
 static mesh_code join_layers(backend *own, mesh_error *err) {
-  mesh_code code =
-      mesh_link_open_local(own->loop, "data-manager", own->server, &own->to_manager, err);
+  const backend_options *options = &own->options;
+  mesh_code code = open_layer(own, "data-manager", options->data_manager, &own->to_manager, err);
   if (code == GRPC_STATUS_OK) {
-    code = mesh_link_open_local(own->loop, "data-adapter", own->server, &own->to_adapter, err);
+    code = open_layer(own, "data-adapter", options->data_adapter, &own->to_adapter, err);
   }
   data_service_init(&own->data, own->to_manager);
   own->manager.adapter = own->to_adapter;

@@ -10,6 +10,8 @@ enum {
   HOME = 1,
   LISTEN,
   IB_HOST,
+  DATA_MANAGER,
+  DATA_ADAPTER,
   LOG_LEVEL,
   LOG_JSON,
   SYNCHRONOUS,
@@ -22,6 +24,8 @@ static const struct option flags[] = {
     {"home", required_argument, NULL, HOME},
     {"listen", required_argument, NULL, LISTEN},
     {"ib-host", required_argument, NULL, IB_HOST},
+    {"data-manager", required_argument, NULL, DATA_MANAGER},
+    {"data-adapter", required_argument, NULL, DATA_ADAPTER},
     {"log-level", required_argument, NULL, LOG_LEVEL},
     {"log-json", no_argument, NULL, LOG_JSON},
     {"synchronous", required_argument, NULL, SYNCHRONOUS},
@@ -41,6 +45,8 @@ void backend_options_help(void) {
       "  --home DIR           where millrace.db lies\n"
       "  --listen ADDRESS     unix:/path or a loopback host:port; may be given up to %d times\n"
       "  --ib-host ADDRESS    where millrace-ib-host listens\n"
+      "  --data-manager ADDRESS  where DataService finds DataManager (default: in this process)\n"
+      "  --data-adapter ADDRESS  where DataManager finds DataAdapter (default: in this process)\n"
       "  --parallel N         segments of a load that are fetched at a time, 1 to 32 (default 4)\n"
       "  --synchronous MODE   normal: survives any crash of the program (default);\n"
       "                       full: and a power loss\n"
@@ -70,6 +76,12 @@ static mesh_code take_flag(void *arg, int flag, const char *value, mesh_error *e
       return GRPC_STATUS_OK;
     case IB_HOST:
       out->ib_host = value;
+      return GRPC_STATUS_OK;
+    case DATA_MANAGER:
+      out->data_manager = value;
+      return GRPC_STATUS_OK;
+    case DATA_ADAPTER:
+      out->data_adapter = value;
       return GRPC_STATUS_OK;
     case LOG_LEVEL:
       if (mesh_log_parse_level(value, &out->log_level)) return GRPC_STATUS_OK;

@@ -11,7 +11,8 @@ typedef struct backend_options {
   const char *home;
   const char *listen[BACKEND_LISTEN_MAX];  // addresses
   int listen_count;
-  const char *ib_host;  // address of the IB host
+  const char *ib_host;                      // address of the IB host
+  const char *data_manager, *data_adapter;  // addresses of the next layers; NULL: in this process
   mesh_log_level log_level;
   bool log_json;
   bool synchronous_full;

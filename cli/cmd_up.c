@@ -173,6 +173,8 @@ static mesh_code describe_backend(up *own, mesh_error *err) {
   add_flag(&line, "--listen", own->backend_socket);
   add_flag(&line, "--listen", setting_of(own, SETTING_BACKEND_LISTEN));
   add_flag(&line, "--ib-host", setting_of(own, SETTING_IB_HOST_ADDRESS));
+  add_flag(&line, "--data-manager", setting_of(own, SETTING_LINKS_DATA_MANAGER));
+  add_flag(&line, "--data-adapter", setting_of(own, SETTING_LINKS_DATA_ADAPTER));
   add_flag(&line, "--parallel", setting_of(own, SETTING_DATA_PARALLEL));
   add_flag(&line, "--synchronous", setting_of(own, SETTING_STORE_SYNCHRONOUS));
   add_log_flags(own, &line);

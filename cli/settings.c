@@ -36,6 +36,8 @@ static const setting_info infos[SETTING_COUNT] = {
     [SETTING_STORE_SYNCHRONOUS] = {"store.synchronous", NULL, NULL},
     [SETTING_LOG_LEVEL] = {"log.level", "log-level", "info"},
     [SETTING_LOG_JSON] = {"log.json", NULL, NULL},
+    [SETTING_LINKS_DATA_MANAGER] = {"links.data_manager", NULL, NULL},
+    [SETTING_LINKS_DATA_ADAPTER] = {"links.data_adapter", NULL, NULL},
 };
 
 const char *settings_key(setting which) {
