@@ -35,6 +35,7 @@ struct ib_session {
   int64_t reconnects, requests_sent, round_trip_us, asked_time_ns;
 
   ib_pacer pacer;
+  ib_quota heads;  // head timestamps of the last 10 minutes
   ib_outbox outbox;
   ib_request *requests;
   int open_requests, next_id;

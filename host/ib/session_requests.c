@@ -35,13 +35,24 @@ static mesh_code await_turn(ib_session *session, mesh_scope *scope, mesh_error *
   }
 }
 
-static mesh_code await_pace(ib_session *session, mesh_scope *scope, mesh_error *err) {
+static mesh_code sleep_for(mesh_scope *scope, int64_t wait_ns, mesh_error *err) {
+  return mesh_sleep_until(scope, mesh_now_ns() + wait_ns, err);
+}
+
+// Waits until the request may be sent. Without a message rate nothing is paced.
+static mesh_code await_pace(ib_session *session, ib_request_kind kind, mesh_scope *scope,
+                            mesh_error *err) {
+  mesh_code code = GRPC_STATUS_OK;
   int64_t wait_ns;
-  while ((wait_ns = ib_pacer_take(&session->pacer, mesh_now_ns())) > 0) {
-    mesh_code code = mesh_sleep_until(scope, mesh_now_ns() + wait_ns, err);
-    if (code != GRPC_STATUS_OK) return code;
+  if (session->pacer.rate_per_s <= 0) return GRPC_STATUS_OK;
+  while (code == GRPC_STATUS_OK && kind == IB_ASK_HEAD &&
+         (wait_ns = ib_quota_take(&session->heads, mesh_now_ns())) > 0) {
+    code = sleep_for(scope, wait_ns, err);
   }
-  return GRPC_STATUS_OK;
+  while (code == GRPC_STATUS_OK && (wait_ns = ib_pacer_take(&session->pacer, mesh_now_ns())) > 0) {
+    code = sleep_for(scope, wait_ns, err);
+  }
+  return code;
 }
 
 static void cancel_on_wire(ib_request *request) {
@@ -90,7 +101,7 @@ mesh_code ib_request_open(ib_session *session, mesh_scope *scope, ib_request *re
   mesh_code code = await_turn(session, scope, err);
   if (code != GRPC_STATUS_OK) return code;
   link_request(session, request);  // takes the place while the pace is waited for
-  code = await_pace(session, scope, err);
+  code = await_pace(session, request->kind, scope, err);
   if (code == GRPC_STATUS_OK && session->state != IB_READY) code = not_ready(session, err);
   if (code != GRPC_STATUS_OK) {
     unlink_request(request);

@@ -152,6 +152,22 @@ static void no_second_sees_more_than_the_rate(void) {
   }
 }
 
+static void ten_minutes_see_no_more_than_the_quota(void) {
+  ib_quota quota = {0};
+  int64_t now_ns = 5, sent[4 * IB_QUOTA];
+  for (int i = 0; i < 4 * IB_QUOTA; i++) {
+    for (int64_t wait; (wait = ib_quota_take(&quota, now_ns)) > 0;)
+      now_ns += wait;
+    sent[i] = now_ns;
+    now_ns += INT64_C(1000000000);
+  }
+  for (int i = IB_QUOTA; i < 4 * IB_QUOTA; i++) {
+    assert_true(sent[i] - sent[i - IB_QUOTA] >= INT64_C(600000000000));
+  }
+  assert_int_equal(sent[IB_QUOTA - 1] - sent[0],
+                   INT64_C(1000000000) * (IB_QUOTA - 1));  // no wait yet
+}
+
 static void no_rate_is_no_wait(void) {
   ib_pacer pacer;
   ib_pacer_init(&pacer, 0, 0);
@@ -167,6 +183,7 @@ static const row rows[] = {
     {"windows are written as durations", windows_are_written_as_durations},
     {"a wrong window is refused", a_wrong_window_is_refused},
     {"no second sees more than the rate", no_second_sees_more_than_the_rate},
+    {"ten minutes see no more than the quota", ten_minutes_see_no_more_than_the_quota},
     {"no rate is no wait", no_rate_is_no_wait},
 };
 
