@@ -145,6 +145,10 @@ static mesh_code describe_papergate(up *own, mesh_error *err) {
   add_flag(&line, "--port", own->port);
   const char *market = setting_of(own, SETTING_PAPERGATE_MARKET);
   if (market == NULL && up_find_market(own->market)) market = own->market;
+  if (market == NULL) {
+    say(own, "has no files", "papergate",
+        "only SYN... series; --papergate-market names a directory of CSV files");
+  }
   add_flag(&line, "--market", market);
   add_flag(&line, "--seed", setting_of(own, SETTING_PAPERGATE_SEED));
   add_word(&line, "--exit-with-parent");

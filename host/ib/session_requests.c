@@ -180,6 +180,11 @@ void ib_requests_error(ib_session *session, const ib_error_reply *error) {
   ib_request *request = find(session, error->request);
   if (request == NULL || request->done) return;
   if (class_ == IB_INFORMATION || class_ == IB_WARNING) return;
+  if (class_ == IB_NO_DATA && request->kind == IB_ASK_LIVE) {
+    // Empty history is an answer; a live stream that never begins is not.
+    finish(request, mesh_fail(&request->err, GRPC_STATUS_NOT_FOUND, "%s", error->text));
+    return;
+  }
   if (class_ == IB_NO_DATA) {
     snprintf(request->no_data, sizeof request->no_data, "%s", error->text);
     finish(request, GRPC_STATUS_OK);

@@ -185,7 +185,7 @@ static void every_cut_of_every_frame_is_survived(void) {
     for (size_t cut = 0; cut <= size; cut++) {
       char *exact = malloc(cut + 1);
       memcpy(exact, payload, cut);
-      decode_any(cut == 0 ? exact : exact, cut);
+      decode_any(exact, cut);
       free(exact);
     }
     if (i != 1 && i != 2) assert_int_equal(decode_any(payload, size), GRPC_STATUS_OK);
