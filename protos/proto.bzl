@@ -76,12 +76,13 @@ def proto_c(name, proto, deps = []):
         tools = ["@protoc_tools//:protoc"],
     )
 
-def embedded_descriptors(name, protos, header):
+def embedded_descriptors(name, protos, header, testonly = False):
     """Makes NAME, a cc_library whose `header` declares the descriptor set of all `protos` as bytes."""
     native.genrule(
         name = name + "_gen",
         srcs = [":%s_src" % short for short in protos],
         outs = [name + ".c"],
+        testonly = testonly,
         cmd = _PROTOC + "--include_imports --descriptor_set_out=$@.pb " +
               " ".join([path + ".proto" for path in protos.values()]) +
               " && { echo '#include \"protos/%s\"'" % header +
@@ -91,4 +92,4 @@ def embedded_descriptors(name, protos, header):
         message = "protoc",
         tools = ["@protoc_tools//:protoc"],
     )
-    native.cc_library(name = name, srcs = [name + ".c"], hdrs = [header])
+    native.cc_library(name = name, srcs = [name + ".c"], hdrs = [header], testonly = testonly)
