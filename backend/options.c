@@ -1,5 +1,6 @@
 #include "backend/options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,9 @@ enum {
   LOG_JSON,
   SYNCHRONOUS,
   PARALLEL,
+  KEEP_DAYS,
+  KEEP_OPERATIONS,
+  DRAIN_LIMIT,
   EXIT_WITH_PARENT,
   HELP
 };
@@ -30,6 +34,9 @@ static const struct option flags[] = {
     {"log-json", no_argument, NULL, LOG_JSON},
     {"synchronous", required_argument, NULL, SYNCHRONOUS},
     {"parallel", required_argument, NULL, PARALLEL},
+    {"keep-days", required_argument, NULL, KEEP_DAYS},
+    {"keep-operations", required_argument, NULL, KEEP_OPERATIONS},
+    {"drain-limit-ms", required_argument, NULL, DRAIN_LIMIT},
     {"exit-with-parent", no_argument, NULL, EXIT_WITH_PARENT},
     {"help", no_argument, NULL, HELP},
     {0},
@@ -50,6 +57,10 @@ void backend_options_help(void) {
       "  --parallel N         segments of a load that are fetched at a time, 1 to 32 (default 4)\n"
       "  --synchronous MODE   normal: survives any crash of the program (default);\n"
       "                       full: and a power loss\n"
+      "  --keep-days N        operations that ended so long ago are forgotten; 0: never (default "
+      "90)\n"
+      "  --keep-operations N  ended operations to keep at most; 0: all (default 10000)\n"
+      "  --drain-limit-ms N   how long what runs may take to stop at SIGTERM (default 3000)\n"
       "  --log-level LEVEL    debug, info (default), warn, error\n"
       "  --log-json           one JSON object a line\n"
       "  --exit-with-parent   ends when the process that started it ends\n"
@@ -59,6 +70,16 @@ void backend_options_help(void) {
 
 static mesh_code refuse(const char *flag, const char *value, const char *right, mesh_error *err) {
   return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s '%s': use %s", flag, value, right);
+}
+
+static mesh_code take_number(const char *flag, const char *value, int64_t max, int64_t *out,
+                             mesh_error *err) {
+  char *end;
+  errno = 0;
+  *out = strtoll(value, &end, 10);
+  if (errno == 0 && end != value && *end == '\0' && *out >= 0 && *out <= max) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s '%s': use a number from 0 to %lld", flag,
+                   value, (long long)max);
 }
 
 static mesh_code take_flag(void *arg, int flag, const char *value, mesh_error *err) {
@@ -94,6 +115,13 @@ static mesh_code take_flag(void *arg, int flag, const char *value, mesh_error *e
       out->parallel = (int)strtol(value, &end, 10);
       if (*end == '\0' && out->parallel >= 1 && out->parallel <= 32) return GRPC_STATUS_OK;
       return refuse("--parallel", value, "a number from 1 to 32", err);
+    case KEEP_DAYS:
+      return take_number("--keep-days", value, 36500, &out->keep_days, err);
+    case KEEP_OPERATIONS:
+      return take_number("--keep-operations", value, INT64_C(1000000000), &out->keep_operations,
+                         err);
+    case DRAIN_LIMIT:
+      return take_number("--drain-limit-ms", value, 3600000, &out->drain_limit_ms, err);
     case LOG_JSON:
       out->log_json = true;
       return GRPC_STATUS_OK;
@@ -107,7 +135,11 @@ static mesh_code take_flag(void *arg, int flag, const char *value, mesh_error *e
 }
 
 mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mesh_error *err) {
-  *out = (backend_options){.log_level = MESH_LOG_INFO, .parallel = 4};
+  *out = (backend_options){.log_level = MESH_LOG_INFO,
+                           .parallel = 4,
+                           .keep_days = 90,
+                           .keep_operations = 10000,
+                           .drain_limit_ms = 3000};
   mesh_code code = mesh_flags_parse(argc, argv, flags, take_flag, out, err);
   if (code != GRPC_STATUS_OK || out->help) return code;
   if (out->home == NULL || out->listen_count == 0 || out->ib_host == NULL) {

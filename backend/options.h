@@ -17,7 +17,9 @@ typedef struct backend_options {
   bool log_json;
   bool synchronous_full;
   bool exit_with_parent;
-  int parallel;  // segments of a load at a time
+  int parallel;                        // segments of a load at a time
+  int64_t keep_days, keep_operations;  // of ended operations; 0: no bound
+  int64_t drain_limit_ms;
   bool help;
 } backend_options;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/numbers.h"
 #include "mesh/closest.h"
 
 static const args_flag *find_in(const args_flag *table, const char *name, size_t size) {
@@ -132,4 +133,20 @@ mesh_code args_get_number(const args *given, const char *name, int64_t low, int6
   return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                    "--%s '%.100s': use a whole number from %lld to %lld", name, text,
                    (long long)low, (long long)high);
+}
+
+const char *args_get_each(const args *given, const char *name, int index) {
+  for (int i = 0; i < given->flag_count; i++) {
+    if (strcmp(given->flags[i]->name, name) == 0 && index-- == 0) return given->values[i];
+  }
+  return NULL;
+}
+
+mesh_code args_get_duration(const args *given, const char *name, int64_t otherwise, int64_t *out_ms,
+                            mesh_error *err) {
+  const char *text = args_get(given, name);
+  *out_ms = otherwise;
+  if (text == NULL || numbers_duration(text, out_ms)) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                   "--%s '%s': use a duration such as 250ms, 90s, 5m or 1h", name, text);
 }

@@ -16,7 +16,7 @@ typedef struct args_flag {
 typedef struct args {
   const char *words[ARGS_WORDS_MAX];
   int word_count;
-  const args_flag *flags[ARGS_FLAGS_MAX];  // those that were given; the last of a name counts
+  const args_flag *flags[ARGS_FLAGS_MAX];  // those that were given
   const char *values[ARGS_FLAGS_MAX];
   int flag_count;
 } args;
@@ -29,6 +29,14 @@ MESH_NODISCARD mesh_code args_parse(int argc, char **argv, const args_flag *own,
 
 // The value of a flag, "" for a switch; NULL if it was not given.
 const char *args_get(const args *given, const char *name);
+
+// The value of the `index`th time that a flag was given; NULL if it was given less often.
+const char *args_get_each(const args *given, const char *name, int index);
+
+// A flag's value as a duration ("90s", numbers.h), in milliseconds; `otherwise` if it was not
+// given.
+MESH_NODISCARD mesh_code args_get_duration(const args *given, const char *name, int64_t otherwise,
+                                           int64_t *out_ms, mesh_error *err);
 
 // A flag's value as a whole number from `low` to `high`; `otherwise` if it was not given.
 MESH_NODISCARD mesh_code args_get_number(const args *given, const char *name, int64_t low,

@@ -143,10 +143,11 @@ void child_supervise(child *who, mesh_scope *scope, mesh_pool *pool, child_event
     mesh_pool_run(pool, scope->loop, do_wait, &job);
     note_end(who, job.status);
     if (scope->code != GRPC_STATUS_OK) return;
-    on_event(arg, who, who->gave_up ? "refused" : "died");
+    on_event(arg, who, who->gave_up ? "refused" : who->exit_code == 0 ? "left" : "died");
     if (who->gave_up) return;
     who->restarts++;
-    if (mesh_now_ns() - started_ns > YOUNG_MS * MS_NS) wait_ms = BACKOFF_FIRST_MS;
+    if (mesh_now_ns() - started_ns > YOUNG_MS * MS_NS || who->exit_code == 0)
+      wait_ms = BACKOFF_FIRST_MS;
     if (mesh_sleep_until(scope, mesh_now_ns() + wait_ms * MS_NS, &err) != GRPC_STATUS_OK) return;
     wait_ms = 2 * wait_ms < BACKOFF_CAP_MS ? 2 * wait_ms : BACKOFF_CAP_MS;
   }

@@ -21,7 +21,8 @@ typedef struct child {
   char last_line[CHILD_LINE_MAX];  // of its log, when it gave up
 } child;
 
-// Told of what happens to a child: "started", "died", "refused". Runs in the child's fiber.
+// Told of what happens to a child: "started", "died", "left" (by itself, with 0), "refused". Runs
+// in the child's fiber.
 typedef void (*child_event)(void *arg, child *who, const char *event);
 
 // Finds a program of the mesh: in $MILLRACE_BIN_DIR, beside this program, where Bazel puts it, or

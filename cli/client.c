@@ -6,10 +6,39 @@
 #include <unistd.h>
 
 #include "cli/output.h"
+#include "cli/up_home.h"
 #include "mesh/process.h"
+#include "mesh/retry.h"
 #include "protos/descriptors.h"
 
 #define MS_NS INT64_C(1000000)
+
+enum { CALL_RETRY_S = 10 };
+
+// ---- a backend that is away ----
+
+// True if our own link to the backend failed: the message begins with its name.
+static bool is_backend_down(const client *own, const mesh_error *err) {
+  if (err->code != GRPC_STATUS_UNAVAILABLE || own->backend == NULL) return false;
+  char ours[MESH_ERROR_MESSAGE_MAX];
+  int size = snprintf(ours, sizeof ours, "link %s (%s)", mesh_link_name(own->backend),
+                      mesh_link_address(own->backend));
+  return strncmp(err->message, ours, (size_t)size) == 0;
+}
+
+// A backend that comes back: it says that it leaves, or somebody starts it again.
+static bool comes_back(const client *own, const mesh_error *err) {
+  if (strcmp(err->reason, "DRAINING") == 0) return true;
+  if (!is_backend_down(own, err)) return false;
+  return own->connected || up_home_is_taken(settings_get(&own->settings, SETTING_HOME));
+}
+
+mesh_code client_retry(client *own, int attempt, int64_t since_ns, int limit_s, mesh_error *err) {
+  static const mesh_backoff backoff = {.base_ms = 20, .cap_ms = 500};
+  if (err->code != GRPC_STATUS_UNAVAILABLE || !comes_back(own, err)) return err->code;
+  if (mesh_now_ns() - since_ns > limit_s * 1000 * MS_NS) return err->code;
+  return mesh_retry_wait(&own->scope, &backoff, NULL, attempt, err);
+}
 
 // ---- calls ----
 
@@ -26,18 +55,31 @@ mesh_code client_open(mesh_scope *scope, mesh_link *link, const char *method,
   return code;
 }
 
-mesh_code client_call(client *own, const char *method, const ProtobufCMessage *request,
-                      client_each each, void *arg, mesh_error *err) {
+static mesh_code call_once(client *own, const char *method, const ProtobufCMessage *request,
+                           client_each each, void *arg, bool *heard, mesh_error *err) {
   mesh_call *call;
   mesh_code code = client_open(&own->scope, own->backend, method, request, NULL, &call, err);
   while (code == GRPC_STATUS_OK) {
     mesh_frame frame;
     code = mesh_call_receive(call, &frame, err);
     if (code != GRPC_STATUS_OK || frame.end) break;
+    own->connected = *heard = true;
     code = each(own, frame, arg, err);
   }
   mesh_call_close(call);
   return code;
+}
+
+mesh_code client_call(client *own, const char *method, const ProtobufCMessage *request,
+                      client_each each, void *arg, mesh_error *err) {
+  int64_t began_ns = mesh_now_ns();
+  bool heard = false;
+  for (int attempt = 1;; attempt++) {
+    mesh_code code = call_once(own, method, request, each, arg, &heard, err);
+    if (code == GRPC_STATUS_OK || heard) return code;
+    code = client_retry(own, attempt, began_ns, CALL_RETRY_S, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
 }
 
 mesh_code client_bad_reply(const char *type, mesh_error *err) {
@@ -68,15 +110,6 @@ mesh_code client_print_json(client *own, const char *type, mesh_view message, me
 
 // ---- the end ----
 
-// True if our own link to the backend failed: the message begins with its name.
-static bool is_backend_down(const client *own, const mesh_error *err) {
-  if (err->code != GRPC_STATUS_UNAVAILABLE || own->backend == NULL) return false;
-  char ours[MESH_ERROR_MESSAGE_MAX];
-  int size = snprintf(ours, sizeof ours, "link %s (%s)", mesh_link_name(own->backend),
-                      mesh_link_address(own->backend));
-  return strncmp(err->message, ours, (size_t)size) == 0;
-}
-
 static int conclude(client *own, mesh_code code, const mesh_error *err) {
   if (own->interrupted) return EXIT_CODE_INTERRUPTED;
   if (code == GRPC_STATUS_OK) return own->exit_code;
@@ -102,11 +135,12 @@ static void on_stop(void *arg) {
 }
 
 static mesh_code run_with_link(client *own, mesh_error *err) {
-  int64_t deadline_s;
-  mesh_code code = args_get_number(own->given, "deadline", 1, 1000000, 0, &deadline_s, err);
+  int64_t deadline_ms;
+  mesh_code code = args_get_duration(own->given, "deadline", 0, &deadline_ms, err);
   if (code != GRPC_STATUS_OK) return code;
-  if (deadline_s > 0) {
-    mesh_scope_set_deadline(&own->scope, mesh_now_ns() + deadline_s * 1000 * MS_NS);
+  if (deadline_ms > 0 &&
+      !command_starts_operation(own->command)) {  // a start's deadline is the operation's
+    mesh_scope_set_deadline(&own->scope, mesh_now_ns() + deadline_ms * MS_NS);
   }
   code = mesh_link_open(own->loop, "backend", settings_get(&own->settings, SETTING_BACKEND_ADDRESS),
                         &own->backend, err);

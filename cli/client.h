@@ -31,7 +31,9 @@ struct client {
   bool interrupted;                 // Ctrl-C
   void (*on_interrupt)(void *arg);  // what Ctrl-C does; NULL: it cancels the scope
   void *on_interrupt_arg;
-  int exit_code;  // not 0: counts more than what the body's code means
+  bool connected;     // the backend has answered this command
+  int64_t silent_ms;  // a stream that is silent for so long is dead; 0: 45 s
+  int exit_code;      // not 0: counts more than what the body's code means
   client_run run;
 };
 
@@ -41,7 +43,15 @@ int client_main(const command *self, const args *given, client_run run);
 // Called for each message of a stream; another code than OK ends the call.
 typedef mesh_code (*client_each)(client *own, mesh_frame frame, void *arg, mesh_error *err);
 
-// Calls `method` on the backend and passes on what it streams.
+// After attempt number `attempt` failed with `err`, `since_ns` after the first: waits and returns
+// OK where the backend is only being started again: it leaves (DRAINING), or its link is down while
+// `millrace up` runs in this home, or it had answered before. Else, and after `limit_s`, the
+// error's code.
+MESH_NODISCARD mesh_code client_retry(client *own, int attempt, int64_t since_ns, int limit_s,
+                                      mesh_error *err);
+
+// Calls `method` on the backend and passes on what it streams. Calls again as client_retry() says,
+// as long as nothing was passed on.
 MESH_NODISCARD mesh_code client_call(client *own, const char *method,
                                      const ProtobufCMessage *request, client_each each, void *arg,
                                      mesh_error *err);

@@ -7,8 +7,9 @@
 #include "cli/chart.h"
 #include "cli/follow.h"
 #include "cli/output.h"
+#include "cli/start_options.h"
 
-enum { CHART_BARS = 2000, CHART_ROWS = 8, GRACE_MS = 2000 };
+enum { CHART_BARS = 2000, CHART_ROWS = 8 };
 
 static Millrace__V1__LoadRequest__Mode mode_of(const char *text) {
   if (text == NULL) return MILLRACE__V1__LOAD_REQUEST__MODE__MODE_UNSPECIFIED;
@@ -50,18 +51,16 @@ static mesh_code run(client *own, mesh_error *err) {
   bars_window window;
   mesh_code code = bars_window_read(own->given, &window, err);
   if (code != GRPC_STATUS_OK) return code;
-  const char *request_id = args_get(own->given, "request-id");
-  Millrace__V1__StartOptions start = MILLRACE__V1__START_OPTIONS__INIT;
-  start.detached = args_get(own->given, "detach") != NULL;
-  start.grace_ms = GRACE_MS;  // long enough to reattach after a lost connection
-  if (request_id != NULL) start.request_id = (char *)request_id;
+  start_options start;
+  code = start_options_read(own->given, &start, err);
+  if (code != GRPC_STATUS_OK) return code;
   Millrace__V1__LoadRequest request = MILLRACE__V1__LOAD_REQUEST__INIT;
   request.symbol = (char *)own->given->words[0];
   request.timeframe = (char *)own->given->words[1];
   request.mode = mode_of(args_get(own->given, "mode"));
   request.from = window.from;
   request.to = window.to;
-  request.start = &start;
+  request.start = &start.message;
   return follow_load(own, &request, &window, err);
 }
 

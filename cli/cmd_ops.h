@@ -8,6 +8,7 @@ int cmd_ops_list(const command *self, const args *given);
 int cmd_ops_show(const command *self, const args *given);
 int cmd_ops_watch(const command *self, const args *given);
 int cmd_ops_cancel(const command *self, const args *given);
+int cmd_ops_delete(const command *self, const args *given);
 int cmd_ops_events(const command *self, const args *given);
 
 #endif

@@ -69,6 +69,7 @@ static void on_child(void *arg, child *who, const char *event) {
   if (strcmp(event, "died") == 0) {
     snprintf(text, sizeof text, "with code %d; starting it again", who->exit_code);
   }
+  if (strcmp(event, "left") == 0) snprintf(text, sizeof text, "starting it again");
   if (strcmp(event, "refused") == 0) {
     snprintf(text, sizeof text, "%s: %s", who->name, who->last_line);
     if (!own->stopping) command_complain(own->command, "%s", text);
@@ -181,6 +182,8 @@ static mesh_code describe_backend(up *own, mesh_error *err) {
   add_flag(&line, "--data-adapter", setting_of(own, SETTING_LINKS_DATA_ADAPTER));
   add_flag(&line, "--parallel", setting_of(own, SETTING_DATA_PARALLEL));
   add_flag(&line, "--synchronous", setting_of(own, SETTING_STORE_SYNCHRONOUS));
+  add_flag(&line, "--keep-days", setting_of(own, SETTING_STORE_KEEP_DAYS));
+  add_flag(&line, "--keep-operations", setting_of(own, SETTING_STORE_KEEP_OPERATIONS));
   add_log_flags(own, &line);
   return child_find_program("millrace-backend", line.who->program, err);
 }

@@ -10,8 +10,11 @@
 #include "mesh/event.h"
 #include "millrace/v1/data.pb-c.h"
 
+enum { RETRY_S = 30 };
+
 typedef struct watch {
-  int64_t shown_s;  // the time of the bar on the line that is still open; 0: none is
+  int64_t heard_ns;  // when the last message came, monotonic
+  int64_t shown_s;   // the time of the bar on the line that is still open; 0: none is
 } watch;
 
 static void print_bar(client *own, watch *state, const Millrace__V1__BarBatch *batch, size_t i) {
@@ -54,6 +57,7 @@ static mesh_code print_frame(client *own, mesh_frame frame, void *arg, mesh_erro
   mesh_view one, view = {frame.data, frame.size_bytes};
   size_t offset = 0;
   bool bad;
+  ((watch *)arg)->heard_ns = mesh_now_ns();
   while (mesh_event_next(view, &offset, &one, &bad)) {
     mesh_code code = print_event(own, arg, one, err);
     if (code != GRPC_STATUS_OK) return code;
@@ -66,8 +70,18 @@ static mesh_code run(client *own, mesh_error *err) {
   request.symbol = (char *)own->given->words[0];
   request.timeframe = (char *)own->given->words[1];
   watch state = {0};
-  mesh_code code = client_call(own, "/millrace.v1.DataService/Subscribe", &request.base,
-                               print_frame, &state, err);
+  mesh_code code;
+  int64_t since_ns = mesh_now_ns();
+  for (int attempt = 1;; attempt++) {  // a host or a backend that is started again is no end
+    code = client_call(own, "/millrace.v1.DataService/Subscribe", &request.base, print_frame,
+                       &state, err);
+    if (code != GRPC_STATUS_UNAVAILABLE) break;
+    if (state.heard_ns > since_ns) {
+      attempt = 1;
+      since_ns = state.heard_ns;
+    }
+    if (client_retry(own, attempt, since_ns, RETRY_S, err) != GRPC_STATUS_OK) break;
+  }
   if (own->terminal && state.shown_s != 0) printf("\n");
   return code;
 }

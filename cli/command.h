@@ -18,6 +18,9 @@ struct command {
 // --home, --config, --backend, --output, --deadline, --help. Ends with {0}.
 extern const args_flag command_common_flags[];
 
+// True for a command that starts an operation: it has START_FLAGS (start_options.h).
+bool command_starts_operation(const command *self);
+
 // "millrace: data load: <text>", one line on standard error.
 void command_complain(const command *self, const char *format, ...) MESH_PRINTF(2, 3);
 

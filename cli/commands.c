@@ -6,6 +6,7 @@
 #include "cli/cmd_config.h"
 #include "cli/cmd_data.h"
 #include "cli/cmd_export.h"
+#include "cli/cmd_hosts.h"
 #include "cli/cmd_load.h"
 #include "cli/cmd_ops.h"
 #include "cli/cmd_show.h"
@@ -13,6 +14,7 @@
 #include "cli/cmd_up.h"
 #include "cli/cmd_watch.h"
 #include "cli/help.h"
+#include "cli/start_options.h"
 
 #define WINDOW_FLAGS                                                            \
   {"from", "DATE", "the first bar: 2020-01-31 or 2020-01-31T09:00:00Z, UTC"}, { \
@@ -36,8 +38,7 @@ static const args_flag load_flags[] = {
     {"mode", "tail|backfill|full",
      "tail: from the newest stored bar on; backfill: every gap from --from on; full: every gap "
      "from the source's first bar on"},
-    {"detach", NULL, "start it and leave; `millrace ops watch` shows how it goes"},
-    {"request-id", "ID", "the same id is the same load: a repeated start joins it"},
+    START_FLAGS,
     {0},
 };
 static const args_flag show_flags[] = {
@@ -55,7 +56,24 @@ static const args_flag export_flags[] = {
 static const args_flag list_flags[] = {
     {"kind", "KIND", "only operations of this kind, such as load"},
     {"state", "running|cancelling|succeeded|failed|cancelled", "only those in this state"},
+    {"label", "KEY=VALUE", "only those with this label; may be given several times"},
+    {"from", "DATE", "only those that were started then or later"},
+    {"to", "DATE", "only those that were started before"},
     {"limit", "N", "the newest N; default: 20"},
+    {"after", "NAME", "the next page: what comes after this one"},
+    {0},
+};
+static const args_flag ops_show_flags[] = {
+    {"at", "SEQUENCE", "as it was after this event"},
+    {0},
+};
+static const args_flag ops_watch_flags[] = {
+    {"after", "SEQUENCE", "leave out what happened up to this event"},
+    {"timing", NULL, "show how long each event took, layer by layer, and a table at the end"},
+    {0},
+};
+static const args_flag drain_flags[] = {
+    {"limit", "DURATION", "how long what runs may go on; default: 10s"},
     {0},
 };
 static const args_flag call_flags[] = {
@@ -85,13 +103,21 @@ const command commands_all[] = {
     {"data search", "PATTERN", 1, 1, "instruments that the gateway knows", NULL, NULL, cmd_search},
     {"data watch", "SYMBOL TIMEFRAME", 2, 2, "live bars, until Ctrl-C", NULL, NULL, cmd_watch},
     {"ops list", "", 0, 0, "operations, the newest first", list_flags, NULL, cmd_ops_list},
-    {"ops show", "NAME", 1, 1, "one operation", NULL, NULL, cmd_ops_show},
-    {"ops watch", "NAME", 1, 1, "follow an operation to its outcome", NULL,
+    {"ops show", "NAME", 1, 1, "one operation", ops_show_flags, NULL, cmd_ops_show},
+    {"ops watch", "NAME", 1, 1, "follow an operation to its outcome", ops_watch_flags,
      "Ctrl-C cancels an attached operation; a detached one goes on.\n", cmd_ops_watch},
     {"ops cancel", "NAME", 1, 1, "stop an operation and wait until it has stopped", NULL, NULL,
      cmd_ops_cancel},
+    {"ops delete", "NAME...", 1, ARGS_WORDS_MAX, "forget operations that have ended", NULL, NULL,
+     cmd_ops_delete},
     {"ops events", "NAME", 1, 1, "what happened to an operation so far", NULL, NULL,
      cmd_ops_events},
+    {"hosts list", "", 0, 0, "the host programs and what they are doing", NULL, NULL,
+     cmd_hosts_list},
+    {"hosts drain", "NAME", 1, 1, "empty a host and let it leave", drain_flags,
+     "It takes no new work, finishes what runs, and ends; `millrace up` starts it again. No "
+     "operation\nnotices.\n",
+     cmd_hosts_drain},
     {"call", "SERVICE/METHOD [JSON]", 1, 2, "any method: JSON in, JSON lines out", call_flags,
      "JSON is read from standard input where it is -. Without a package, millrace.v1 is meant.\n",
      cmd_call},

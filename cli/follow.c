@@ -9,7 +9,11 @@
 
 #define S_NS INT64_C(1000000000)
 
-enum { REATTACH_LIMIT_S = 30 };
+enum {
+  HOPS_MAX = 8,
+  REATTACH_LIMIT_S = 30,
+  SILENT_MS = 45000,  // more than two heartbeats
+};
 
 static const char requester[] = "millrace CLI (Ctrl-C)";
 
@@ -54,12 +58,37 @@ static bool is_over(const follow *own) {
   return own->outcome != NULL || (own->until_accepted && own->accepted);
 }
 
+// The hops of a batch stand beside its events: each event gets them, as if it had come alone. The
+// caller frees what is returned.
+static mesh_view with_hops(mesh_view one, mesh_view frame) {
+  uint8_t *bytes = malloc(one.size_bytes + HOPS_MAX * MESH_HOP_MAX);
+  if (bytes == NULL) abort();
+  memcpy(bytes, one.data, one.size_bytes);
+  size_t size_bytes = one.size_bytes, offset = 0;
+  mesh_hop hop;
+  bool batch = one.data != frame.data;
+  for (int i = 0; batch && i < HOPS_MAX && mesh_event_next_hop(frame, &offset, &hop); i++)
+    size_bytes += mesh_event_encode_hop(&hop, bytes + size_bytes);
+  return (mesh_view){bytes, size_bytes};
+}
+
+static void add_times(follow *own, mesh_view event) {
+  mesh_hop hops[HOPS_MAX];
+  size_t count = 0, offset = 0;
+  while (count < HOPS_MAX && mesh_event_next_hop(event, &offset, &hops[count]))
+    count++;
+  timing_add(own->times, hops, count, mesh_wall_ns(), own->client->json ? NULL : stdout);
+}
+
 static mesh_code take_frame(follow *own, mesh_frame frame, mesh_error *err) {
   size_t offset = 0;
   mesh_view view = {frame.data, frame.size_bytes}, one;
   bool bad;
   while (mesh_event_next(view, &offset, &one, &bad)) {
-    mesh_code code = take_event(own, one, err);
+    mesh_view whole = with_hops(one, view);
+    if (own->times != NULL) add_times(own, whole);
+    mesh_code code = take_event(own, whole, err);
+    free((void *)whole.data);
     if (code != GRPC_STATUS_OK || is_over(own)) return code;
   }
   return bad ? client_bad_reply("OperationEvent", err) : GRPC_STATUS_OK;
@@ -67,23 +96,59 @@ static mesh_code take_frame(follow *own, mesh_frame frame, mesh_error *err) {
 
 // ---- the stream ----
 
+// One call. A stream on which nothing is heard for long is dead, whatever the connection says: the
+// backend sends a heartbeat where it has nothing else to say.
+typedef struct listening {
+  mesh_scope scope;
+  mesh_timer silence;
+} listening;
+
+static void on_silence(mesh_timer *timer) {
+  listening *own = MESH_CONTAINER_OF(timer, listening, silence);
+  mesh_scope_cancel(&own->scope, GRPC_STATUS_UNAVAILABLE, "nothing was heard for too long");
+}
+
+static mesh_code receive(follow *own, listening *stream, mesh_call *call, mesh_error *err) {
+  mesh_frame frame;
+  int64_t silent_ms = own->client->silent_ms > 0 ? own->client->silent_ms : SILENT_MS;
+  mesh_timer_start(stream->scope.loop, &stream->silence, mesh_now_ns() + silent_ms * 1000000);
+  mesh_code code = mesh_call_receive(call, &frame, err);
+  mesh_timer_stop(&stream->silence);
+  if (code != GRPC_STATUS_OK) return code;
+  if (frame.end) return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the stream ended early");
+  own->client->connected = true;
+  return take_frame(own, frame, err);
+}
+
 // UNAVAILABLE where the stream ends without an outcome.
 static mesh_code follow_stream(follow *own, const char *method, const ProtobufCMessage *request,
                                mesh_error *err) {
   client *client = own->client;
+  listening stream;
+  mesh_scope_open(&stream.scope, &client->scope);
+  mesh_timer_init(&stream.silence, on_silence);
   mesh_call_options options = {.accept_batch = true};
   mesh_call *call;
   mesh_code code =
-      client_open(&client->scope, client->backend, method, request, &options, &call, err);
-  while (code == GRPC_STATUS_OK && !is_over(own)) {
-    mesh_frame frame;
-    code = mesh_call_receive(call, &frame, err);
-    if (code != GRPC_STATUS_OK) break;
-    code = frame.end ? mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the stream ended early")
-                     : take_frame(own, frame, err);
-  }
+      client_open(&stream.scope, client->backend, method, request, &options, &call, err);
+  while (code == GRPC_STATUS_OK && !is_over(own))
+    code = receive(own, &stream, call, err);
   mesh_call_close(call);
+  mesh_scope_close(&stream.scope);
   return code;
+}
+
+// The start, or the watch, that the command is about. Repeated while the backend is only being
+// started again: a start has a request id, so the second one joins the first.
+static mesh_code begin(follow *own, const char *method, const ProtobufCMessage *request,
+                       mesh_error *err) {
+  int64_t began_ns = mesh_now_ns();
+  for (int attempt = 1;; attempt++) {
+    mesh_code code = follow_stream(own, method, request, err);
+    if (code == GRPC_STATUS_OK || own->name[0] != '\0') return code;
+    code = client_retry(own->client, attempt, began_ns, REATTACH_LIMIT_S, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
 }
 
 static mesh_code watch_again(follow *own, mesh_error *err) {
@@ -96,13 +161,17 @@ static mesh_code watch_again(follow *own, mesh_error *err) {
 // Reattaches until there is an outcome, or nothing was heard for 30 s.
 static mesh_code reattach(follow *own, mesh_code code, mesh_error *err) {
   static const mesh_backoff backoff = {.base_ms = 50, .cap_ms = 1000};
+  int64_t lost_ns = mesh_now_ns();
   for (int attempt = 1; code == GRPC_STATUS_UNAVAILABLE && own->name[0] != '\0'; attempt++) {
-    if (mesh_now_ns() - own->heard_ns > REATTACH_LIMIT_S * S_NS) break;
+    if (mesh_now_ns() - lost_ns > REATTACH_LIMIT_S * S_NS) break;
     follow_print_waiting(own, err);
     int64_t heard_ns = own->heard_ns;
-    code = mesh_retry_wait(&own->client->scope, &backoff, attempt, err);
+    code = mesh_retry_wait(&own->client->scope, &backoff, NULL, attempt, err);
     if (code == GRPC_STATUS_OK) code = watch_again(own, err);
-    if (own->heard_ns != heard_ns) attempt = 0;
+    if (own->heard_ns != heard_ns) {
+      attempt = 0;
+      lost_ns = mesh_now_ns();
+    }
   }
   return code;
 }
@@ -118,14 +187,19 @@ static void ask_to_cancel(void *arg) {
   Millrace__V1__CancelOperationRequest request = MILLRACE__V1__CANCEL_OPERATION_REQUEST__INIT;
   request.name = own->name;
   request.requested_by = (char *)requester;
-  mesh_call *call;
-  mesh_code code =
-      client_open(&own->asking, client->backend, "/millrace.v1.OperationsService/Cancel",
-                  &request.base, NULL, &call, &err);
-  mesh_frame frame = {0};
-  while (code == GRPC_STATUS_OK && !frame.end)
-    code = mesh_call_receive(call, &frame, &err);
-  mesh_call_close(call);
+  int64_t began_ns = mesh_now_ns();
+  mesh_code code;
+  int attempt = 0;
+  do {
+    mesh_call *call;
+    code = client_open(&own->asking, client->backend, "/millrace.v1.OperationsService/Cancel",
+                       &request.base, NULL, &call, &err);
+    mesh_frame frame = {0};
+    while (code == GRPC_STATUS_OK && !frame.end)
+      code = mesh_call_receive(call, &frame, &err);
+    mesh_call_close(call);
+  } while (code != GRPC_STATUS_OK && own->asking.code == GRPC_STATUS_OK &&
+           client_retry(client, ++attempt, began_ns, REATTACH_LIMIT_S, &err) == GRPC_STATUS_OK);
   if (code == GRPC_STATUS_OK || own->asking.code != GRPC_STATUS_OK) return;
   mesh_scope_cancel(&client->scope, code, "%s", err.message);
 }
@@ -146,7 +220,7 @@ mesh_code follow_run(follow *own, client *client, const char *method,
   mesh_scope_open(&own->asking, &client->scope);
   client->on_interrupt = on_interrupt;
   client->on_interrupt_arg = own;
-  mesh_code code = follow_stream(own, method, request, err);
+  mesh_code code = begin(own, method, request, err);
   if (!is_over(own)) code = reattach(own, code, err);
   client->on_interrupt = NULL;
   mesh_scope_cancel(&own->asking, GRPC_STATUS_CANCELLED, "there is nothing left to stop");

@@ -4,6 +4,7 @@
 #define MILLRACE_CLI_FOLLOW_H
 
 #include "cli/client.h"
+#include "cli/timing.h"
 #include "mesh/event.h"
 #include "millrace/v1/operation.pb-c.h"
 
@@ -12,6 +13,7 @@ enum { FOLLOW_NAME_MAX = 64, FOLLOW_TEXT_MAX = 200 };
 typedef struct follow {
   client *client;
   bool until_accepted;  // leave as soon as the operation exists
+  timing *times;        // not NULL: where each event's time is added
   bool keep_going;      // Ctrl-C only stops the watching, as it does for detached ones
 
   char name[FOLLOW_NAME_MAX];  // "" until the first event

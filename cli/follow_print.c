@@ -88,6 +88,44 @@ static void print_segment(follow *own, mesh_view body) {
   millrace__v1__segment_report__free_unpacked(report, NULL);
 }
 
+static void print_joined(follow *own, mesh_view body) {
+  Millrace__V1__Joined *joined = millrace__v1__joined__unpack(NULL, body.size_bytes, body.data);
+  if (joined == NULL) return;
+  follow_print_end(own);
+  printf("joined %s, which was started before (%s)\n", own->name, joined->because);
+  millrace__v1__joined__free_unpacked(joined, NULL);
+}
+
+static void print_adopted(follow *own, mesh_view body) {
+  Millrace__V1__Adopted *adopted = millrace__v1__adopted__unpack(NULL, body.size_bytes, body.data);
+  if (adopted == NULL) return;
+  follow_print_end(own);
+  printf("%s goes on with %s: %s\n", adopted->layer, own->name, adopted->reason);
+  millrace__v1__adopted__free_unpacked(adopted, NULL);
+}
+
+static void print_attempt(follow *own, mesh_view body) {
+  Millrace__V1__Attempt *attempt = millrace__v1__attempt__unpack(NULL, body.size_bytes, body.data);
+  if (attempt == NULL) return;
+  char wait[NUMBERS_TEXT_MAX];
+  numbers_span((double)attempt->wait_ms / 1e3, wait);
+  follow_print_end(own);
+  printf("attempt %d at %s failed: %s; the next one in %s\n", attempt->number, attempt->piece,
+         attempt->error != NULL ? attempt->error->message : "", wait);
+  millrace__v1__attempt__free_unpacked(attempt, NULL);
+}
+
+static void print_cancel_requested(follow *own, mesh_view body) {
+  Millrace__V1__CancelRequested *asked =
+      millrace__v1__cancel_requested__unpack(NULL, body.size_bytes, body.data);
+  if (asked == NULL) return;
+  if (own->cancel_ns == 0) {  // somebody else did
+    follow_print_end(own);
+    printf("%s is being cancelled by %s\n", own->name, asked->requested_by);
+  }
+  millrace__v1__cancel_requested__free_unpacked(asked, NULL);
+}
+
 static void print_accepted(follow *own) {
   if (own->until_accepted) {
     printf("%s started: %s\n", own->name, own->title);
@@ -96,15 +134,32 @@ static void print_accepted(follow *own) {
   }
 }
 
+typedef struct printer {
+  uint32_t payload;
+  void (*print)(follow *own, mesh_view body);
+} printer;
+
+static const printer printers[] = {
+    {PAYLOAD(PROGRESS), print_progress},
+    {PAYLOAD(LOG), print_log},
+    {PAYLOAD(SEGMENT), print_segment},
+    {PAYLOAD(JOINED), print_joined},
+    {PAYLOAD(ADOPTED), print_adopted},
+    {PAYLOAD(ATTEMPT), print_attempt},
+    {PAYLOAD(CANCEL_REQUESTED), print_cancel_requested},
+};
+
 mesh_code follow_print_event(follow *own, const mesh_event *event, mesh_view bytes,
                              mesh_error *err) {
+  if (event->payload == PAYLOAD(HEARTBEAT)) return GRPC_STATUS_OK;
   if (own->client->json) {
     return client_print_json(own->client, "millrace.v1.OperationEvent", bytes, err);
   }
   if (event->payload == PAYLOAD(ACCEPTED)) print_accepted(own);
-  if (event->payload == PAYLOAD(PROGRESS)) print_progress(own, event->body);
-  if (event->payload == PAYLOAD(LOG)) print_log(own, event->body);
-  if (event->payload == PAYLOAD(SEGMENT)) print_segment(own, event->body);
+  if (event->payload == PAYLOAD(DRAIN)) draw_note(own, "the backend leaves; reattaching");
+  for (size_t i = 0; i < sizeof printers / sizeof *printers; i++) {
+    if (printers[i].payload == event->payload) printers[i].print(own, event->body);
+  }
   return output_flush(err);
 }
 

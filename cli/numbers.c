@@ -1,5 +1,6 @@
 #include "cli/numbers.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
@@ -88,4 +89,23 @@ void numbers_span(double seconds, char out[NUMBERS_TEXT_MAX]) {
   } else {
     snprintf(out, NUMBERS_TEXT_MAX, "very long");
   }
+}
+
+bool numbers_duration(const char *text, int64_t *out_ms) {
+  static const struct {
+    const char *name;
+    int64_t ms;
+  } units[] = {{"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+  const int64_t limit_ms = INT64_C(1000000000);
+  char *end;
+  errno = 0;
+  double number = strtod(text, &end);
+  if (end == text || errno != 0 || !(number > 0) || text[0] == ' ') return false;
+  for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+    if (strcmp(end, units[i].name) != 0) continue;
+    double ms = number * (double)units[i].ms;
+    *out_ms = (int64_t)ms;
+    return ms >= 1 && ms <= (double)limit_ms;
+  }
+  return false;
 }

@@ -2,6 +2,7 @@
 #ifndef MILLRACE_CLI_NUMBERS_H
 #define MILLRACE_CLI_NUMBERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,10 @@ size_t numbers_shortest(double value, char out[NUMBERS_TEXT_MAX]);
 
 // A count with commas: "1,234,567".
 void numbers_count(int64_t value, char out[NUMBERS_TEXT_MAX]);
+
+// A duration as a person writes it: "250ms", "90s", "5m", "1h", or "90" for seconds; in
+// milliseconds. False for anything else, and beyond 1,000,000 s.
+bool numbers_duration(const char *text, int64_t *out_ms);
 
 // A time span: "35 us", "420 ms", "7.4 s", "3 min 20 s", "2 h 5 min".
 void numbers_span(double seconds, char out[NUMBERS_TEXT_MAX]);

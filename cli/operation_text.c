@@ -46,13 +46,18 @@ void operation_print_row(FILE *out, const Millrace__V1__Operation *operation) {
           operation->detached ? " (detached)" : "");
 }
 
+static int64_t ns_of(const Google__Protobuf__Timestamp *time) {
+  return time == NULL ? 0 : time->seconds * 1000000000 + time->nanos;
+}
+
 static void print_cancelled(FILE *out, const Millrace__V1__Cancelled *cancelled) {
-  fprintf(out, "cancelled by  %s\n", cancelled->requested_by);
+  fprintf(out, "cancelled by  %s%s\n", cancelled->requested_by,
+          cancelled->forced ? "; ended by force: not everything below had acknowledged it" : "");
   for (size_t i = 0; i < cancelled->n_stops; i++) {
     const Millrace__V1__LayerStop *stop = cancelled->stops[i];
-    char time[TIMES_TEXT_MAX];
-    format_time(stop->time, time);
-    fprintf(out, "stopped       %-14s %s  %s\n", stop->layer, time, stop->detail);
+    double after_ms = (double)(ns_of(stop->time) - ns_of(cancelled->requested)) / 1e6;
+    fprintf(out, "stopped       %-14s %.3f ms after the request  %s\n", stop->layer, after_ms,
+            stop->detail);
   }
 }
 
@@ -65,6 +70,18 @@ void operation_print_whole(FILE *out, const Millrace__V1__Operation *operation) 
           operation->detached ? ", detached" : "");
   fprintf(out, "started       %s\nupdated       %s\nevents        %" PRId64 "\n", created, updated,
           operation->last_sequence);
+  for (size_t i = 0; i < operation->n_labels; i++) {
+    fprintf(out, "label         %s=%s\n", operation->labels[i]->key, operation->labels[i]->value);
+  }
+  if (operation->epoch > 1) {
+    fprintf(out, "epoch         %" PRId64 ": taken over by a new process %" PRId64 " times\n",
+            operation->epoch, operation->epoch - 1);
+  }
+  if (operation->watchers > 0) fprintf(out, "watchers      %d\n", operation->watchers);
+  if (operation->checkpoint != NULL) {
+    fprintf(out, "checkpoint    %" PRId64 "/%" PRId64 " %s\n", operation->checkpoint->position,
+            operation->checkpoint->total, operation->checkpoint->unit);
+  }
   if (operation->progress != NULL) {
     fprintf(out, "progress      %" PRId64 "/%" PRId64 " %s  %s\n", operation->progress->done,
             operation->progress->total, operation->progress->unit, operation->progress->note);
@@ -101,6 +118,20 @@ static void print_payload(FILE *out, const Millrace__V1__OperationEvent *event) 
       break;
     case PAYLOAD(LOG):
       fprintf(out, "log       %s: %s\n", event->log->layer, event->log->text);
+      break;
+    case PAYLOAD(CANCEL_REQUESTED):
+      fprintf(out, "cancel    asked for by %s\n", event->cancel_requested->requested_by);
+      break;
+    case PAYLOAD(ADOPTED):
+      fprintf(out, "adopted   %s: %s\n", event->adopted->layer, event->adopted->reason);
+      break;
+    case PAYLOAD(ATTEMPT):
+      fprintf(out, "attempt   %d at %s failed: %s\n", event->attempt->number, event->attempt->piece,
+              event->attempt->error != NULL ? event->attempt->error->message : "");
+      break;
+    case PAYLOAD(CHECKPOINT):
+      fprintf(out, "checkpoint  %" PRId64 "/%" PRId64 " %s\n", event->checkpoint->position,
+              event->checkpoint->total, event->checkpoint->unit);
       break;
     case PAYLOAD(DRAIN):
       fprintf(out, "drain     %s\n", event->drain->layer);

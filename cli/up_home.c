@@ -66,6 +66,16 @@ mesh_code up_home_take(const char *home, int *lock, mesh_error *err) {
   return code == GRPC_STATUS_OK ? lock_file(home, path, lock, err) : code;
 }
 
+bool up_home_is_taken(const char *home) {
+  char path[PATH_SIZE + 16];
+  snprintf(path, sizeof path, "%.4000s/run/up.lock", home);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  bool taken = flock(fd, LOCK_SH | LOCK_NB) != 0;
+  close(fd);
+  return taken;
+}
+
 mesh_code up_find_port(int *port, mesh_error *err) {
   struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof name;

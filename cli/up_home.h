@@ -10,6 +10,9 @@ enum { UP_PATH_MAX = 4096 };  // bytes, with the NUL
 // there (names its pid). On OK *lock is a descriptor that holds the lock until it is closed.
 MESH_NODISCARD mesh_code up_home_take(const char *home, int *lock, mesh_error *err);
 
+// True if a mesh runs in `home`.
+bool up_home_is_taken(const char *home);
+
 // A TCP port on 127.0.0.1 that is free now.
 MESH_NODISCARD mesh_code up_find_port(int *port, mesh_error *err);
 

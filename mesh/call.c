@@ -22,6 +22,8 @@ static void on_await_done(mesh_op *op, bool ok) {
 
 static void on_scope_cancelled(mesh_cancel_hook *hook) {
   mesh_call *call = MESH_CONTAINER_OF(hook, mesh_call, hook);
+  // At the deadline the method still answers: it is a little before the caller's.
+  if (call->link == NULL && call->scope.code == GRPC_STATUS_DEADLINE_EXCEEDED) return;
   grpc_call_cancel_with_status(call->call, call->scope.code, call->scope.why, NULL);
 }
 
@@ -179,6 +181,18 @@ bool mesh_call_metadata(const mesh_call *call, const char *key, char *value, siz
   memcpy(value, GRPC_SLICE_START_PTR(entry->value), size_bytes);
   value[size_bytes] = '\0';
   return true;
+}
+
+mesh_view mesh_call_layer(const mesh_call *call) {
+  const uint8_t *path = GRPC_SLICE_START_PTR(call->details.method);
+  size_t end = GRPC_SLICE_LENGTH(call->details.method);
+  while (end > 0 && path[end - 1] != '/')
+    end--;
+  if (end > 0) end--;
+  size_t start = end;
+  while (start > 0 && path[start - 1] != '.' && path[start - 1] != '/')
+    start--;
+  return (mesh_view){path + start, end - start};
 }
 
 bool mesh_call_accepts_batch(const mesh_call *call) {

@@ -59,6 +59,13 @@ void mesh_call_close(mesh_call *call);
 // deadline; work that a method starts belongs below it.
 mesh_scope *mesh_call_scope(mesh_call *call);
 
+// Server side: a scope below the call's that is cancelled with UNAVAILABLE as soon as this process
+// begins to leave, while the call itself can still be answered. For streams that have no end.
+mesh_scope *mesh_call_drain_scope(mesh_call *call);
+
+// Fails as a process does that leaves: UNAVAILABLE, DRAINING, try again soon.
+mesh_code mesh_fail_draining(mesh_error *err, const char *who);
+
 // Server side: copies the value of a request metadata key, cut to capacity - 1 bytes; false if it
 // is absent.
 bool mesh_call_metadata(const mesh_call *call, const char *key, char *value, size_t capacity);

@@ -8,6 +8,7 @@
 
 #include "mesh/call.h"
 #include "mesh/fiber.h"
+#include "mesh/view.h"
 
 #define MESH_BATCH_METADATA "millrace-accept-batch"
 #define MESH_DETAILS_METADATA "grpc-status-details-bin"
@@ -38,6 +39,11 @@ struct mesh_call {
   grpc_status_code status;
   grpc_slice status_text;
   int cancelled;  // server side: how the call closed
+  mesh_server *server;
+  int64_t accepted_ns;     // monotonic
+  mesh_scope drain_scope;  // open while `drains`
+  bool drains, works;
+  mesh_call *next_draining, *previous_draining;  // of the server's
   grpc_call_details details;
 };
 
@@ -46,6 +52,10 @@ void mesh_call_init(mesh_call *call, mesh_scope *parent);
 
 // Releases what the call holds, then the call. No op may be pending.
 void mesh_call_free(mesh_call *call);
+
+// Server side: the service that is called, without its package: "DataManager". Borrowed from the
+// call.
+mesh_view mesh_call_layer(const mesh_call *call);
 
 // Starts a batch with `await` as its tag.
 void mesh_call_start(mesh_call *call, mesh_await *await, const grpc_op *ops, size_t count);

@@ -9,9 +9,10 @@
 #include "millrace/v1/operation.pb.h"
 
 #define TAG(field) millrace_v1_OperationEvent_##field##_tag
+#define HOP_TAG(field) millrace_v1_HopTime_##field##_tag
 
 enum {
-  HEADER_BOUND = 96
+  HEADER_BOUND = 120
 };  // every field of the header but the name, and the payload's tag and length
 
 // ---- decode ----
@@ -65,6 +66,8 @@ static bool take_varint_field(pb_istream_t *stream, uint32_t tag, mesh_event *ou
   if (tag == TAG(sequence)) out->sequence = value;
   if (tag == TAG(event_class)) out->event_class = (mesh_event_class)value;
   if (tag == TAG(replaced)) out->replaced = (int32_t)value;
+  if (tag == TAG(source_epoch)) out->source_epoch = value;
+  if (tag == TAG(source_sequence)) out->source_sequence = value;
   return true;
 }
 
@@ -107,26 +110,68 @@ bool mesh_event_is_batch(mesh_view frame) {
   return pb_decode_tag(&stream, &type, &tag, &end) && tag == TAG(batch) && type == PB_WT_STRING;
 }
 
-bool mesh_event_next(mesh_view frame, size_t *offset, mesh_view *one, bool *bad) {
-  *bad = false;
-  if (*offset >= frame.size_bytes) return false;
-  mesh_view rest = {frame.data + *offset, frame.size_bytes - *offset};
-  if (!mesh_event_is_batch(rest)) {
-    *bad = *offset > 0;  // a single event stands alone
-    *one = rest;
-    *offset = frame.size_bytes;
-    return !*bad;
-  }
-  pb_istream_t stream = open_view(rest);
+// The next event of a batch: what is not one (hops) is passed over. *offset moves behind it.
+static bool next_of_batch(mesh_view frame, size_t *offset, mesh_view *one, bool *bad) {
+  pb_istream_t stream = open_view((mesh_view){frame.data + *offset, frame.size_bytes - *offset});
   uint32_t tag;
   pb_wire_type_t type;
   bool end;
-  if (!pb_decode_tag(&stream, &type, &tag, &end) || !take_view(&stream, one)) {
-    *bad = true;
-    return false;
+  while (pb_decode_tag(&stream, &type, &tag, &end)) {
+    bool event = tag == TAG(batch) && type == PB_WT_STRING;
+    bool ok = event ? take_view(&stream, one)
+                    : tag == TAG(hops) && type == PB_WT_STRING && pb_skip_field(&stream, type);
+    *bad = !ok;
+    if (event || !ok) {
+      *offset = frame.size_bytes - stream.bytes_left;
+      return ok;
+    }
   }
-  *offset = frame.size_bytes - stream.bytes_left;
+  *bad = !end;
+  *offset = frame.size_bytes;
+  return false;
+}
+
+bool mesh_event_next(mesh_view frame, size_t *offset, mesh_view *one, bool *bad) {
+  *bad = false;
+  if (*offset >= frame.size_bytes) return false;
+  if (*offset > 0 || mesh_event_is_batch(frame)) return next_of_batch(frame, offset, one, bad);
+  *one = frame;
+  *offset = frame.size_bytes;
   return true;
+}
+
+// ---- hops ----
+
+static bool take_hop(mesh_view bytes, mesh_hop *out) {
+  pb_istream_t stream = open_view(bytes);
+  uint32_t tag;
+  pb_wire_type_t type;
+  bool end;
+  *out = (mesh_hop){0};
+  while (pb_decode_tag(&stream, &type, &tag, &end)) {
+    bool ok = type == PB_WT_STRING && tag == HOP_TAG(layer) ? take_view(&stream, &out->layer)
+              : type == PB_WT_VARINT && tag == HOP_TAG(received_ns)
+                  ? take_int64(&stream, &out->received_ns)
+              : type == PB_WT_VARINT && tag == HOP_TAG(sent_ns) ? take_int64(&stream, &out->sent_ns)
+                                                                : pb_skip_field(&stream, type);
+    if (!ok) return false;
+  }
+  return end;
+}
+
+bool mesh_event_next_hop(mesh_view frame, size_t *offset, mesh_hop *out) {
+  while (*offset < frame.size_bytes) {
+    pb_istream_t stream = open_view((mesh_view){frame.data + *offset, frame.size_bytes - *offset});
+    uint32_t tag;
+    pb_wire_type_t type;
+    bool end, ok = pb_decode_tag(&stream, &type, &tag, &end);
+    bool is_hop = ok && tag == TAG(hops) && type == PB_WT_STRING;
+    mesh_view bytes;
+    ok = ok && (is_hop ? take_view(&stream, &bytes) : pb_skip_field(&stream, type));
+    *offset = ok ? frame.size_bytes - stream.bytes_left : frame.size_bytes;
+    if (is_hop && ok && take_hop(bytes, out)) return true;
+  }
+  return false;
 }
 
 // ---- encode ----
@@ -166,8 +211,26 @@ size_t mesh_event_encode(const mesh_event *event, uint8_t *out, size_t capacity)
             put_varint(&stream, TAG(event_class), event->event_class) &&
             put_time(&stream, event->time_ns) &&
             put_varint(&stream, TAG(replaced), event->replaced) &&
+            put_varint(&stream, TAG(source_epoch), event->source_epoch) &&
+            put_varint(&stream, TAG(source_sequence), event->source_sequence) &&
             (event->payload == 0 || put_view(&stream, event->payload, event->body));
   assert(ok);
   (void)ok;
   return stream.bytes_written;
+}
+
+size_t mesh_event_encode_hop(const mesh_hop *hop, uint8_t out[MESH_HOP_MAX]) {
+  enum { LAYER_MAX = 40 };
+  uint8_t bytes[MESH_HOP_MAX];
+  pb_ostream_t inner = pb_ostream_from_buffer(bytes, sizeof bytes);
+  pb_ostream_t outer = pb_ostream_from_buffer(out, MESH_HOP_MAX);
+  mesh_view layer = hop->layer;
+  if (layer.size_bytes > LAYER_MAX) layer.size_bytes = LAYER_MAX;
+  bool ok = put_view(&inner, HOP_TAG(layer), layer) &&
+            put_varint(&inner, HOP_TAG(received_ns), hop->received_ns) &&
+            put_varint(&inner, HOP_TAG(sent_ns), hop->sent_ns) &&
+            put_view(&outer, TAG(hops), (mesh_view){bytes, inner.bytes_written});
+  assert(ok);
+  (void)ok;
+  return outer.bytes_written;
 }

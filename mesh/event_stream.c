@@ -7,9 +7,10 @@
 #include "mesh/call_internal.h"
 
 enum {
-  BATCH_TAG_BYTES = 2,      // of field 31, length-delimited
-  PREFIX_MAX = 2 + 5,       // tag and length before each event
-  GATHER_BYTES = 64 * 1024  // the sender waits when so much has gathered
+  BATCH_TAG_BYTES = 2,       // of field 31, length-delimited
+  PREFIX_MAX = 2 + 5,        // tag and length before each event
+  GATHER_BYTES = 32 * 1024,  // the sender waits when so much has gathered
+  KEPT_BYTES = 512           // of a buffer in which nothing waits
 };
 
 // Events gather as fields of a batch, [tag length event]*: a frame that a caller with batches can
@@ -22,7 +23,9 @@ struct mesh_event_stream {
   mesh_signal changed;  // a frame has left, or the stream has failed
   uint8_t *gathered;
   size_t size_bytes, capacity;
-  size_t start;  // of what is not in flight yet
+  size_t start;     // of what is not in flight yet
+  mesh_view layer;  // the short name of the call's service
+  int64_t put_ns;   // when the oldest event that waits was put, on the wall clock
 };
 
 static void start_frame(mesh_event_stream *stream);
@@ -44,6 +47,7 @@ mesh_event_stream *mesh_event_stream_create(mesh_call *call) {
   stream->send.op.on_done = on_sent;
   stream->send.op.name = "event stream";
   stream->send.call = call;
+  stream->layer = mesh_call_layer(call);
   return stream;
 }
 
@@ -59,6 +63,27 @@ static size_t first_event(const mesh_event_stream *stream, size_t *prefix) {
   }
 }
 
+// The events with the time that they spent here. What waits behind them counts from now on.
+static grpc_slice make_frame(mesh_event_stream *stream, const uint8_t *data, size_t length) {
+  uint8_t bytes[MESH_HOP_MAX];
+  int64_t now_ns = mesh_wall_ns();
+  mesh_hop hop = {stream->layer, stream->put_ns, now_ns};
+  size_t size_bytes = mesh_event_encode_hop(&hop, bytes);
+  grpc_slice slice = grpc_slice_malloc(length + size_bytes);
+  memcpy(GRPC_SLICE_START_PTR(slice), data, length);
+  memcpy(GRPC_SLICE_START_PTR(slice) + length, bytes, size_bytes);
+  return slice;
+}
+
+// Nothing waits: a large buffer is not kept, so that an idle stream is small.
+static void drop_gathered(mesh_event_stream *stream) {
+  stream->start = stream->size_bytes = 0;
+  if (stream->capacity <= KEPT_BYTES) return;
+  free(stream->gathered);
+  stream->gathered = NULL;
+  stream->capacity = 0;
+}
+
 // Sends what has gathered: all of it in one frame, or one event.
 static void start_frame(mesh_event_stream *stream) {
   size_t prefix;
@@ -70,9 +95,9 @@ static void start_frame(mesh_event_stream *stream) {
     length = waiting;
     prefix = 0;
   }
-  grpc_slice slice = grpc_slice_from_copied_buffer((const char *)data, length);
+  grpc_slice slice = make_frame(stream, data, length);
   stream->start += prefix + length;
-  if (stream->start == stream->size_bytes) stream->start = stream->size_bytes = 0;
+  if (stream->start == stream->size_bytes) drop_gathered(stream);
 
   grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
   grpc_slice_unref(slice);
@@ -80,7 +105,7 @@ static void start_frame(mesh_event_stream *stream) {
   grpc_byte_buffer_destroy(buffer);
 }
 
-static mesh_code wait_for_room(mesh_event_stream *stream, mesh_error *err) {
+mesh_code mesh_event_stream_await_room(mesh_event_stream *stream, mesh_error *err) {
   mesh_scope *scope = mesh_call_scope(stream->call);
   while (!stream->failed && stream->size_bytes - stream->start >= GATHER_BYTES) {
     mesh_code code = mesh_signal_wait(&stream->changed, scope, MESH_NEVER, err);
@@ -115,12 +140,13 @@ static size_t put_prefix(uint8_t *out, size_t length) {
 }
 
 static void event_added(mesh_event_stream *stream, size_t size_bytes) {
+  if (stream->start == stream->size_bytes) stream->put_ns = mesh_wall_ns();
   stream->size_bytes += size_bytes;
   if (!stream->send.op.pending) start_frame(stream);
 }
 
 mesh_code mesh_event_stream_put_bytes(mesh_event_stream *stream, mesh_view event, mesh_error *err) {
-  mesh_code code = wait_for_room(stream, err);
+  mesh_code code = mesh_event_stream_await_room(stream, err);
   if (code != GRPC_STATUS_OK) return code;
   uint8_t *out = reserve(stream, PREFIX_MAX + event.size_bytes);
   size_t size_bytes = put_prefix(out, event.size_bytes);
@@ -131,7 +157,7 @@ mesh_code mesh_event_stream_put_bytes(mesh_event_stream *stream, mesh_view event
 
 mesh_code mesh_event_stream_put(mesh_event_stream *stream, const mesh_event *event,
                                 mesh_error *err) {
-  mesh_code code = wait_for_room(stream, err);
+  mesh_code code = mesh_event_stream_await_room(stream, err);
   if (code != GRPC_STATUS_OK) return code;
   size_t bound = mesh_event_bound(event);
   uint8_t *out = reserve(stream, PREFIX_MAX + bound);

@@ -1,7 +1,7 @@
 // mesh_event_stream: sends events on a call without making the sender wait for each.
 // While one frame is in flight further events gather; a caller that accepts batches gets them in
 // one frame, so a backlog moves many events at once, and an idle stream sends each event at once.
-// At most 64 KiB gather: then the sender waits.
+// At most 32 KiB gather: then the sender waits.
 #ifndef MILLRACE_MESH_EVENT_STREAM_H
 #define MILLRACE_MESH_EVENT_STREAM_H
 
@@ -14,7 +14,11 @@ typedef struct mesh_event_stream mesh_event_stream;
 // destroyed.
 mesh_event_stream *mesh_event_stream_create(mesh_call *call);
 
-// Queues one event; suspends the fiber while 64 KiB wait. CANCELLED once the caller is gone.
+// Waits until the next event can be put without waiting: for a sender whose events do not stay
+// where they are while it waits.
+MESH_NODISCARD mesh_code mesh_event_stream_await_room(mesh_event_stream *stream, mesh_error *err);
+
+// Queues one event; suspends the fiber while 32 KiB wait. CANCELLED once the caller is gone.
 MESH_NODISCARD mesh_code mesh_event_stream_put(mesh_event_stream *stream, const mesh_event *event,
                                                mesh_error *err);
 

@@ -17,6 +17,7 @@ struct mesh_link {
   char *name, *address;
   grpc_channel *channel;  // owned
   mesh_server *server;    // of a local link; else NULL
+  mesh_retry_budget budget;
 };
 
 static mesh_link *create_link(mesh_loop *loop, const char *name, const char *address) {
@@ -96,6 +97,10 @@ void mesh_link_close(mesh_link *link) {
 
 grpc_channel *mesh_link_channel(mesh_link *link) {
   return link->channel;
+}
+
+mesh_retry_budget *mesh_link_budget(mesh_link *link) {
+  return &link->budget;
 }
 
 const char *mesh_link_name(const mesh_link *link) {

@@ -5,6 +5,7 @@
 #define MILLRACE_MESH_LINK_H
 
 #include "mesh/loop.h"
+#include "mesh/retry_budget.h"
 #include "mesh/status.h"
 
 typedef struct mesh_link mesh_link;
@@ -37,6 +38,9 @@ const char *mesh_link_address(const mesh_link *link);  // "in-process" for a loc
 
 // The state now, without connecting. A local link is READY while its server lives.
 mesh_link_state mesh_link_check(mesh_link *link);
+
+// The retries that the link bears.
+mesh_retry_budget *mesh_link_budget(mesh_link *link);
 
 // "IDLE", "READY", ...
 const char *mesh_link_state_name(mesh_link_state state);

@@ -1,4 +1,4 @@
-// The life of an operation: start, join, run, cancel, end.
+// The life of an operation: create, join, run, end.
 #include "mesh/operation.h"
 
 #include <assert.h>
@@ -7,70 +7,117 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "mesh/labels.h"
 #include "mesh/operation_internal.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 #define TO(name) (1u << STATE(name))
 
-void mesh_operation_enter(mesh_operation *operation, Millrace__V1__OperationState state) {
+// ---- the state machine ----
+
+bool mesh_operation_may_enter(Millrace__V1__OperationState from, Millrace__V1__OperationState to) {
   static const unsigned allowed_next[] = {
-      [STATE(OPERATION_STATE_UNSPECIFIED)] = TO(RUNNING),
+      [STATE(OPERATION_STATE_UNSPECIFIED)] = TO(RUNNING) | TO(CANCELLING),
       [STATE(RUNNING)] = TO(CANCELLING) | TO(SUCCEEDED) | TO(FAILED),
       [STATE(CANCELLING)] = TO(SUCCEEDED) | TO(FAILED) | TO(CANCELLED),
       [STATE(SUCCEEDED)] = 0,
       [STATE(FAILED)] = 0,
       [STATE(CANCELLED)] = 0,
   };
-  bool allowed = allowed_next[operation->state] & (1u << state);
-  assert(allowed);
-  (void)allowed;  // without assertions
+  return (allowed_next[from] & (1u << to)) != 0;
+}
+
+void mesh_operation_enter(mesh_operation *operation, Millrace__V1__OperationState state) {
+  assert(mesh_operation_may_enter(operation->state, state));
   operation->state = state;
 }
 
+// ---- the registry ----
+
+static int64_t or_default(int64_t value, int64_t otherwise) {
+  return value > 0 ? value : otherwise;
+}
+
 mesh_operations *mesh_operations_create(mesh_loop *loop, const char *layer,
-                                        const mesh_journal *journal) {
+                                        const mesh_journal *journal,
+                                        const mesh_operations_options *options) {
   mesh_operations *operations = calloc(1, sizeof *operations);
   if (operations == NULL) abort();
   operations->loop = loop;
   operations->layer = layer;
   operations->journal = journal;
+  mesh_operations_options given = {0};
+  if (options != NULL) given = *options;
+  operations->options = (mesh_operations_options){
+      .heartbeat_ms = or_default(given.heartbeat_ms, 15000),
+      .cancel_timeout_ms = or_default(given.cancel_timeout_ms, 10000),
+      .force_ms = or_default(given.force_ms, 1000),
+      .adopt_grace_ms = or_default(given.adopt_grace_ms, 10000),
+  };
   mesh_scope_open_root(&operations->scope, loop);
   return operations;
 }
 
 void mesh_operations_destroy(mesh_operations *operations) {
   if (operations == NULL) return;
-  assert(operations->first == NULL);
+  assert(operations->by_name == NULL);
   free(operations);
 }
 
+int mesh_operations_count(const mesh_operations *operations) {
+  return (int)HASH_CNT(named, operations->by_name);
+}
+
 mesh_operation *mesh_operations_find(mesh_operations *operations, const char *name) {
-  mesh_operation *each = operations->first;
-  while (each != NULL && strcmp(each->name, name) != 0)
-    each = each->next;
-  return each;
+  mesh_operation *found = NULL;
+  HASH_FIND(named, operations->by_name, name, strlen(name), found);
+  return found;
+}
+
+static void add_to_registry(mesh_operation *operation) {
+  mesh_operations *operations = operation->operations;
+  HASH_ADD_KEYPTR(named, operations->by_name, operation->name, strlen(operation->name), operation);
+  if (operation->request_id[0] != '\0') {
+    HASH_ADD_KEYPTR(requested, operations->by_request_id, operation->request_id,
+                    strlen(operation->request_id), operation);
+  }
+  mesh_operation *same = NULL;
+  HASH_FIND(keyed, operations->by_work_key, operation->work_key, strlen(operation->work_key), same);
+  operation->is_keyed = operation->work_key[0] != '\0' && same == NULL;
+  if (operation->is_keyed) {
+    HASH_ADD_KEYPTR(keyed, operations->by_work_key, operation->work_key,
+                    strlen(operation->work_key), operation);
+  }
+}
+
+void mesh_operation_forget_key(mesh_operation *operation) {
+  if (operation->is_keyed) HASH_DELETE(keyed, operation->operations->by_work_key, operation);
+  operation->is_keyed = false;
+}
+
+static void remove_from_registry(mesh_operation *operation) {
+  mesh_operations *operations = operation->operations;
+  HASH_DELETE(named, operations->by_name, operation);
+  if (operation->request_id[0] != '\0') {
+    HASH_DELETE(requested, operations->by_request_id, operation);
+  }
+  mesh_operation_forget_key(operation);
 }
 
 // ---- ownership ----
 
 static void free_operation(mesh_operation *operation) {
-  for (size_t i = 0; i < operation->event_count; i++)
-    free(operation->events[i].data);
-  free(operation->events);
+  for (int i = 0; i < operation->recent_count; i++)
+    free(operation->recent[i].data);
   free(operation->progress.data);
+  free(operation->checkpoint.data);
   free(operation->outcome.data);
   free(operation->kind);
   free(operation->title);
   free(operation->request_id);
   free(operation->work_key);
+  free(operation->labels);
   free(operation);
-}
-
-static void unlink_operation(mesh_operation *operation) {
-  mesh_operation **at = &operation->operations->first;
-  while (*at != operation)
-    at = &(*at)->next;
-  *at = operation->next;
 }
 
 void mesh_operation_hold(mesh_operation *operation) {
@@ -81,59 +128,13 @@ void mesh_operation_release(mesh_operation *operation) {
   if (--operation->users == 0 && operation->ended) free_operation(operation);
 }
 
-// No longer running here: from now on the journal answers for it.
-static void end_operation(mesh_operation *operation) {
+void mesh_operation_end(mesh_operation *operation) {
   mesh_timer_stop(&operation->grace);
-  unlink_operation(operation);
+  mesh_timer_stop(&operation->force);
+  remove_from_registry(operation);
   operation->ended = true;
   mesh_signal_notify(&operation->changed);
-}
-
-// ---- cancel ----
-
-static void cancel_operation(mesh_operation *operation, const char *requested_by) {
-  if (operation->state != STATE(RUNNING)) return;
-  mesh_operation_enter(operation, STATE(CANCELLING));
-  snprintf(operation->requested_by, sizeof operation->requested_by, "%s", requested_by);
-  mesh_scope_cancel(&operation->scope, GRPC_STATUS_CANCELLED, "cancelled by %s", requested_by);
-}
-
-static void on_grace_over(mesh_timer *timer) {
-  mesh_operation *operation = MESH_CONTAINER_OF(timer, mesh_operation, grace);
-  cancel_operation(operation, "caller went away");
-}
-
-mesh_code mesh_operation_cancel(mesh_operations *operations, const char *name,
-                                const char *requested_by, mesh_error *err) {
-  mesh_operation *operation = mesh_operations_find(operations, name);
-  if (operation == NULL) {
-    return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no operation '%s' is running", name);
-  }
-  cancel_operation(operation, requested_by);
-  return GRPC_STATUS_OK;
-}
-
-void mesh_operations_stop(mesh_operations *operations) {
-  for (mesh_operation *each = operations->first; each != NULL; each = each->next) {
-    cancel_operation(each, "the backend stops");
-  }
-  mesh_scope_close(&operations->scope);
-}
-
-// ---- run ----
-
-static void run_operation(void *arg) {
-  mesh_operation *operation = arg;
-  Millrace__V1__Succeeded succeeded = MILLRACE__V1__SUCCEEDED__INIT;
-  Millrace__V1__Cancelled cancelled = MILLRACE__V1__CANCELLED__INIT;
-  mesh_error err;
-  mesh_code code =
-      operation->work.run(operation, operation->work.arg, &succeeded, &cancelled, &err);
-  mesh_scope_close(&operation->scope);
-  mesh_operation_finish(operation, code, &succeeded, &cancelled, &err);
-  if (operation->work.on_end != NULL) operation->work.on_end(operation->work.arg);
-  end_operation(operation);
-  mesh_operation_release(operation);
+  mesh_signal_notify(&operation->operations->ended);
 }
 
 static char *copy_text(const char *text) {
@@ -141,6 +142,96 @@ static char *copy_text(const char *text) {
   if (copy == NULL) abort();
   return copy;
 }
+
+static void take_options(mesh_operation *operation, const Millrace__V1__StartOptions *options) {
+  const mesh_operations_options *defaults = &operation->operations->options;
+  operation->cancel_timeout_ms = defaults->cancel_timeout_ms;
+  if (options == NULL) return;
+  operation->grace_ms = options->grace_ms;
+  if (options->cancel_timeout_ms > 0) operation->cancel_timeout_ms = options->cancel_timeout_ms;
+  if (options->deadline_ms == 0) return;
+  int64_t elapsed_ns = mesh_wall_ns() - operation->created_ns;  // for an adopted one
+  int64_t left_ns = options->deadline_ms * 1000000 - elapsed_ns;
+  mesh_scope_set_deadline(&operation->scope, mesh_now_ns() + left_ns);
+}
+
+mesh_operation *mesh_operation_create(mesh_operations *operations,
+                                      const mesh_operation_record *record, const mesh_work *work,
+                                      const Millrace__V1__StartOptions *options) {
+  mesh_operation *operation = calloc(1, sizeof *operation);
+  if (operation == NULL) abort();
+  operation->operations = operations;
+  snprintf(operation->name, sizeof operation->name, "%s", record->name);
+  operation->kind = copy_text(record->kind);
+  operation->title = copy_text(record->title);
+  operation->request_id = copy_text(record->request_id);
+  operation->work_key = copy_text(record->work_key);
+  operation->labels = copy_text(record->labels);
+  operation->detached = record->detached;
+  operation->epoch = record->epoch;
+  operation->last_sequence = record->last_sequence;
+  operation->source_epoch = record->source_epoch;
+  operation->source_sequence = record->source_sequence;
+  operation->created_ns = record->created_ns;
+  operation->updated_ns = record->updated_ns;
+  if (record->checkpoint.size_bytes > 0) {
+    mesh_store_bytes(&operation->checkpoint, record->checkpoint);
+  }
+  operation->work = *work;
+  mesh_scope_open(&operation->scope, &operations->scope);
+  mesh_scope_open(&operation->stop_scope, &operations->scope);
+  mesh_operation_init_stop(operation);
+  take_options(operation, options);
+  add_to_registry(operation);
+  return operation;
+}
+
+// ---- run ----
+
+// What the work returned is no outcome where it was interrupted only because this process leaves.
+static bool was_suspended(const mesh_operation *operation, mesh_code code) {
+  return operation->operations->draining && code == GRPC_STATUS_UNAVAILABLE;
+}
+
+static void await_resume(mesh_operation *operation) {
+  mesh_error err;
+  mesh_operations *operations = operation->operations;
+  while (operations->holding && mesh_signal_wait(&operations->resumed, &operation->scope,
+                                                 MESH_NEVER, &err) == GRPC_STATUS_OK) {
+  }
+}
+
+static void run_operation(void *arg) {
+  mesh_operation *operation = arg;
+  await_resume(operation);
+  Millrace__V1__Succeeded succeeded = MILLRACE__V1__SUCCEEDED__INIT;
+  Millrace__V1__Cancelled cancelled = MILLRACE__V1__CANCELLED__INIT;
+  mesh_error err;
+  mesh_code code =
+      operation->work.run(operation, operation->work.arg, &succeeded, &cancelled, &err);
+  mesh_scope_remove_hook(&operation->on_stop);
+  mesh_scope_close(&operation->scope);
+  mesh_scope_close(&operation->stop_scope);
+  if (!operation->abandoned && !was_suspended(operation, code)) {
+    mesh_timer_stop(&operation->force);
+    mesh_operation_finish(operation, code, &succeeded, &cancelled, &err);
+  }
+  if (operation->work.on_end != NULL) operation->work.on_end(operation->work.arg);
+  if (operation->abandoned) {
+    operation->operations->abandoned--;
+    mesh_signal_notify(&operation->operations->ended);
+  } else {
+    mesh_operation_end(operation);
+  }
+  mesh_operation_release(operation);
+}
+
+void mesh_operation_run(mesh_operation *operation) {
+  mesh_operation_hold(operation);
+  mesh_fiber_start(&operation->operations->scope, run_operation, operation);
+}
+
+// ---- start or join ----
 
 // "load-4t7kq2ma": 40 random bits, in letters and digits that are hard to mistake.
 static void make_name(char name[MESH_OPERATION_NAME_MAX], const char *kind) {
@@ -153,44 +244,128 @@ static void make_name(char name[MESH_OPERATION_NAME_MAX], const char *kind) {
   name[(size_t)size + sizeof bits] = '\0';
 }
 
-static mesh_operation *create_operation(mesh_operations *operations, const mesh_start *start,
-                                        const mesh_work *work) {
-  mesh_operation *operation = calloc(1, sizeof *operation);
-  if (operation == NULL) abort();
-  operation->operations = operations;
-  make_name(operation->name, start->kind);
-  operation->kind = copy_text(start->kind);
-  operation->title = copy_text(start->title);
-  operation->request_id = copy_text(start->request_id);
-  operation->work_key = copy_text(start->work_key);
-  operation->detached = start->detached;
-  operation->grace_ms = start->grace_ms;
-  operation->epoch = 1;
-  operation->created_ns = operation->updated_ns = mesh_wall_ns();
-  operation->work = *work;
-  operation->creating = true;
-  mesh_timer_init(&operation->grace, on_grace_over);
-  mesh_scope_open(&operation->scope, &operations->scope);
-  mesh_operation_enter(operation, STATE(RUNNING));
-  operation->next = operations->first;
-  operations->first = operation;
-  return operation;
+static const char *request_id_of(const mesh_start *start) {
+  return start->options == NULL ? "" : start->options->request_id;
 }
 
-// Makes the operation durable with its first event.
-static mesh_code journal_creation(mesh_operation *operation, mesh_error *err) {
+// An operation that runs here and is what `start` asks for; *because says why it is.
+static mesh_operation *find_same(mesh_operations *operations, const mesh_start *start,
+                                 const char **because) {
+  mesh_operation *same = NULL;
+  const char *request_id = request_id_of(start);
+  *because = "the name";
+  if (start->name != NULL) same = mesh_operations_find(operations, start->name);
+  if (same != NULL) return same;
+  *because = "the request id";
+  HASH_FIND(requested, operations->by_request_id, request_id, strlen(request_id), same);
+  if (same != NULL || start->work_key == NULL) return same;
+  *because = "the same work";
+  HASH_FIND(keyed, operations->by_work_key, start->work_key, strlen(start->work_key), same);
+  return same;
+}
+
+static void take_name(void *arg, const mesh_operation_record *record) {
+  snprintf(arg, MESH_OPERATION_NAME_MAX, "%s", record->name);
+}
+
+static mesh_code find_in_journal(mesh_operations *operations, const mesh_start *start, char *name,
+                                 const char **because, mesh_error *err) {
+  const mesh_journal *journal = operations->journal;
+  mesh_code code = GRPC_STATUS_NOT_FOUND;
+  if (start->name != NULL) {
+    *because = "the name";
+    code = journal->find(journal->self, start->name, NULL, take_name, name, err);
+  }
+  if (code == GRPC_STATUS_NOT_FOUND && request_id_of(start)[0] != '\0') {
+    *because = "the request id";
+    code = journal->find(journal->self, NULL, request_id_of(start), take_name, name, err);
+  }
+  return code == GRPC_STATUS_NOT_FOUND ? GRPC_STATUS_OK : code;
+}
+
+// A detached start that joins an attached operation makes it a detached one, for good.
+static mesh_code join(mesh_operation *operation, const mesh_start *start, const char *because,
+                      char *name, mesh_error *err) {
+  snprintf(name, MESH_OPERATION_NAME_MAX, "%s", operation->name);
+  bool detaches = start->options != NULL && start->options->detached && !operation->detached;
+  if (!detaches || operation->state != STATE(RUNNING)) return GRPC_STATUS_OK;
+  operation->detached = true;
+  mesh_timer_stop(&operation->grace);
+  Millrace__V1__Joined joined = MILLRACE__V1__JOINED__INIT;
+  joined.because = (char *)because;
+  joined.detached = true;
+  uint8_t bytes[64];
+  mesh_view body = {bytes, millrace__v1__joined__pack(&joined, bytes)};
+  mesh_operation_hold(operation);
+  mesh_code code =
+      mesh_operation_report(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_JOINED, body, err);
+  mesh_operation_release(operation);
+  return code == GRPC_STATUS_ABORTED ? GRPC_STATUS_OK : code;  // it ended meanwhile
+}
+
+// Looks for an operation to join, here and in the journal. OK with name "" if there is none.
+static mesh_code find_to_join(mesh_operations *operations, const mesh_start *start, char *name,
+                              const char **because, mesh_error *err) {
+  name[0] = '\0';
+  for (mesh_operation *same; (same = find_same(operations, start, because)) != NULL;) {
+    if (!same->creating) return join(same, start, *because, name, err);
+    mesh_operation_hold(same);  // its creation may still fail: then we start our own
+    mesh_code code = mesh_signal_wait(&same->changed, &operations->scope, MESH_NEVER, err);
+    mesh_operation_release(same);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  return find_in_journal(operations, start, name, because, err);
+}
+
+static mesh_operation_record record_of_start(const mesh_start *start, const char *name,
+                                             const char *labels) {
+  int64_t now_ns = mesh_wall_ns();
+  return (mesh_operation_record){
+      .name = name,
+      .kind = start->kind,
+      .title = start->title,
+      .request_id = request_id_of(start),
+      .work_key = start->work_key,
+      .labels = labels,
+      .detached = start->options != NULL && start->options->detached,
+      .epoch = or_default(start->epoch, 1),
+      .created_ns = now_ns,
+      .updated_ns = now_ns,
+  };
+}
+
+// The body of the first event; the caller frees it.
+static mesh_view pack_accepted(const mesh_operation *operation,
+                               const Millrace__V1__StartOptions *options) {
   Millrace__V1__Accepted accepted = MILLRACE__V1__ACCEPTED__INIT;
+  Millrace__V1__Accepted__LabelsEntry entries[MESH_LABELS_MAX], *pointers[MESH_LABELS_MAX];
   accepted.kind = operation->kind;
   accepted.title = operation->title;
   accepted.detached = operation->detached;
-  uint8_t body[1024];
-  assert(millrace__v1__accepted__get_packed_size(&accepted) <= sizeof body);
-  mesh_view view = {body, millrace__v1__accepted__pack(&accepted, body)};
+  accepted.n_labels = options == NULL ? 0 : options->n_labels;
+  accepted.labels = pointers;
+  for (size_t i = 0; i < accepted.n_labels; i++) {
+    millrace__v1__accepted__labels_entry__init(&entries[i]);
+    entries[i].key = options->labels[i]->key;
+    entries[i].value = options->labels[i]->value;
+    pointers[i] = &entries[i];
+  }
+  uint8_t *body = malloc(millrace__v1__accepted__get_packed_size(&accepted) + 1);
+  if (body == NULL) abort();
+  return (mesh_view){body, millrace__v1__accepted__pack(&accepted, body)};
+}
+
+// Makes the operation durable with its first event.
+static mesh_code journal_creation(mesh_operation *operation, const mesh_start *start,
+                                  mesh_error *err) {
+  mesh_view body = pack_accepted(operation, start->options);
   mesh_entry entry;
   mesh_code code = mesh_operation_begin(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ACCEPTED,
-                                        view, &entry, err);
+                                        body, &entry, err);
+  free((void *)body.data);
   if (code != GRPC_STATUS_OK) return code;
   const mesh_journal *journal = operation->operations->journal;
+  entry.record.request = start->request;
   code = journal->create(journal->self, &entry.record, entry.event, err);
   if (code == GRPC_STATUS_OK) {
     mesh_operation_publish(operation, &entry);
@@ -200,120 +375,81 @@ static mesh_code journal_creation(mesh_operation *operation, mesh_error *err) {
   return code;
 }
 
-// ---- start or join ----
-
-static bool same_text(const char *ours, const char *asked) {
-  return asked != NULL && asked[0] != '\0' && strcmp(ours, asked) == 0;
-}
-
-static mesh_operation *find_same(mesh_operations *operations, const mesh_start *start) {
-  for (mesh_operation *each = operations->first; each != NULL; each = each->next) {
-    if (same_text(each->request_id, start->request_id)) return each;
-    if (same_text(each->work_key, start->work_key) && each->state == STATE(RUNNING)) return each;
+static mesh_code start_new(mesh_operations *operations, const mesh_start *start,
+                           const mesh_work *work, const char *labels, char *name, mesh_error *err) {
+  if (start->name != NULL) {
+    snprintf(name, MESH_OPERATION_NAME_MAX, "%s", start->name);
+  } else {
+    make_name(name, start->kind);
   }
-  return NULL;
-}
-
-static void take_name(void *arg, const mesh_operation_record *record) {
-  snprintf(arg, MESH_OPERATION_NAME_MAX, "%s", record->name);
-}
-
-// Looks for an operation to join, here and in the journal. OK with name "" if there is none.
-static mesh_code find_to_join(mesh_operations *operations, const mesh_start *start, char *name,
-                              mesh_error *err) {
-  name[0] = '\0';
-  for (mesh_operation *same; (same = find_same(operations, start)) != NULL;) {
-    if (!same->creating) {
-      same->detached |= start->detached;
-      snprintf(name, MESH_OPERATION_NAME_MAX, "%s", same->name);
-      return GRPC_STATUS_OK;
-    }
-    mesh_operation_hold(same);  // its creation may still fail: then we start our own
-    mesh_code code = mesh_signal_wait(&same->changed, &operations->scope, MESH_NEVER, err);
-    mesh_operation_release(same);
-    if (code != GRPC_STATUS_OK) return code;
-  }
-  if (start->request_id == NULL || start->request_id[0] == '\0') return GRPC_STATUS_OK;
-  const mesh_journal *journal = operations->journal;
-  mesh_code code = journal->find(journal->self, NULL, start->request_id, take_name, name, err);
-  return code == GRPC_STATUS_NOT_FOUND ? GRPC_STATUS_OK : code;
-}
-
-mesh_code mesh_operation_start(mesh_operations *operations, const mesh_start *start,
-                               const mesh_work *work, char name[MESH_OPERATION_NAME_MAX],
-                               bool *joined, mesh_error *err) {
-  *joined = false;
-  mesh_code code = mesh_scope_check(&operations->scope, err);
-  if (code != GRPC_STATUS_OK) return code;
-  code = find_to_join(operations, start, name, err);
-  if (code != GRPC_STATUS_OK) return code;
-  *joined = name[0] != '\0';
-  if (*joined) return GRPC_STATUS_OK;
-
-  mesh_operation *operation = create_operation(operations, start, work);
+  mesh_operation_record record = record_of_start(start, name, labels);
+  mesh_operation *operation = mesh_operation_create(operations, &record, work, start->options);
+  mesh_operation_enter(operation, STATE(RUNNING));
+  operation->creating = true;
   mesh_operation_hold(operation);
-  code = journal_creation(operation, err);
+  mesh_code code = journal_creation(operation, start, err);
   operation->creating = false;
-  snprintf(name, MESH_OPERATION_NAME_MAX, "%s", operation->name);
   if (code == GRPC_STATUS_OK) {
-    mesh_fiber_start(&operations->scope, run_operation, operation);
-    return GRPC_STATUS_OK;
+    mesh_operation_run(operation);
+    mesh_operation_await_keeper(operation, operation->grace_ms);
+  } else {
+    mesh_scope_remove_hook(&operation->on_stop);
+    mesh_scope_close(&operation->scope);
+    mesh_scope_close(&operation->stop_scope);
+    mesh_operation_end(operation);
   }
-  mesh_scope_close(&operation->scope);
-  end_operation(operation);
   mesh_operation_release(operation);
   return code;
 }
 
-// ---- what a dead program left behind ----
-
-typedef struct orphans {
-  mesh_operations *operations;
-  const char *why;
-  int count;
-  mesh_error err;
-  mesh_code code;
-} orphans;
-
-// Gives an orphan its outcome: the same event, from the same code, as one that ended here.
-static void bury_one(void *arg, const mesh_operation_record *record) {
-  orphans *all = arg;
-  if (all->code != GRPC_STATUS_OK) return;
-  mesh_operation dead = {.operations = all->operations,
-                         .kind = (char *)record->kind,
-                         .title = (char *)record->title,
-                         .request_id = (char *)record->request_id,
-                         .work_key = (char *)record->work_key,
-                         .state = record->state,
-                         .detached = record->detached,
-                         .epoch = record->epoch,
-                         .created_ns = record->created_ns,
-                         .base_sequence = record->last_sequence};
-  snprintf(dead.name, sizeof dead.name, "%s", record->name);
-  mesh_error reason;
-  mesh_code code = mesh_fail(&reason, GRPC_STATUS_ABORTED, "%s", all->why);
-  all->code = mesh_operation_finish(&dead, code, NULL, NULL, &reason);
-  if (all->code != GRPC_STATUS_OK) all->err = reason;
-  all->count++;
-  for (size_t i = 0; i < dead.event_count; i++)
-    free(dead.events[i].data);
-  free(dead.events);
-  free(dead.outcome.data);
+static mesh_code check_start(const mesh_operations *operations, const mesh_start *start,
+                             mesh_error *err) {
+  if (operations->closed) {
+    mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "%s takes no new operations: it leaves",
+              operations->layer);
+    mesh_error_set_reason(err, "DRAINING", "mesh.millrace");
+    mesh_error_set_retry(err, 100);
+    return err->code;
+  }
+  const Millrace__V1__StartOptions *options = start->options;
+  if (options == NULL) return GRPC_STATUS_OK;
+  if (options->grace_ms < 0 || options->deadline_ms < 0 || options->cancel_timeout_ms < 0) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                     "grace_ms, deadline_ms and cancel_timeout_ms cannot be negative");
+  }
+  return GRPC_STATUS_OK;
 }
 
-mesh_code mesh_operations_bury(mesh_operations *operations, const char *why, int *count,
-                               mesh_error *err) {
-  static const Millrace__V1__OperationState open_states[] = {STATE(RUNNING), STATE(CANCELLING)};
-  orphans all = {.operations = operations, .why = why, .code = GRPC_STATUS_OK};
-  const mesh_journal *journal = operations->journal;
-  for (int i = 0; i < 2 && all.code == GRPC_STATUS_OK; i++) {
-    mesh_code code =
-        journal->list(journal->self, "", open_states[i], INT32_MAX, bury_one, &all, err);
-    if (code != GRPC_STATUS_OK) return code;
+mesh_code mesh_operation_start(mesh_operations *operations, const mesh_start *start,
+                               const mesh_work *work, char name[MESH_OPERATION_NAME_MAX],
+                               const char **joined, mesh_error *err) {
+  *joined = NULL;
+  mesh_code code = mesh_scope_check(&operations->scope, err);
+  if (code == GRPC_STATUS_OK) code = check_start(operations, start, err);
+  char *labels = NULL;
+  if (code == GRPC_STATUS_OK) code = mesh_labels_of_start(start->options, &labels, err);
+  if (code != GRPC_STATUS_OK) return code;
+  const char *because;
+  code = find_to_join(operations, start, name, &because, err);
+  if (code == GRPC_STATUS_OK && name[0] != '\0') {
+    *joined = because;
+  } else if (code == GRPC_STATUS_OK) {
+    code = start_new(operations, start, work, labels, name, err);
   }
-  if (count != NULL) *count = all.count;
-  if (all.code != GRPC_STATUS_OK && err != NULL) *err = all.err;
-  return all.code;
+  free(labels);
+  return code;
+}
+
+mesh_code mesh_operation_serve(mesh_operations *operations, const mesh_start *start,
+                               const mesh_work *work, mesh_call *call, mesh_error *err) {
+  char name[MESH_OPERATION_NAME_MAX];
+  mesh_watch watch = {.counts = true};
+  mesh_code code = mesh_operation_start(operations, start, work, name, &watch.joined, err);
+  if ((code != GRPC_STATUS_OK || watch.joined != NULL) && work->on_end != NULL) {
+    work->on_end(work->arg);
+  }
+  if (code != GRPC_STATUS_OK) return code;
+  return mesh_operation_watch(operations, name, &watch, call, err);
 }
 
 // ---- for the work, and for whoever asks ----
@@ -322,15 +458,49 @@ const char *mesh_operation_name(const mesh_operation *operation) {
   return operation->name;
 }
 
+int64_t mesh_operation_created_ns(const mesh_operation *operation) {
+  return operation->created_ns;
+}
+
 mesh_scope *mesh_operation_scope(mesh_operation *operation) {
   return &operation->scope;
 }
 
+mesh_scope *mesh_operation_stop_scope(mesh_operation *operation) {
+  return &operation->stop_scope;
+}
+
+const char *mesh_operation_requested_by(const mesh_operation *operation) {
+  return operation->requested_by;
+}
+
+int64_t mesh_operation_cancel_timeout_ms(const mesh_operation *operation) {
+  return operation->cancel_timeout_ms;
+}
+
+mesh_operation_record mesh_operation_record_of(const mesh_operation *operation) {
+  return mesh_operation_describe(operation);
+}
+
 bool mesh_operation_peek(mesh_operations *operations, const char *name,
-                         mesh_operation_record *record, mesh_view *progress) {
+                         mesh_operation_record *record, mesh_view *progress, int *watchers) {
   const mesh_operation *operation = mesh_operations_find(operations, name);
-  if (operation == NULL) return false;
+  if (operation == NULL || operation->creating) return false;
   *record = mesh_operation_describe(operation);
   *progress = (mesh_view){operation->progress.data, operation->progress.size_bytes};
+  *watchers = operation->watchers;
   return true;
+}
+
+mesh_code mesh_operation_await(mesh_operations *operations, const char *name, mesh_scope *scope,
+                               mesh_error *err) {
+  mesh_operation *operation = mesh_operations_find(operations, name);
+  if (operation == NULL) return GRPC_STATUS_OK;
+  mesh_operation_hold(operation);
+  mesh_code code = GRPC_STATUS_OK;
+  while (!operation->ended && code == GRPC_STATUS_OK) {
+    code = mesh_signal_wait(&operation->changed, scope, MESH_NEVER, err);
+  }
+  mesh_operation_release(operation);
+  return code;
 }

@@ -8,12 +8,16 @@
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 
-void mesh_store_bytes(mesh_stored_event *stored, const uint8_t *data, size_t size_bytes) {
-  uint8_t *copy = malloc(size_bytes + 1);
+void mesh_store_bytes(mesh_stored_event *stored, mesh_view bytes) {
+  uint8_t *copy = malloc(bytes.size_bytes + 1);
   if (copy == NULL) abort();
-  if (size_bytes > 0) memcpy(copy, data, size_bytes);
+  if (bytes.size_bytes > 0) memcpy(copy, bytes.data, bytes.size_bytes);
   free(stored->data);
-  *stored = (mesh_stored_event){copy, size_bytes};
+  *stored = (mesh_stored_event){copy, bytes.size_bytes};
+}
+
+static mesh_view view_of(mesh_stored_event stored) {
+  return (mesh_view){stored.data, stored.size_bytes};
 }
 
 mesh_stored_event mesh_operation_encode(const mesh_operation *operation, mesh_event_class class_,
@@ -24,15 +28,22 @@ mesh_stored_event mesh_operation_encode(const mesh_operation *operation, mesh_ev
       .epoch = operation->epoch,
       .sequence = sequence,
       .event_class = class_,
-      .time_ns = mesh_wall_ns(),
+      .time_ns = class_ == MESH_DURABLE ? operation->updated_ns : mesh_wall_ns(),
       .replaced = replaced,
       .payload = payload,
       .body = body,
   };
+  if (class_ == MESH_DURABLE) {
+    event.source_epoch = operation->source_epoch;
+    event.source_sequence = operation->source_sequence;
+  }
   size_t bound = mesh_event_bound(&event);
-  uint8_t *data = malloc(bound);
+  mesh_view hops = class_ == MESH_DURABLE ? operation->hops : (mesh_view){0};
+  uint8_t *data = malloc(bound + hops.size_bytes);
   if (data == NULL) abort();
-  return (mesh_stored_event){data, mesh_event_encode(&event, data, bound)};
+  size_t size_bytes = mesh_event_encode(&event, data, bound);
+  if (hops.size_bytes > 0) memcpy(data + size_bytes, hops.data, hops.size_bytes);
+  return (mesh_stored_event){data, size_bytes + hops.size_bytes};
 }
 
 mesh_operation_record mesh_operation_describe(const mesh_operation *operation) {
@@ -42,43 +53,87 @@ mesh_operation_record mesh_operation_describe(const mesh_operation *operation) {
       .title = operation->title,
       .request_id = operation->request_id,
       .work_key = operation->work_key,
+      .labels = operation->labels,
+      .requested_by = operation->requested_by,
       .state = operation->state,
       .detached = operation->detached,
       .epoch = operation->epoch,
-      .last_sequence = operation->base_sequence + (int64_t)operation->event_count,
+      .last_sequence = operation->last_sequence,
+      .source_epoch = operation->source_epoch,
+      .source_sequence = operation->source_sequence,
       .created_ns = operation->created_ns,
       .updated_ns = operation->updated_ns,
-      .outcome = {operation->outcome.data, operation->outcome.size_bytes},
+      .checkpoint = view_of(operation->checkpoint),
+      .outcome = view_of(operation->outcome),
   };
 }
 
 // ---- durable events ----
 
-static void add_event(mesh_operation *operation, mesh_stored_event event) {
-  if (operation->event_count == operation->event_capacity) {
-    operation->event_capacity = 2 * operation->event_capacity + 8;
-    operation->events =
-        realloc(operation->events, operation->event_capacity * sizeof *operation->events);
-    if (operation->events == NULL) abort();
+static void forget_oldest(mesh_operation *operation, int count) {
+  for (int i = 0; i < count; i++) {
+    operation->recent_bytes -= operation->recent[i].size_bytes;
+    free(operation->recent[i].data);
   }
-  operation->events[operation->event_count++] = event;
+  operation->recent_count -= count;
+  memmove(operation->recent, operation->recent + count,
+          (size_t)operation->recent_count * sizeof *operation->recent);
 }
 
-mesh_code mesh_operation_begin(mesh_operation *operation, uint32_t payload, mesh_view body,
-                               mesh_entry *entry, mesh_error *err) {
+// Makes an event the newest one that watchers see. The older half is dropped when there are many.
+static void add_event(mesh_operation *operation, mesh_stored_event event) {
+  operation->recent_bytes += event.size_bytes;
+  if (operation->recent_count == MESH_RECENT_EVENTS) {
+    forget_oldest(operation, MESH_RECENT_EVENTS / 2);
+  } else if (operation->recent_bytes > MESH_RECENT_BYTES) {
+    forget_oldest(operation, (operation->recent_count + 1) / 2);
+  }
+  operation->recent[operation->recent_count++] = event;
+  operation->last_sequence++;
+  mesh_signal_notify(&operation->changed);
+}
+
+// What comes from a host moves on with its event only: another event must not carry its number.
+static mesh_code begin(mesh_operation *operation, const mesh_source *source, uint32_t payload,
+                       mesh_view body, mesh_entry *entry, mesh_error *err) {
   while (operation->writing) {  // not below the operation's scope: a cancel must not lose an event
     mesh_code code =
         mesh_signal_wait(&operation->writable, &operation->operations->scope, MESH_NEVER, err);
     if (code != GRPC_STATUS_OK) return code;
   }
+  if (operation->ended) {
+    return mesh_fail(err, GRPC_STATUS_ABORTED, "%s has ended by force", operation->name);
+  }
   operation->writing = true;
-  operation->updated_ns = mesh_wall_ns();
+  if (source != NULL) {
+    operation->source_epoch = source->epoch;
+    operation->source_sequence = source->sequence;
+    operation->hops = source->hops;
+  }
+  if (operation->last_sequence > 0) operation->updated_ns = mesh_wall_ns();
   entry->record = mesh_operation_describe(operation);
   entry->record.last_sequence++;
+  entry->record.checkpoint = (mesh_view){0};
+  if (payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_CHECKPOINT) {
+    mesh_store_bytes(&operation->checkpoint, body);
+    entry->record.checkpoint = view_of(operation->checkpoint);
+  }
   mesh_stored_event event =
       mesh_operation_encode(operation, MESH_DURABLE, entry->record.last_sequence, 0, payload, body);
-  entry->event = (mesh_view){event.data, event.size_bytes};
+  operation->hops = (mesh_view){0};
+  entry->event = view_of(event);
+#ifdef MILLRACE_PLANT_SEND_BEFORE_COMMIT
+  // The bug that the chaos test must find: watchers see what is not in the journal yet.
+  mesh_stored_event shown = {0};
+  mesh_store_bytes(&shown, entry->event);
+  add_event(operation, shown);
+#endif
   return GRPC_STATUS_OK;
+}
+
+mesh_code mesh_operation_begin(mesh_operation *operation, uint32_t payload, mesh_view body,
+                               mesh_entry *entry, mesh_error *err) {
+  return begin(operation, NULL, payload, body, entry, err);
 }
 
 static void end_writing(mesh_operation *operation) {
@@ -88,9 +143,12 @@ static void end_writing(mesh_operation *operation) {
 }
 
 void mesh_operation_publish(mesh_operation *operation, const mesh_entry *entry) {
+#ifdef MILLRACE_PLANT_SEND_BEFORE_COMMIT
+  free((uint8_t *)entry->event.data);
+#else
   add_event(operation, (mesh_stored_event){(uint8_t *)entry->event.data, entry->event.size_bytes});
+#endif
   end_writing(operation);
-  mesh_signal_notify(&operation->changed);
 }
 
 void mesh_operation_abandon(mesh_operation *operation, const mesh_entry *entry) {
@@ -98,95 +156,74 @@ void mesh_operation_abandon(mesh_operation *operation, const mesh_entry *entry) 
   end_writing(operation);
 }
 
+static mesh_code append_entry(mesh_operation *operation, mesh_entry *entry, mesh_error *err) {
+  const mesh_journal *journal = operation->operations->journal;
+  mesh_code code = journal->append(journal->self, &entry->record, entry->event, err);
+  if (code == GRPC_STATUS_OK) {
+    mesh_operation_publish(operation, entry);
+  } else {
+    mesh_operation_abandon(operation, entry);
+  }
+  return code;
+}
+
 mesh_code mesh_operation_report(mesh_operation *operation, uint32_t payload, mesh_view body,
                                 mesh_error *err) {
   mesh_entry entry;
   mesh_code code = mesh_operation_begin(operation, payload, body, &entry, err);
-  if (code != GRPC_STATUS_OK) return code;
+  return code == GRPC_STATUS_OK ? append_entry(operation, &entry, err) : code;
+}
+
+mesh_code mesh_operation_report_from(mesh_operation *operation, const mesh_source *source,
+                                     uint32_t payload, mesh_view body, mesh_error *err) {
+  mesh_entry entry;
+  if (payload == 0) return GRPC_STATUS_OK;
+  mesh_code code = begin(operation, source, payload, body, &entry, err);
+  return code == GRPC_STATUS_OK ? append_entry(operation, &entry, err) : code;
+}
+
+mesh_code mesh_operation_report_attempt(mesh_operation *operation, const char *piece, int number,
+                                        const mesh_error *why, int64_t wait_ms, mesh_error *err) {
+  Millrace__V1__Attempt attempt = MILLRACE__V1__ATTEMPT__INIT;
+  Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
+  status.code = (int32_t)why->code;
+  status.message = (char *)why->message;
+  attempt.piece = (char *)piece;
+  attempt.number = number;
+  attempt.error = &status;
+  attempt.wait_ms = wait_ms;
+  uint8_t bytes[MESH_ERROR_MESSAGE_MAX + 256];
+  if (millrace__v1__attempt__get_packed_size(&attempt) > sizeof bytes) {
+    return mesh_fail(err, GRPC_STATUS_INTERNAL, "the name of piece '%.60s...' is too long", piece);
+  }
+  mesh_view body = {bytes, millrace__v1__attempt__pack(&attempt, bytes)};
+  return mesh_operation_report(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ATTEMPT, body,
+                               err);
+}
+
+mesh_code mesh_operation_history(mesh_operation *operation, mesh_each_event each, void *arg,
+                                 mesh_error *err) {
   const mesh_journal *journal = operation->operations->journal;
-  code = journal->append(journal->self, &entry.record, entry.event, err);
-  if (code == GRPC_STATUS_OK) {
-    mesh_operation_publish(operation, &entry);
-  } else {
-    mesh_operation_abandon(operation, &entry);
+  int count = 1;
+  mesh_code code = GRPC_STATUS_OK;
+  for (int64_t after = 0; code == GRPC_STATUS_OK && count > 0; after += count) {
+    code = journal->read(journal->self, operation->name, after, MESH_RECENT_EVENTS, each, arg,
+                         &count, err);
   }
   return code;
+}
+
+// ---- progress ----
+
+void mesh_operation_progress_bytes(mesh_operation *operation, mesh_view progress) {
+  mesh_store_bytes(&operation->progress, progress);
+  operation->progress_version++;
+  mesh_signal_notify(&operation->changed);
 }
 
 void mesh_operation_progress(mesh_operation *operation, const Millrace__V1__Progress *progress) {
   uint8_t bytes[512];
   if (millrace__v1__progress__get_packed_size(progress) > sizeof bytes) return;
-  mesh_store_bytes(&operation->progress, bytes, millrace__v1__progress__pack(progress, bytes));
-  operation->progress_version++;
-  mesh_signal_notify(&operation->changed);
-}
-
-// ---- the outcome ----
-
-// The failure as google.rpc.Status, details included; the caller frees it with
-// google__rpc__status__free_unpacked().
-static Google__Rpc__Status *make_status(mesh_code code, mesh_error *err) {
-  err->code = code;
-  mesh_error_encode_details(err);
-  if (err->details_size > 0) {
-    Google__Rpc__Status *status =
-        google__rpc__status__unpack(NULL, err->details_size, err->details);
-    if (status != NULL) return status;
-  }
-  Google__Rpc__Status plain = GOOGLE__RPC__STATUS__INIT;
-  plain.code = (int32_t)code;
-  plain.message = err->message;
-  uint8_t bytes[MESH_ERROR_MESSAGE_MAX + 16];
-  return google__rpc__status__unpack(NULL, google__rpc__status__pack(&plain, bytes), bytes);
-}
-
-static void name_cancel(mesh_operation *operation, Millrace__V1__Cancelled *cancelled) {
-  cancelled->requested_by = operation->requested_by;
-  if (cancelled->n_stops > 0) {
-    cancelled->last_layer = cancelled->stops[cancelled->n_stops - 1]->layer;
-  } else {
-    cancelled->last_layer = (char *)operation->operations->layer;
-  }
-}
-
-// Journals the outcome and shows it. On failure watchers are told why there is none.
-static mesh_code report_outcome(mesh_operation *operation, const Millrace__V1__Outcome *outcome,
-                                Millrace__V1__OperationState state, mesh_error *err) {
-  size_t size_bytes = millrace__v1__outcome__get_packed_size(outcome);
-  uint8_t *bytes = malloc(size_bytes + 1);
-  if (bytes == NULL) abort();
-  millrace__v1__outcome__pack(outcome, bytes);
-  mesh_store_bytes(&operation->outcome, bytes, size_bytes);
-  mesh_operation_enter(operation, state);
-  mesh_code code = mesh_operation_report(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME,
-                                         (mesh_view){bytes, size_bytes}, err);
-  if (code != GRPC_STATUS_OK) operation->journal_error = *err;
-  free(bytes);
-  return code;
-}
-
-mesh_code mesh_operation_finish(mesh_operation *operation, mesh_code code,
-                                Millrace__V1__Succeeded *succeeded,
-                                Millrace__V1__Cancelled *cancelled, mesh_error *err) {
-  Millrace__V1__Outcome outcome = MILLRACE__V1__OUTCOME__INIT;
-  Millrace__V1__OperationState state = STATE(FAILED);
-  Google__Rpc__Status *failed = NULL;
-  if (code == GRPC_STATUS_OK) {
-    outcome.outcome_case = MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED;
-    outcome.succeeded = succeeded;
-    state = STATE(SUCCEEDED);
-  } else if (code == GRPC_STATUS_CANCELLED && operation->state == STATE(CANCELLING) &&
-             cancelled != NULL) {
-    name_cancel(operation, cancelled);
-    outcome.outcome_case = MILLRACE__V1__OUTCOME__OUTCOME_CANCELLED;
-    outcome.cancelled = cancelled;
-    state = STATE(CANCELLED);
-  } else {
-    failed = make_status(code, err);
-    outcome.outcome_case = MILLRACE__V1__OUTCOME__OUTCOME_FAILED;
-    outcome.failed = failed;
-  }
-  code = report_outcome(operation, &outcome, state, err);
-  if (failed != NULL) google__rpc__status__free_unpacked(failed, NULL);
-  return code;
+  mesh_operation_progress_bytes(operation,
+                                (mesh_view){bytes, millrace__v1__progress__pack(progress, bytes)});
 }

@@ -16,10 +16,13 @@ static void main_fiber(void *arg) {
   mesh_loop_stop(what->program->loop);
 }
 
-static void on_stop(void *arg) {
-  mesh_program *program = arg;
+void mesh_program_stop(mesh_program *program) {
   program->stopping = true;
   mesh_signal_notify(&program->changed);
+}
+
+static void on_stop(void *arg) {
+  mesh_program_stop(arg);
 }
 
 int mesh_program_run(int (*run)(mesh_program *program, void *arg), void *arg) {
@@ -42,6 +45,17 @@ void mesh_program_await_stop(mesh_program *program) {
       return;
     }
   }
+}
+
+void mesh_program_leave(mesh_program *program, mesh_server *server, int64_t limit_ms) {
+  int64_t deadline_ns = mesh_now_ns() + limit_ms * INT64_C(1000000);
+  mesh_error err;
+  mesh_server_drain(server);
+  while (mesh_server_running(server) > 0 &&
+         mesh_signal_wait(mesh_server_changed(server), &program->scope, deadline_ns, &err) ==
+             GRPC_STATUS_OK) {
+  }
+  mesh_server_stop(server, deadline_ns);
 }
 
 mesh_code mesh_program_listen(mesh_server *server, const char *layer, const char *const *addresses,

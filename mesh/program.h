@@ -21,6 +21,13 @@ int mesh_program_run(int (*run)(mesh_program *program, void *arg), void *arg);
 // Waits for SIGTERM or SIGINT; a second one ends the process at once.
 void mesh_program_await_stop(mesh_program *program);
 
+// Does what SIGTERM does: mesh_program_await_stop() returns.
+void mesh_program_stop(mesh_program *program);
+
+// Leaves in order: drains `server`, waits until nothing runs on it any more or `limit_ms` is over,
+// and stops it.
+void mesh_program_leave(mesh_program *program, mesh_server *server, int64_t limit_ms);
+
 // Makes `server` listen on each address, and logs each as `layer`, with the port that was bound.
 MESH_NODISCARD mesh_code mesh_program_listen(mesh_server *server, const char *layer,
                                              const char *const *addresses, int count,

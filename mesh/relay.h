@@ -10,4 +10,9 @@
 mesh_code mesh_relay(mesh_call *caller, mesh_link *link, const char *method, mesh_frame request,
                      mesh_error *err);
 
+// As mesh_relay(), for a method that streams OperationEvents: each frame gets the time that it
+// spent here (OperationEvent.hops), and is otherwise forwarded without being looked at.
+mesh_code mesh_relay_events(mesh_call *caller, mesh_link *link, const char *method,
+                            mesh_frame request, mesh_error *err);
+
 #endif

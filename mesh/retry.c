@@ -27,10 +27,20 @@ static uint64_t random_bits(void) {
   return bits;
 }
 
-mesh_code mesh_retry_wait(mesh_scope *scope, const mesh_backoff *backoff, int attempt,
-                          mesh_error *err) {
+mesh_code mesh_retry_plan(const mesh_backoff *backoff, mesh_retry_budget *budget, int attempt,
+                          int64_t *wait_ms, const mesh_error *err) {
   if (!mesh_error_is_retryable(err)) return err->code;
   if (backoff->attempts > 0 && attempt >= backoff->attempts) return err->code;
-  int64_t wait_ms = mesh_backoff_wait_ms(backoff, attempt, random_bits(), err);
+  *wait_ms = mesh_backoff_wait_ms(backoff, attempt, random_bits(), err);
+  int64_t least_ms = budget == NULL ? 0 : mesh_retry_budget_take(budget, mesh_now_ns());
+  if (*wait_ms < least_ms) *wait_ms = least_ms;
+  return GRPC_STATUS_OK;
+}
+
+mesh_code mesh_retry_wait(mesh_scope *scope, const mesh_backoff *backoff, mesh_retry_budget *budget,
+                          int attempt, mesh_error *err) {
+  int64_t wait_ms;
+  mesh_code code = mesh_retry_plan(backoff, budget, attempt, &wait_ms, err);
+  if (code != GRPC_STATUS_OK) return code;
   return mesh_sleep_until(scope, mesh_now_ns() + wait_ms * 1000000, err);
 }

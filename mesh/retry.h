@@ -2,6 +2,7 @@
 #ifndef MILLRACE_MESH_RETRY_H
 #define MILLRACE_MESH_RETRY_H
 
+#include "mesh/retry_budget.h"
 #include "mesh/scope.h"
 
 typedef struct mesh_backoff {
@@ -19,10 +20,16 @@ int64_t mesh_backoff_ceiling_ms(const mesh_backoff *backoff, int attempt);
 int64_t mesh_backoff_wait_ms(const mesh_backoff *backoff, int attempt, uint64_t random,
                              const mesh_error *err);
 
+// Whether another attempt makes sense after number `attempt` failed with `err`: OK and how long to
+// wait before it, else the error's code (not retryable, or the attempts are used up).
+// `budget` (may be NULL) is the link's: it may make the wait longer.
+MESH_NODISCARD mesh_code mesh_retry_plan(const mesh_backoff *backoff, mesh_retry_budget *budget,
+                                         int attempt, int64_t *wait_ms, const mesh_error *err);
+
 // After attempt number `attempt` failed with `err`: waits and returns OK if another one makes
 // sense, else returns the error's code (not retryable, or the attempts are used up), or the scope's
 // code when it was cancelled meanwhile.
 MESH_NODISCARD mesh_code mesh_retry_wait(mesh_scope *scope, const mesh_backoff *backoff,
-                                         int attempt, mesh_error *err);
+                                         mesh_retry_budget *budget, int attempt, mesh_error *err);
 
 #endif

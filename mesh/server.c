@@ -4,6 +4,7 @@
 #include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
 #include <grpc/support/alloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,10 @@
 #include "mesh/reflection.h"
 #include "mesh/status_details.h"
 
-enum { SERVICES_MAX = 32, WAITING_CALLS = 8 };
+enum { SERVICES_MAX = 32, WAITING_CALLS = 8, DRAINING_RETRY_MS = 100 };
+
+// By how much a call ends before its caller's deadline: a sixteenth, within these.
+enum { MARGIN_LEAST_NS = 2000000, MARGIN_MOST_NS = 20000000 };
 
 // A place for the next call, handed to gRPC; while the server runs, WAITING_CALLS of them wait.
 typedef struct arrival {
@@ -35,7 +39,10 @@ struct mesh_server {
   size_t service_count;
   arrival arrivals[WAITING_CALLS];
   int arrivals_waiting;
-  bool running, stopping;
+  bool running, draining, stopping;
+  int working;               // calls that run and are work
+  mesh_signal changed;       // `working`, or the server leaves
+  mesh_call *drained_first;  // the calls that hear of a drain
   mesh_await shutdown;
 };
 
@@ -116,16 +123,34 @@ static const mesh_method *find_method(const mesh_server *server, const char *pat
   return NULL;
 }
 
-static mesh_code run_method(mesh_server *server, mesh_call *call, mesh_error *err) {
+// What is served to the last, and is no work.
+static bool is_control(const char *path) {
+  return strncmp(path, "/grpc.", 6) == 0 || strncmp(path, "/millrace.v1.HostControl/", 25) == 0;
+}
+
+static mesh_code find_served(mesh_server *server, mesh_call *call, const mesh_method **method,
+                             void **self, mesh_error *err) {
   char *path = grpc_slice_to_c_string(call->details.method);
-  void *self = NULL;
-  const mesh_method *method = find_method(server, path, &self);
   mesh_code code = GRPC_STATUS_OK;
-  mesh_frame request = {0};
-  if (method == NULL) {
+  *method = find_method(server, path, self);
+  if (*method == NULL) {
     code = mesh_fail(err, GRPC_STATUS_UNIMPLEMENTED, "no method %s on this server", path);
+  } else if (server->draining && !is_control(path)) {
+    code = mesh_fail_draining(err, path);
+  } else if (!is_control(path)) {
+    call->works = true;
+    server->working++;
+    mesh_signal_notify(&server->changed);
   }
   gpr_free(path);
+  return code;
+}
+
+static mesh_code run_method(mesh_server *server, mesh_call *call, mesh_error *err) {
+  void *self = NULL;
+  const mesh_method *method;
+  mesh_frame request = {0};
+  mesh_code code = find_served(server, call, &method, &self, err);
   if (code == GRPC_STATUS_OK && !method->streams_requests) {
     code = mesh_call_receive(call, &request, err);
     if (code == GRPC_STATUS_OK && request.end) {
@@ -133,6 +158,16 @@ static mesh_code run_method(mesh_server *server, mesh_call *call, mesh_error *er
     }
   }
   return code == GRPC_STATUS_OK ? method->run(call, request, self, err) : code;
+}
+
+// "...; DataAdapter had it for 188 ms": each layer on the way up adds what it used.
+static void account_deadline(const mesh_call *call, mesh_error *err) {
+  mesh_view layer = mesh_call_layer(call);
+  size_t size = strlen(err->message);
+  long long used_ms = (mesh_now_ns() - call->accepted_ns) / 1000000;
+  snprintf(err->message + size, sizeof err->message - size, "; %.*s had it for %lld ms",
+           (int)layer.size_bytes, (const char *)layer.data, used_ms);
+  err->details_size = 0;  // they repeat the message; what else they say is in the other fields
 }
 
 // Sends the status that ends the call, with the details of `err`.
@@ -176,6 +211,61 @@ static void on_closed(mesh_op *op, bool ok) {
   if (await->fiber != NULL) mesh_fiber_unpark(await->fiber);
 }
 
+// ---- drain ----
+
+mesh_code mesh_fail_draining(mesh_error *err, const char *who) {
+  mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "%s: this process is leaving", who);
+  mesh_error_set_reason(err, "DRAINING", "mesh.millrace");
+  mesh_error_set_retry(err, DRAINING_RETRY_MS);
+  return GRPC_STATUS_UNAVAILABLE;
+}
+
+static void cancel_drained(mesh_call *call) {
+  mesh_scope_cancel(&call->drain_scope, GRPC_STATUS_UNAVAILABLE, "this process is leaving");
+}
+
+mesh_scope *mesh_call_drain_scope(mesh_call *call) {
+  mesh_server *server = call->server;
+  if (call->drains) return &call->drain_scope;
+  call->drains = true;
+  mesh_scope_open(&call->drain_scope, &call->scope);
+  call->next_draining = server->drained_first;
+  if (call->next_draining != NULL) call->next_draining->previous_draining = call;
+  server->drained_first = call;
+  if (server->draining) cancel_drained(call);
+  return &call->drain_scope;
+}
+
+static void end_drain_scope(mesh_call *call) {
+  if (!call->drains) return;
+  mesh_scope_close(&call->drain_scope);
+  if (call->next_draining != NULL) call->next_draining->previous_draining = call->previous_draining;
+  if (call->previous_draining != NULL) {
+    call->previous_draining->next_draining = call->next_draining;
+  } else {
+    call->server->drained_first = call->next_draining;
+  }
+}
+
+void mesh_server_drain(mesh_server *server) {
+  if (server->draining || !server->running) return;
+  server->draining = true;
+  mesh_health_stop(server->health);
+  for (mesh_call *call = server->drained_first; call != NULL; call = call->next_draining)
+    cancel_drained(call);
+  mesh_signal_notify(&server->changed);
+}
+
+int mesh_server_running(const mesh_server *server) {
+  return server->working;
+}
+
+mesh_signal *mesh_server_changed(mesh_server *server) {
+  return &server->changed;
+}
+
+// ---- the life of a call ----
+
 typedef struct served_call {
   mesh_server *server;
   mesh_call *call;
@@ -188,10 +278,16 @@ static void serve_call(void *arg) {
   mesh_error err;
   mesh_fail(&err, GRPC_STATUS_UNKNOWN, "the method gave no reason");
   mesh_code code = run_method(served.server, call, &err);
+  if (code == GRPC_STATUS_DEADLINE_EXCEEDED) account_deadline(call, &err);
   send_status(call, code, &err);
   mesh_call_await(call, &call->finish);
   mesh_scope_remove_hook(&call->hook);
+  end_drain_scope(call);
   mesh_scope_close(&call->scope);
+  if (call->works) {
+    served.server->working--;
+    mesh_signal_notify(&served.server->changed);
+  }
   mesh_call_free(call);
 }
 
@@ -201,8 +297,22 @@ static int64_t monotonic_ns(gpr_timespec deadline) {
   return deadline.tv_sec * 1000000000 + deadline.tv_nsec;
 }
 
+// A little before the caller's own: so that the answer, with what each layer used, is there in
+// time.
+static int64_t deadline_before(int64_t deadline_ns, int64_t now_ns) {
+  if (deadline_ns == MESH_NEVER) return MESH_NEVER;
+  int64_t left_ns = deadline_ns - now_ns, margin_ns = left_ns / 16;
+  if (margin_ns < MARGIN_LEAST_NS) margin_ns = MARGIN_LEAST_NS;
+  if (margin_ns > MARGIN_MOST_NS) margin_ns = MARGIN_MOST_NS;
+  if (margin_ns > left_ns / 4) margin_ns = left_ns / 4;
+  return deadline_ns - margin_ns;
+}
+
 static void accept_call(mesh_server *server, mesh_call *call) {
-  mesh_scope_set_deadline(&call->scope, monotonic_ns(call->details.deadline));
+  call->server = server;
+  call->accepted_ns = mesh_now_ns();
+  int64_t deadline_ns = monotonic_ns(call->details.deadline);
+  mesh_scope_set_deadline(&call->scope, deadline_before(deadline_ns, call->accepted_ns));
   call->finish.op.on_done = on_closed;
   grpc_op op = {.op = GRPC_OP_RECV_CLOSE_ON_SERVER};
   op.data.recv_close_on_server.cancelled = &call->cancelled;

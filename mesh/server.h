@@ -4,6 +4,7 @@
 #define MILLRACE_MESH_SERVER_H
 
 #include "mesh/call.h"
+#include "mesh/fiber.h"
 #include "mesh/schema.h"
 
 // A method: sends with mesh_call_send() and returns the call's status. `request` is the one request
@@ -41,6 +42,16 @@ MESH_NODISCARD mesh_code mesh_server_listen(mesh_server *server, const char *add
 
 // Starts to answer calls.
 void mesh_server_start(mesh_server *server);
+
+// Begins to leave: new calls are refused with UNAVAILABLE (DRAINING, with RetryInfo), but for
+// health, reflection and HostControl; health says NOT_SERVING; calls that run go on, and those that
+// would never end hear of it (mesh_call_drain_scope). Then wait, and stop.
+void mesh_server_drain(mesh_server *server);
+
+// How many calls run that are work (all but health, reflection and HostControl), and what is
+// notified when that changes.
+int mesh_server_running(const mesh_server *server);
+mesh_signal *mesh_server_changed(mesh_server *server);
 
 // Stops taking calls and waits for those that run; at `deadline_ns` (monotonic) cancels what is
 // left and waits for that. In a fiber of the server's loop.

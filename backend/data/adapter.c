@@ -7,8 +7,13 @@ static mesh_code to_host(mesh_call *call, mesh_frame request, void *self, const 
   return mesh_relay(call, ((data_adapter *)self)->ib_host, method, request, err);
 }
 
+static mesh_code events_of_host(mesh_call *call, mesh_frame request, void *self, const char *method,
+                                mesh_error *err) {
+  return mesh_relay_events(call, ((data_adapter *)self)->ib_host, method, request, err);
+}
+
 static mesh_code fetch_bars(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return to_host(call, request, self, "/millrace.v1.IbHost/FetchBars", err);
+  return events_of_host(call, request, self, "/millrace.v1.IbHost/FetchBars", err);
 }
 
 static mesh_code head_timestamp(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
@@ -25,7 +30,7 @@ static mesh_code search_symbols(mesh_call *call, mesh_frame request, void *self,
 }
 
 static mesh_code watch_bars(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return to_host(call, request, self, "/millrace.v1.IbHost/WatchBars", err);
+  return events_of_host(call, request, self, "/millrace.v1.IbHost/WatchBars", err);
 }
 
 static mesh_code await_stopped(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {

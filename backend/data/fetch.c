@@ -103,24 +103,15 @@ static mesh_code fetch_once(mesh_scope *scope, mesh_link *adapter, const fetch_r
   return code;
 }
 
-// Says why an attempt failed, where another one follows.
-static void tell_waiting(mesh_scope *scope, fetch_waiting on_waiting, void *arg, int attempt,
-                         const mesh_error *why) {
-  bool again = scope->code == GRPC_STATUS_OK && mesh_error_is_retryable(why);
-  if (again && on_waiting != NULL) on_waiting(arg, attempt, why);
-}
-
 mesh_code fetch_bars(mesh_scope *scope, mesh_link *adapter, const fetch_request *request,
-                     const mesh_backoff *backoff, fetch_waiting on_waiting, void *arg,
-                     fetch_result *result, mesh_error *err) {
+                     fetch_again again, void *arg, fetch_result *result, mesh_error *err) {
   *result = (fetch_result){0};
   for (;;) {
     result->attempts++;
     mesh_code code = fetch_once(scope, adapter, request, result, err);
     if (code == GRPC_STATUS_OK) return code;
     bar_columns_clear(&result->bars);
-    tell_waiting(scope, on_waiting, arg, result->attempts, err);
-    code = mesh_retry_wait(scope, backoff, result->attempts, err);
+    code = again(arg, scope, request->operation, result->attempts, err);
     if (code != GRPC_STATUS_OK) return code;
   }
 }
@@ -156,14 +147,12 @@ static mesh_code head_once(mesh_scope *scope, mesh_link *adapter, const char *sy
   return code;
 }
 
-mesh_code fetch_head(mesh_scope *scope, mesh_link *adapter, const char *symbol,
-                     const mesh_backoff *backoff, fetch_waiting on_waiting, void *arg,
-                     int64_t *head_s, mesh_error *err) {
+mesh_code fetch_head(mesh_scope *scope, mesh_link *adapter, const char *symbol, fetch_again again,
+                     void *arg, int64_t *head_s, mesh_error *err) {
   for (int attempt = 1;; attempt++) {
     mesh_code code = head_once(scope, adapter, symbol, head_s, err);
     if (code == GRPC_STATUS_OK) return code;
-    tell_waiting(scope, on_waiting, arg, attempt, err);
-    code = mesh_retry_wait(scope, backoff, attempt, err);
+    code = again(arg, scope, "head timestamp", attempt, err);
     if (code != GRPC_STATUS_OK) return code;
   }
 }

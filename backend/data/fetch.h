@@ -4,7 +4,7 @@
 
 #include "backend/data/bar_columns.h"
 #include "mesh/link.h"
-#include "mesh/retry.h"
+#include "mesh/scope.h"
 
 typedef struct fetch_request {
   const char *operation;  // names the fetch below: "load-4t7kq2ma/3"
@@ -18,20 +18,20 @@ typedef struct fetch_result {
   int attempts;            // requests that were made
 } fetch_result;
 
-// Called between attempts, so that a person hears why nothing happens. May be NULL.
-typedef void (*fetch_waiting)(void *arg, int attempt, const mesh_error *why);
+// Asked after attempt number `attempt` (1 is the first) at `piece` failed with `err`: waits and
+// returns OK where another one makes sense, else the code to give up with.
+typedef mesh_code (*fetch_again)(void *arg, mesh_scope *scope, const char *piece, int attempt,
+                                 mesh_error *err);
 
-// Fetches the bars of a request, retrying as `backoff` says where the error says that it helps. On
-// OK result->bars has what came, as it came: not validated. On an error it has no bars.
-// result->attempts counts in both cases.
+// Fetches the bars of a request, again and again while again(arg) says so. On OK result->bars has
+// what came, as it came: not validated. On an error it has no bars. result->attempts counts in both
+// cases.
 MESH_NODISCARD mesh_code fetch_bars(mesh_scope *scope, mesh_link *adapter,
-                                    const fetch_request *request, const mesh_backoff *backoff,
-                                    fetch_waiting on_waiting, void *arg, fetch_result *result,
-                                    mesh_error *err);
+                                    const fetch_request *request, fetch_again again, void *arg,
+                                    fetch_result *result, mesh_error *err);
 
-// The time of the first bar that the source has, in seconds since 1970; retries in the same way.
+// The time of the first bar that the source has, in seconds since 1970; tries in the same way.
 MESH_NODISCARD mesh_code fetch_head(mesh_scope *scope, mesh_link *adapter, const char *symbol,
-                                    const mesh_backoff *backoff, fetch_waiting on_waiting,
-                                    void *arg, int64_t *head_s, mesh_error *err);
+                                    fetch_again again, void *arg, int64_t *head_s, mesh_error *err);
 
 #endif

@@ -56,12 +56,6 @@ static void do_read_knowledge(void *arg) {
 
 // ---- the window ----
 
-static void on_waiting(void *arg, int attempt, const mesh_error *why) {
-  char note[LOAD_TEXT_MAX];
-  snprintf(note, sizeof note, "attempt %d: %.200s", attempt, why->message);
-  load_progress(arg, note);
-}
-
 // The source's first bar, from the ledger or from the source; then it is in the ledger.
 static mesh_code find_head(load *own, knowledge *all, int64_t *head_s, mesh_error *err) {
   if (all->has_head) {
@@ -69,9 +63,8 @@ static mesh_code find_head(load *own, knowledge *all, int64_t *head_s, mesh_erro
     return GRPC_STATUS_OK;
   }
   own->requests++;
-  mesh_code code =
-      fetch_head(mesh_operation_scope(own->operation), own->manager->adapter, own->symbol,
-                 &own->manager->options.backoff, on_waiting, own, head_s, err);
+  mesh_code code = fetch_head(mesh_operation_scope(own->operation), own->manager->adapter,
+                              own->symbol, load_again, own, head_s, err);
   if (code != GRPC_STATUS_OK) return code;
   *head_s = timeframe_floor(own->timeframe, *head_s);
   store_coverage before = {LOAD_BEGINNING, *head_s, STORE_EMPTY, "before the source's first bar"};
@@ -79,7 +72,9 @@ static mesh_code find_head(load *own, knowledge *all, int64_t *head_s, mesh_erro
 }
 
 static mesh_code find_window(load *own, knowledge *all, mesh_error *err) {
-  int64_t now_s = timeframe_floor(own->timeframe, mesh_wall_ns() / 1000000000);
+  // When the load began, not now: an adopted one has the window that it had.
+  int64_t now_s =
+      timeframe_floor(own->timeframe, mesh_operation_created_ns(own->operation) / 1000000000);
   own->window.to_s = own->has_to && own->to_s < now_s ? own->to_s : now_s;
   if (own->mode == MODE(TAIL) && all->has_last) {
     own->window.from_s = all->last_s + own->timeframe->seconds;
@@ -107,7 +102,7 @@ static mesh_code plan(load *own, mesh_error *err) {
   mesh_pool_run(own->manager->pool, own->manager->loop, do_read_knowledge, &all);
   mesh_code code = all.code;
   if (code != GRPC_STATUS_OK) *err = all.err;
-  if (code == GRPC_STATUS_OK) code = find_window(own, &all, err);
+  if (code == GRPC_STATUS_OK && !own->has_window) code = find_window(own, &all, err);
   if (code == GRPC_STATUS_OK) {
     intervals_normalize(&all.known);
     gaps_find(own->window, &all.known, &gaps);
@@ -161,7 +156,9 @@ static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeed
   own->operation = operation;
   own->started_ns = mesh_now_ns();
   mesh_scope *scope = mesh_operation_scope(operation);
-  mesh_code code = plan(own, err);
+  mesh_code code = load_recall(own, err);
+  if (code == GRPC_STATUS_OK) code = plan(own, err);
+  if (code == GRPC_STATUS_OK) code = load_keep_window(own, err);
   if (code == GRPC_STATUS_OK) {
     load_progress(own, NULL);
     code = mesh_orchestrate(scope, own->segments.count, own->manager->options.parallel,
@@ -196,12 +193,13 @@ static void free_load(void *arg) {
   }
   free(own->stop_messages);
   free(own->stops);
+  millrace__v1__load_request__free_unpacked(own->request, NULL);
   free(own);
 }
 
 // ---- prepare ----
 
-static void fill_texts(load *own, const Millrace__V1__LoadRequest *request) {
+static void fill_texts(load *own) {
   char from[32] = "first bar", to[32] = "now";
   if (own->has_from) time_format(own->from_s, from);
   if (own->has_to) time_format(own->to_s, to);
@@ -209,13 +207,10 @@ static void fill_texts(load *own, const Millrace__V1__LoadRequest *request) {
            to);
   snprintf(own->work_key, sizeof own->work_key, "load/%s/%s/%d/%s/%s", own->symbol,
            own->timeframe->text, (int)own->mode, from, to);
-  if (request->start != NULL) {
-    snprintf(own->request_id, sizeof own->request_id, "%s", request->start->request_id);
-  }
 }
 
-static mesh_code take_request(load *own, const Millrace__V1__LoadRequest *request,
-                              mesh_error *err) {
+static mesh_code take_request(load *own, mesh_error *err) {
+  const Millrace__V1__LoadRequest *request = own->request;
   mesh_code code = check_series(request->symbol, request->timeframe, err);
   if (code == GRPC_STATUS_OK) code = check_window(request->from, request->to, err);
   if (code == GRPC_STATUS_OK) code = timeframe_parse(request->timeframe, &own->timeframe, err);
@@ -229,26 +224,28 @@ static mesh_code take_request(load *own, const Millrace__V1__LoadRequest *reques
   if (own->mode == MODE(MODE_UNSPECIFIED)) {
     own->mode = own->has_from ? MODE(BACKFILL) : MODE(FULL);
   }
-  fill_texts(own, request);
+  fill_texts(own);
   return GRPC_STATUS_OK;
 }
 
-mesh_code load_prepare(data_manager *manager, const Millrace__V1__LoadRequest *request,
-                       mesh_start *start, mesh_work *work, mesh_error *err) {
+mesh_code load_prepare(void *data_manager, mesh_view request, mesh_start *start, mesh_work *work,
+                       mesh_error *err) {
   load *own = calloc(1, sizeof *own);
   if (own == NULL) abort();
-  own->manager = manager;
-  mesh_code code = take_request(own, request, err);
+  own->manager = data_manager;
+  own->request = millrace__v1__load_request__unpack(NULL, request.size_bytes, request.data);
+  mesh_code code = own->request != NULL ? take_request(own, err)
+                                        : mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                                                    "the request is no millrace.v1.LoadRequest");
   if (code != GRPC_STATUS_OK) {
     free_load(own);
     return code;
   }
   *start = (mesh_start){.kind = "load",
                         .title = own->title,
-                        .request_id = own->request_id,
                         .work_key = own->work_key,
-                        .detached = request->start != NULL && request->start->detached,
-                        .grace_ms = request->start != NULL ? request->start->grace_ms : 0};
+                        .request = request,
+                        .options = own->request->start};
   *work = (mesh_work){.run = run, .on_end = free_load, .arg = own};
   return GRPC_STATUS_OK;
 }

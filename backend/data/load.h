@@ -5,11 +5,11 @@
 #include "backend/data/manager.h"
 #include "millrace/v1/data.pb-c.h"
 
-// Checks a request and makes its work. On OK mesh_operation_start() takes *work, or the caller ends
-// it with work->on_end(work->arg). *start's strings live as long as the work. INVALID_ARGUMENT
-// names the field.
-MESH_NODISCARD mesh_code load_prepare(data_manager *manager,
-                                      const Millrace__V1__LoadRequest *request, mesh_start *start,
+// Checks an encoded LoadRequest and makes its work: a mesh_kind's rebuild(), with the data_manager
+// as `self`. On OK mesh_operation_start() takes *work, or the caller ends it with
+// work->on_end(work->arg). What *start points to lives as long as the work. INVALID_ARGUMENT names
+// the field.
+MESH_NODISCARD mesh_code load_prepare(void *data_manager, mesh_view request, mesh_start *start,
                                       mesh_work *work, mesh_error *err);
 
 #endif

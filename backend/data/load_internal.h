@@ -17,14 +17,17 @@ enum { LOAD_TEXT_MAX = 256, LOAD_NAMES_MAX = 64 };
 typedef struct load {
   data_manager *manager;
   mesh_operation *operation;
-  char symbol[CHECK_SYMBOL_MAX + 1], title[160], work_key[192], request_id[128];
+  Millrace__V1__LoadRequest *request;  // owned
+  char symbol[CHECK_SYMBOL_MAX + 1], title[160], work_key[192];
   const timeframe *timeframe;
   bool has_from, has_to;
   int64_t from_s, to_s;
   Millrace__V1__LoadRequest__Mode mode;
 
   interval window;     // what is to be covered
+  bool has_window;     // known from before an adoption
   intervals segments;  // what has to be fetched for that
+  int before;          // segments that were done before an adoption
   int64_t started_ns;
   int done, stored, empty, requests;
   int64_t bars_stored, bars_refused, bars_in_window;
@@ -54,6 +57,16 @@ typedef struct load {
 // Fetches, validates and stores segment number `index`. OK too if it failed in a way that leaves a
 // gap; another code ends the load.
 mesh_code load_segment(mesh_scope *scope, size_t index, void *arg, mesh_error *err);
+
+// fetch_again of a load: each failed attempt is in the history.
+mesh_code load_again(void *load, mesh_scope *scope, const char *piece, int attempt,
+                     mesh_error *err);
+
+// Takes over what an adopted load did before: its counts, and the window where that is kept.
+MESH_NODISCARD mesh_code load_recall(load *own, mesh_error *err);
+
+// Keeps the window for an adoption, where it could not be found again.
+MESH_NODISCARD mesh_code load_keep_window(load *own, mesh_error *err);
 
 // Shows how far the load is; `note` may be NULL.
 void load_progress(load *own, const char *note);

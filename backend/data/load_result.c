@@ -7,8 +7,6 @@
 #include "mesh/call.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
-enum { STOP_LIMIT_MS = 2000 };
-
 // ---- the result ----
 
 static void set_interval(Millrace__V1__Interval *out, Google__Protobuf__Timestamp times[2],
@@ -70,7 +68,7 @@ void load_fill_result(load *own) {
   own->result.bars_stored = own->bars_stored;
   own->result.bars_refused = own->bars_refused;
   own->result.first_refused = own->first_refused;
-  own->result.segments_planned = (int32_t)own->segments.count;
+  own->result.segments_planned = own->before + (int32_t)own->segments.count;
   own->result.segments_stored = own->stored;
   own->result.segments_empty = own->empty;
   own->result.requests = own->requests;
@@ -127,14 +125,11 @@ static void gather_stops(load *own) {
 void load_await_stopped(load *own) {
   own->stop_messages = calloc((size_t)own->stopped_count + 1, sizeof *own->stop_messages);
   if (own->stop_messages == NULL) abort();
-  mesh_scope shielded;  // the operation's own scope is cancelled
-  mesh_scope_open_root(&shielded, own->manager->loop);
-  mesh_scope_set_deadline(&shielded, mesh_now_ns() + STOP_LIMIT_MS * INT64_C(1000000));
+  mesh_scope *scope = mesh_operation_stop_scope(own->operation);
   for (int i = 0; i < own->stopped_count; i++) {
     mesh_error err;
-    Millrace__V1__Stopped *stopped = ask_stopped(own, &shielded, own->stopped[i], &err);
+    Millrace__V1__Stopped *stopped = ask_stopped(own, scope, own->stopped[i], &err);
     if (stopped != NULL) own->stop_messages[own->stop_message_count++] = stopped;
   }
-  mesh_scope_close(&shielded);
   gather_stops(own);
 }

@@ -5,6 +5,7 @@
 #include "backend/data/fetch.h"
 #include "backend/data/load_internal.h"
 #include "backend/data/validate.h"
+#include "mesh/operation_retry.h"
 
 #define SEGMENT_STATE(name) MILLRACE__V1__SEGMENT_REPORT__STATE__##name
 
@@ -14,8 +15,8 @@ void load_progress(load *own, const char *note) {
   Millrace__V1__Progress progress = MILLRACE__V1__PROGRESS__INIT;
   double elapsed_s = (double)(mesh_now_ns() - own->started_ns) / 1e9;
   int left = (int)own->segments.count - own->done;
-  progress.done = own->done;
-  progress.total = (int64_t)own->segments.count;
+  progress.done = own->before + own->done;
+  progress.total = own->before + (int64_t)own->segments.count;
   progress.unit = "segments";
   progress.bars = own->bars_stored;
   progress.rate = elapsed_s > 0 ? (double)own->bars_stored / elapsed_s : 0;
@@ -24,41 +25,29 @@ void load_progress(load *own, const char *note) {
   mesh_operation_progress(own->operation, &progress);
 }
 
-static void on_waiting(void *arg, int attempt, const mesh_error *why) {
-  char note[LOAD_TEXT_MAX];
-  snprintf(note, sizeof note, "attempt %d failed: %.200s", attempt, why->message);
-  load_progress(arg, note);
+mesh_code load_again(void *arg, mesh_scope *scope, const char *piece, int attempt,
+                     mesh_error *err) {
+  load *own = arg;
+  if (scope->code == GRPC_STATUS_OK && mesh_error_is_retryable(err)) {
+    char note[LOAD_TEXT_MAX];
+    snprintf(note, sizeof note, "attempt %d failed: %.200s", attempt, err->message);
+    load_progress(own, note);
+  }
+  return mesh_operation_retry(own->operation, scope, own->manager->adapter,
+                              &own->manager->options.backoff, piece, attempt, err);
 }
 
 // ---- commit ----
 
-typedef struct commit_job {
-  load *own;
-  const store_coverage *coverage;
-  const bar_columns *bars;
-  const store_event *event;
-  mesh_error *err;
-  mesh_code code;
-} commit_job;
-
-static void do_commit(void *arg) {
-  commit_job *job = arg;
-  load *own = job->own;
+static mesh_code commit_with(load *own, const store_coverage *coverage, const bar_columns *from,
+                             const mesh_entry *entry, mesh_error *err) {
   store_bars bars = {0};
-  if (job->bars != NULL) {
-    const bar_columns *from = job->bars;
+  if (from != NULL) {
     bars = (store_bars){from->count, from->times, from->open,  from->high,
                         from->low,   from->close, from->volume};
   }
-  job->code = store_put_segment(own->manager->store, own->symbol, own->timeframe->text,
-                                job->coverage, &bars, job->event, job->err);
-}
-
-static mesh_code commit_with(load *own, const store_coverage *coverage, const bar_columns *bars,
-                             const store_event *event, mesh_error *err) {
-  commit_job job = {own, coverage, bars, event, err, GRPC_STATUS_OK};
-  mesh_pool_run(own->manager->pool, own->manager->loop, do_commit, &job);
-  return job.code;
+  return store_journal_put_segment(own->manager->journal, own->symbol, own->timeframe->text,
+                                   coverage, &bars, entry, err);
 }
 
 mesh_code load_commit(load *own, const store_coverage *coverage, const bar_columns *bars,
@@ -73,8 +62,7 @@ mesh_code load_commit(load *own, const store_coverage *coverage, const bar_colum
   mesh_code code = mesh_operation_begin(
       own->operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_SEGMENT, view, &entry, err);
   if (code != GRPC_STATUS_OK) return code;
-  store_event event = store_journal_event(&entry);
-  code = commit_with(own, coverage, bars, &event, err);
+  code = commit_with(own, coverage, bars, &entry, err);
   if (code == GRPC_STATUS_OK) {
     mesh_operation_publish(own->operation, &entry);
   } else {
@@ -167,6 +155,12 @@ static bool ends_load(mesh_code code) {
          code == GRPC_STATUS_CANCELLED;
 }
 
+// The layers below answer a little before our own deadline strikes, and know what took so long.
+static bool is_out_of_time(const mesh_scope *scope, mesh_code code) {
+  const int64_t near_ns = 50000000;
+  return code == GRPC_STATUS_DEADLINE_EXCEEDED && scope->deadline_ns - mesh_now_ns() < near_ns;
+}
+
 static void note_stopped(load *own, const char *name) {
   if (own->stopped_count == LOAD_NAMES_MAX) return;
   snprintf(own->stopped[own->stopped_count++], sizeof own->stopped[0], "%s", name);
@@ -175,16 +169,17 @@ static void note_stopped(load *own, const char *name) {
 static mesh_code fetch_and_keep(load *own, mesh_scope *scope, size_t index, interval asked,
                                 mesh_error *err) {
   char name[96];
-  snprintf(name, sizeof name, "%s/%zu", mesh_operation_name(own->operation), index + 1);
+  snprintf(name, sizeof name, "%s/%zu", mesh_operation_name(own->operation),
+           (size_t)own->before + index + 1);
   fetch_request request = {name, own->symbol, own->timeframe->text, asked.from_s, asked.to_s};
   fetch_result fetched;
   mesh_error why;
-  mesh_code code = fetch_bars(scope, own->manager->adapter, &request,
-                              &own->manager->options.backoff, on_waiting, own, &fetched, &why);
+  mesh_code code =
+      fetch_bars(scope, own->manager->adapter, &request, load_again, own, &fetched, &why);
   own->requests += fetched.attempts;
   if (code == GRPC_STATUS_OK) {
     code = keep(own, asked, &fetched, err);
-  } else if (scope->code != GRPC_STATUS_OK || ends_load(code)) {
+  } else if (scope->code != GRPC_STATUS_OK || ends_load(code) || is_out_of_time(scope, code)) {
     if (scope->code != GRPC_STATUS_OK) note_stopped(own, name);
     *err = why;
   } else {

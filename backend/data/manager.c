@@ -27,21 +27,16 @@ static mesh_code bad_request(const char *type, mesh_error *err) {
 
 static mesh_code load_series(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   data_manager *self = arg;
-  Millrace__V1__LoadRequest *request =
-      millrace__v1__load_request__unpack(NULL, frame.size_bytes, frame.data);
-  if (request == NULL) return bad_request("LoadRequest", err);
   mesh_start start;
   mesh_work work;
-  mesh_code code = load_prepare(self, request, &start, &work, err);
-  millrace__v1__load_request__free_unpacked(request, NULL);
+  mesh_code code =
+      load_prepare(self, (mesh_view){frame.data, frame.size_bytes}, &start, &work, err);
   if (code != GRPC_STATUS_OK) return code;
+  return mesh_operation_serve(self->operations, &start, &work, call, err);
+}
 
-  char name[MESH_OPERATION_NAME_MAX];
-  bool joined;
-  code = mesh_operation_start(self->operations, &start, &work, name, &joined, err);
-  if (code != GRPC_STATUS_OK || joined) work.on_end(work.arg);
-  if (code != GRPC_STATUS_OK) return code;
-  return mesh_operation_watch(self->operations, name, 0, true, call, err);
+mesh_kind data_manager_kind(data_manager *self) {
+  return (mesh_kind){"load", load_prepare, self};
 }
 
 // ---- Read ----
@@ -327,7 +322,7 @@ static mesh_code subscribe(mesh_call *call, mesh_frame frame, void *arg, mesh_er
                      request->symbol);
   } else {
     mesh_frame below = {bytes, millrace__v1__watch_bars_request__pack(&watch, bytes), false};
-    code = mesh_relay(call, self->adapter, "/millrace.v1.DataAdapter/WatchBars", below, err);
+    code = mesh_relay_events(call, self->adapter, "/millrace.v1.DataAdapter/WatchBars", below, err);
   }
   millrace__v1__subscribe_request__free_unpacked(request, NULL);
   return code;

@@ -17,6 +17,7 @@ typedef struct data_manager {
   mesh_service service;  // add this one to a server
   mesh_loop *loop;
   store *store;
+  store_journal *journal;
   mesh_pool *pool;
   mesh_operations *operations;
   mesh_link *adapter;
@@ -25,6 +26,9 @@ typedef struct data_manager {
 
 // Fills the service's table; the other members are the caller's to set first, and borrowed.
 void data_manager_init(data_manager *self);
+
+// How loads that another process left go on: for mesh_operations_adopt().
+mesh_kind data_manager_kind(data_manager *self);
 
 // Parallel 4; 10 attempts a segment, waits of 100 ms growing to 3 s.
 data_manager_options data_manager_defaults(void);

@@ -3,17 +3,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { READ_LIMIT = 256 };  // events a pool job
+#include "mesh/fiber.h"
 
-// ---- write ----
+// ---- write: the store's thread takes it into its next transaction, the fiber waits ----
 
-typedef struct write_job {
-  store *store;
-  const mesh_operation_record *record;
-  mesh_view event;
-  mesh_error *err;
-  mesh_code code;
-} write_job;
+typedef struct write_wait {
+  mesh_op op;
+  store_write write;
+  mesh_loop *loop;
+  mesh_fiber *fiber;
+  bool done;
+} write_wait;
+
+// On the store's thread.
+static void on_written(store_write *write) {
+  write_wait *wait = write->arg;
+  mesh_loop_post(wait->loop, &wait->op);
+}
+
+static void on_back(mesh_op *op, bool ok) {
+  (void)ok;
+  write_wait *wait = MESH_CONTAINER_OF(op, write_wait, op);
+  wait->done = true;
+  mesh_fiber_unpark(wait->fiber);
+}
+
+static void prepare_wait(write_wait *wait, store_journal *self) {
+  *wait = (write_wait){.op = {.on_done = on_back, .name = "store write"},
+                       .write = {.on_done = on_written, .arg = wait},
+                       .loop = self->loop,
+                       .fiber = mesh_fiber_current(self->loop)};
+}
+
+static mesh_code await_write(write_wait *wait, mesh_error *err) {
+  while (!wait->done)
+    mesh_fiber_park(wait->loop);
+  if (wait->write.code != GRPC_STATUS_OK) *err = wait->write.err;
+  return wait->write.code;
+}
 
 static store_event make_event(const mesh_operation_record *record, mesh_view event) {
   return (store_event){.operation = record->name,
@@ -22,53 +49,61 @@ static store_event make_event(const mesh_operation_record *record, mesh_view eve
                        .state = (int32_t)record->state,
                        .updated_ns = record->updated_ns,
                        .detached = record->detached,
+                       .requested_by = record->requested_by,
+                       .source_epoch = record->source_epoch,
+                       .source_sequence = record->source_sequence,
                        .event = event,
+                       .checkpoint = record->checkpoint,
                        .outcome = record->outcome};
 }
 
-store_event store_journal_event(const mesh_entry *entry) {
-  return make_event(&entry->record, entry->event);
-}
-
-static void do_create(void *arg) {
-  write_job *job = arg;
-  const mesh_operation_record *record = job->record;
+static mesh_code create(void *arg, const mesh_operation_record *record, mesh_view event,
+                        mesh_error *err) {
+  store_journal *self = arg;
   store_operation operation = {.name = record->name,
                                .kind = record->kind,
                                .title = record->title,
                                .request_id = record->request_id,
                                .work_key = record->work_key,
+                               .labels = record->labels,
+                               .request = record->request,
+                               .requested_by = record->requested_by,
                                .state = (int32_t)record->state,
                                .detached = record->detached,
                                .epoch = record->epoch,
                                .last_sequence = record->last_sequence,
+                               .source_epoch = record->source_epoch,
+                               .source_sequence = record->source_sequence,
                                .created_ns = record->created_ns,
                                .updated_ns = record->updated_ns,
+                               .checkpoint = record->checkpoint,
                                .outcome = record->outcome};
-  job->code = store_create_operation(job->store, &operation, job->event, job->err);
+  write_wait wait;
+  prepare_wait(&wait, self);
+  store_start_create(self->store, &operation, event, &wait.write);
+  return await_write(&wait, err);
 }
 
-static void do_append(void *arg) {
-  write_job *job = arg;
-  store_event event = make_event(job->record, job->event);
-  job->code = store_append_event(job->store, &event, job->err);
-}
-
-static mesh_code run_write(store_journal *self, void (*work)(void *arg),
-                           const mesh_operation_record *record, mesh_view event, mesh_error *err) {
-  write_job job = {self->store, record, event, err, GRPC_STATUS_OK};
-  mesh_pool_run(self->pool, self->loop, work, &job);
-  return job.code;
-}
-
-static mesh_code create(void *self, const mesh_operation_record *record, mesh_view event,
+static mesh_code append(void *arg, const mesh_operation_record *record, mesh_view event,
                         mesh_error *err) {
-  return run_write(self, do_create, record, event, err);
+  store_journal *self = arg;
+  store_event what = make_event(record, event);
+  write_wait wait;
+  prepare_wait(&wait, self);
+  store_start_append(self->store, &what, &wait.write);
+  return await_write(&wait, err);
 }
 
-static mesh_code append(void *self, const mesh_operation_record *record, mesh_view event,
-                        mesh_error *err) {
-  return run_write(self, do_append, record, event, err);
+mesh_code store_journal_put_segment(store_journal *self, const char *symbol, const char *timeframe,
+                                    const store_coverage *coverage, const store_bars *bars,
+                                    const mesh_entry *entry, mesh_error *err) {
+  store_event what;
+  if (entry != NULL) what = make_event(&entry->record, entry->event);
+  write_wait wait;
+  prepare_wait(&wait, self);
+  store_start_segment(self->store, symbol, timeframe, coverage, bars, entry != NULL ? &what : NULL,
+                      &wait.write);
+  return await_write(&wait, err);
 }
 
 // ---- read: a pool job copies, then the fiber passes the copies on ----
@@ -83,7 +118,8 @@ typedef struct events_job {
   store *store;
   const char *name;
   int64_t after_sequence;
-  copied_event events[READ_LIMIT];
+  int limit;
+  copied_event *events;
   int count;
   mesh_error *err;
   mesh_code code;
@@ -103,49 +139,54 @@ static void copy_event(void *arg, int64_t sequence, mesh_view event) {
 
 static void do_read(void *arg) {
   events_job *job = arg;
-  job->count = 0;
-  job->code = store_read_events(job->store, job->name, job->after_sequence, READ_LIMIT, copy_event,
+  job->code = store_read_events(job->store, job->name, job->after_sequence, job->limit, copy_event,
                                 job, job->err);
 }
 
-static mesh_code read_events(void *arg, const char *name, int64_t after_sequence,
-                             void (*each)(void *arg, mesh_view event), void *each_arg,
-                             mesh_error *err) {
+static mesh_code read_events(void *arg, const char *name, int64_t after_sequence, int limit,
+                             mesh_each_event each, void *each_arg, int *count, mesh_error *err) {
   store_journal *self = arg;
-  events_job *job = calloc(1, sizeof *job);
-  if (job == NULL) abort();
-  *job = (events_job){.store = self->store, .name = name, .after_sequence = after_sequence};
-  job->err = err;
-  do {
-    mesh_pool_run(self->pool, self->loop, do_read, job);
-    for (int i = 0; i < job->count; i++) {
-      each(each_arg, (mesh_view){job->events[i].data, job->events[i].size_bytes});
-      job->after_sequence = job->events[i].sequence;
-      free(job->events[i].data);
-    }
-  } while (job->code == GRPC_STATUS_OK && job->count == READ_LIMIT);
-  mesh_code code = job->code;
-  free(job);
-  return code;
+  events_job job = {.store = self->store,
+                    .name = name,
+                    .after_sequence = after_sequence,
+                    .limit = limit,
+                    .events = calloc((size_t)limit, sizeof *job.events),
+                    .err = err};
+  if (job.events == NULL) abort();
+  mesh_pool_run(self->pool, self->loop, do_read, &job);
+  for (int i = 0; i < job.count; i++) {
+    copied_event *event = &job.events[i];
+    each(each_arg, event->sequence, (mesh_view){event->data, event->size_bytes});
+    free(event->data);
+  }
+  free(job.events);
+  if (count != NULL) *count = job.count;
+  return job.code;
 }
+
+enum { TEXTS = 7 };
 
 typedef struct copied_record {
   mesh_operation_record record;
-  char *texts[5];  // owned: name, kind, title, request id, work key
-  uint8_t *outcome;
+  char *texts[TEXTS];  // owned: name, kind, title, request id, work key, labels, requested by
+  uint8_t *request, *checkpoint, *outcome;  // owned
 } copied_record;
 
 typedef struct records_job {
   store *store;
-  const char *name, *request_id;  // find
-  const char *kind;               // list
-  int32_t state;
-  int limit;
+  const char *name, *request_id;        // find
+  const mesh_operation_filter *filter;  // list
+  int64_t events;                       // remove
   copied_record *records;
   size_t count, capacity;
   mesh_error *err;
   mesh_code code;
 } records_job;
+
+static mesh_view copy_view(mesh_view from, uint8_t **copy) {
+  *copy = copy_bytes(from);
+  return (mesh_view){*copy, from.size_bytes};
+}
 
 static void copy_record(void *arg, const store_operation *from) {
   records_job *job = arg;
@@ -155,26 +196,51 @@ static void copy_record(void *arg, const store_operation *from) {
     if (job->records == NULL) abort();
   }
   copied_record *copy = &job->records[job->count++];
-  const char *texts[5] = {from->name, from->kind, from->title, from->request_id, from->work_key};
-  for (int i = 0; i < 5; i++) {
+  const char *texts[TEXTS] = {from->name,     from->kind,   from->title,       from->request_id,
+                              from->work_key, from->labels, from->requested_by};
+  for (int i = 0; i < TEXTS; i++) {
     copy->texts[i] = strdup(texts[i]);
     if (copy->texts[i] == NULL) abort();
   }
-  copy->outcome = copy_bytes(from->outcome);
   copy->record = (mesh_operation_record){
       .name = copy->texts[0],
       .kind = copy->texts[1],
       .title = copy->texts[2],
       .request_id = copy->texts[3],
       .work_key = copy->texts[4],
+      .labels = copy->texts[5],
+      .requested_by = copy->texts[6],
+      .request = copy_view(from->request, &copy->request),
       .state = (Millrace__V1__OperationState)from->state,
       .detached = from->detached,
       .epoch = from->epoch,
       .last_sequence = from->last_sequence,
+      .source_epoch = from->source_epoch,
+      .source_sequence = from->source_sequence,
       .created_ns = from->created_ns,
       .updated_ns = from->updated_ns,
-      .outcome = {copy->outcome, from->outcome.size_bytes},
+      .checkpoint = copy_view(from->checkpoint, &copy->checkpoint),
+      .outcome = copy_view(from->outcome, &copy->outcome),
   };
+}
+
+static void free_record(copied_record *copy) {
+  for (int i = 0; i < TEXTS; i++)
+    free(copy->texts[i]);
+  free(copy->request);
+  free(copy->checkpoint);
+  free(copy->outcome);
+}
+
+static mesh_code pass_records(store_journal *self, records_job *job, void (*work)(void *arg),
+                              mesh_each_record each, void *each_arg) {
+  mesh_pool_run(self->pool, self->loop, work, job);
+  for (size_t i = 0; i < job->count; i++) {
+    each(each_arg, &job->records[i].record);
+    free_record(&job->records[i]);
+  }
+  free(job->records);
+  return job->code;
 }
 
 static void do_find(void *arg) {
@@ -183,47 +249,51 @@ static void do_find(void *arg) {
       store_find_operation(job->store, job->name, job->request_id, copy_record, job, job->err);
 }
 
-static void do_list(void *arg) {
-  records_job *job = arg;
-  job->code = store_list_operations(job->store, job->kind, job->state, job->limit, copy_record, job,
-                                    job->err);
-}
-
-static mesh_code pass_records(store_journal *self, records_job *job, void (*work)(void *arg),
-                              void (*each)(void *arg, const mesh_operation_record *record),
-                              void *each_arg) {
-  mesh_pool_run(self->pool, self->loop, work, job);
-  for (size_t i = 0; i < job->count; i++) {
-    copied_record *copy = &job->records[i];
-    each(each_arg, &copy->record);
-    for (int j = 0; j < 5; j++)
-      free(copy->texts[j]);
-    free(copy->outcome);
-  }
-  free(job->records);
-  return job->code;
-}
-
-static mesh_code find(void *arg, const char *name, const char *request_id,
-                      void (*each)(void *arg, const mesh_operation_record *record), void *each_arg,
-                      mesh_error *err) {
+static mesh_code find(void *arg, const char *name, const char *request_id, mesh_each_record each,
+                      void *each_arg, mesh_error *err) {
   store_journal *self = arg;
   records_job job = {.store = self->store, .name = name, .request_id = request_id, .err = err};
   return pass_records(self, &job, do_find, each, each_arg);
 }
 
-static mesh_code list(void *arg, const char *kind, Millrace__V1__OperationState state, int limit,
-                      void (*each)(void *arg, const mesh_operation_record *record), void *each_arg,
-                      mesh_error *err) {
+static void do_list(void *arg) {
+  records_job *job = arg;
+  const mesh_operation_filter *from = job->filter;
+  store_filter filter = {.kind = from->kind,
+                         .labels = from->labels,
+                         .state = (int32_t)from->state,
+                         .created_from_ns = from->created_from_ns,
+                         .created_to_ns = from->created_to_ns,
+                         .after = from->after,
+                         .limit = from->limit};
+  job->code = store_list_operations(job->store, &filter, copy_record, job, job->err);
+}
+
+static mesh_code list(void *arg, const mesh_operation_filter *filter, mesh_each_record each,
+                      void *each_arg, mesh_error *err) {
   store_journal *self = arg;
-  records_job job = {
-      .store = self->store, .kind = kind, .state = (int32_t)state, .limit = limit, .err = err};
+  records_job job = {.store = self->store, .filter = filter, .err = err};
   return pass_records(self, &job, do_list, each, each_arg);
 }
 
+static void do_remove(void *arg) {
+  records_job *job = arg;
+  job->code = store_remove_operation(job->store, job->name, &job->events, job->err);
+}
+
+static mesh_code remove_operation(void *arg, const char *name, int64_t *events, mesh_error *err) {
+  store_journal *self = arg;
+  records_job job = {.store = self->store, .name = name, .err = err};
+  mesh_pool_run(self->pool, self->loop, do_remove, &job);
+  if (events != NULL) *events = job.events;
+  return job.code;
+}
+
 void store_journal_init(store_journal *self, store *store, mesh_pool *pool, mesh_loop *loop) {
-  *self = (store_journal){.table = {self, create, append, read_events, find, list},
-                          .store = store,
-                          .pool = pool,
-                          .loop = loop};
+  *self = (store_journal){
+      .table = {self, create, append, read_events, find, list, remove_operation},
+      .store = store,
+      .pool = pool,
+      .loop = loop,
+  };
 }

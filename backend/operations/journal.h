@@ -1,4 +1,5 @@
-// The journal of operations in the store: mesh_journal's functions, each on a pool thread.
+// The journal of operations in the store: mesh_journal's functions. Writes go to the store's
+// thread, reads to the pool; the fiber waits, the loop does not.
 #ifndef MILLRACE_BACKEND_OPERATIONS_JOURNAL_H
 #define MILLRACE_BACKEND_OPERATIONS_JOURNAL_H
 
@@ -16,8 +17,12 @@ typedef struct store_journal {
 // Prepares the caller's storage; the three are borrowed.
 void store_journal_init(store_journal *self, store *store, mesh_pool *pool, mesh_loop *loop);
 
-// The store's form of an entry that was begun: to commit it together with other data. Borrows from
-// `entry`.
-store_event store_journal_event(const mesh_entry *entry);
+// store_put_segment() for a fiber: the bars, their coverage and (may be NULL) the entry that was
+// begun to report them, in one transaction.
+MESH_NODISCARD mesh_code store_journal_put_segment(store_journal *self, const char *symbol,
+                                                   const char *timeframe,
+                                                   const store_coverage *coverage,
+                                                   const store_bars *bars, const mesh_entry *entry,
+                                                   mesh_error *err);
 
 #endif

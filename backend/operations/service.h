@@ -1,15 +1,14 @@
 // The OperationsService: every operation of this backend, by name. A thin layer over
-// mesh/operation.h.
+// mesh/operation.h and the journal.
 #ifndef MILLRACE_BACKEND_OPERATIONS_SERVICE_H
 #define MILLRACE_BACKEND_OPERATIONS_SERVICE_H
 
-#include "mesh/operation.h"
+#include "backend/operations/directory.h"
 #include "mesh/server.h"
 
 typedef struct operations_service {
   mesh_service service;  // add this one to a server
-  mesh_operations *operations;
-  const mesh_journal *journal;
+  operations_directory directory;
 } operations_service;
 
 // Prepares the caller's storage; `operations` and `journal` are borrowed.

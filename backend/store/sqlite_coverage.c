@@ -26,7 +26,7 @@ static mesh_code insert_one(store *store, int64_t series, const known *one, mesh
   if (one->from_s >= one->to_s) return GRPC_STATUS_OK;
   sqlite3_stmt *statement;
   mesh_code code =
-      store_prepare(store, store->writer.db,
+      store_prepare(store, &store->writer, STORE_SQL_INSERT_COVERAGE,
                     "INSERT INTO coverage(series, from_s, to_s, state, reason) VALUES(?,?,?,?,?)",
                     &statement, err);
   if (code != GRPC_STATUS_OK) return code;
@@ -36,19 +36,20 @@ static mesh_code insert_one(store *store, int64_t series, const known *one, mesh
   sqlite3_bind_int(statement, 4, (int)one->state);
   sqlite3_bind_text(statement, 5, one->reason, -1, SQLITE_STATIC);
   code = store_step(store, statement, "cannot write coverage", err);
-  sqlite3_finalize(statement);
+  store_release(statement);
   return code;
 }
 
 static mesh_code delete_one(store *store, int64_t series, int64_t from_s, mesh_error *err) {
   sqlite3_stmt *statement;
-  mesh_code code = store_prepare(
-      store, store->writer.db, "DELETE FROM coverage WHERE series=? AND from_s=?", &statement, err);
+  mesh_code code =
+      store_prepare(store, &store->writer, STORE_SQL_DELETE_COVERAGE,
+                    "DELETE FROM coverage WHERE series=? AND from_s=?", &statement, err);
   if (code != GRPC_STATUS_OK) return code;
   sqlite3_bind_int64(statement, 1, series);
   sqlite3_bind_int64(statement, 2, from_s);
   code = store_step(store, statement, "cannot replace coverage", err);
-  sqlite3_finalize(statement);
+  store_release(statement);
   return code;
 }
 
@@ -57,7 +58,7 @@ static mesh_code delete_one(store *store, int64_t series, int64_t from_s, mesh_e
 static mesh_code find_touching(store *store, int64_t series, const known *added, int64_t after_s,
                                known *out, bool *found, mesh_error *err) {
   sqlite3_stmt *statement;
-  mesh_code code = store_prepare(store, store->writer.db,
+  mesh_code code = store_prepare(store, &store->writer, STORE_SQL_TOUCHING_COVERAGE,
                                  "SELECT from_s, to_s, state, reason FROM coverage WHERE series=?"
                                  " AND from_s<=? AND to_s>=? AND from_s>? ORDER BY from_s LIMIT 1",
                                  &statement, err);
@@ -72,11 +73,11 @@ static mesh_code find_touching(store *store, int64_t series, const known *added,
     out->from_s = sqlite3_column_int64(statement, 0);
     out->to_s = sqlite3_column_int64(statement, 1);
     out->state = (store_coverage_state)sqlite3_column_int(statement, 2);
-    copy_reason(out->reason, (const char *)sqlite3_column_text(statement, 3));
+    copy_reason(out->reason, store_text_column(statement, 3));
   } else if (step != SQLITE_DONE) {
     code = store_fail(store, store->writer.db, "cannot read coverage", err);
   }
-  sqlite3_finalize(statement);
+  store_release(statement);
   return code;
 }
 
@@ -120,8 +121,8 @@ static mesh_code read_rows(store *store, int64_t series, int64_t from_s, int64_t
                            void (*each)(void *arg, const store_coverage *coverage), void *arg,
                            mesh_error *err) {
   sqlite3_stmt *statement;
-  sqlite3 *db = store->reader.db;
-  mesh_code code = store_prepare(store, db,
+  store_connection *reader = &store->reader;
+  mesh_code code = store_prepare(store, reader, STORE_SQL_READ_COVERAGE,
                                  "SELECT from_s, to_s, state, reason FROM coverage WHERE series=?"
                                  " AND from_s<? AND to_s>? ORDER BY from_s",
                                  &statement, err);
@@ -134,11 +135,11 @@ static mesh_code read_rows(store *store, int64_t series, int64_t from_s, int64_t
     store_coverage one = {.from_s = sqlite3_column_int64(statement, 0),
                           .to_s = sqlite3_column_int64(statement, 1),
                           .state = (store_coverage_state)sqlite3_column_int(statement, 2),
-                          .reason = (const char *)sqlite3_column_text(statement, 3)};
+                          .reason = store_text_column(statement, 3)};
     each(arg, &one);
   }
-  if (step != SQLITE_DONE) code = store_fail(store, db, "cannot read coverage", err);
-  sqlite3_finalize(statement);
+  if (step != SQLITE_DONE) code = store_fail(store, reader->db, "cannot read coverage", err);
+  store_release(statement);
   return code;
 }
 
@@ -148,8 +149,8 @@ mesh_code store_read_coverage(store *store, const char *symbol, const char *time
                               mesh_error *err) {
   int64_t series = 0;
   mesh_error missing;
-  pthread_mutex_lock(&store->reader.lock);
-  mesh_code code = store_find_series(store, store->reader.db, symbol, timeframe, &series, &missing);
+  pthread_mutex_lock(&store->read_lock);
+  mesh_code code = store_find_series(store, &store->reader, symbol, timeframe, &series, &missing);
   if (code == GRPC_STATUS_OK) {
     code = read_rows(store, series, from_s, to_s, each, arg, err);
   } else if (code == GRPC_STATUS_NOT_FOUND) {
@@ -157,6 +158,6 @@ mesh_code store_read_coverage(store *store, const char *symbol, const char *time
   } else if (err != NULL) {
     *err = missing;
   }
-  pthread_mutex_unlock(&store->reader.lock);
+  pthread_mutex_unlock(&store->read_lock);
   return code;
 }

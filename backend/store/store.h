@@ -1,6 +1,11 @@
 // store: where bars, coverage, operations and their events are kept. One interface; SQLite behind
-// it. Its functions block: call them on a pool thread. Writers are serialized inside; readers have
-// a connection of their own, so that reading does not wait for a load. Any thread.
+// it. Reading blocks: call it on a pool thread. Writes go to one thread of the store, which takes
+// all that wait into one transaction (group commit): so many that wait cost one commit. Readers
+// have a connection of their own, so that reading does not wait for a load. Any thread.
+//
+// One process owns the store: opening it takes it over. From then on every write of the process
+// that had it is refused with ABORTED ("a newer process owns the store"), so that two backends on
+// one store cannot both write, whatever either believes.
 #ifndef MILLRACE_BACKEND_STORE_STORE_H
 #define MILLRACE_BACKEND_STORE_STORE_H
 
@@ -58,9 +63,47 @@ typedef struct store_event {
   int32_t state;            // OperationState
   int64_t updated_ns;
   bool detached;
-  mesh_view event;    // an encoded OperationEvent
-  mesh_view outcome;  // an encoded Outcome; empty until the end
+  const char *requested_by;  // as in store_operation
+  int64_t source_epoch, source_sequence;
+  mesh_view event;       // an encoded OperationEvent
+  mesh_view checkpoint;  // an encoded Checkpoint; empty: as it was
+  mesh_view outcome;     // an encoded Outcome; empty until the end
 } store_event;
+
+// A write in progress, in the caller's storage until on_done.
+typedef struct store_write store_write;
+struct store_write {
+  void (*on_done)(
+      store_write *write);  // on the store's thread, once the write is durable or refused
+  void *arg;                // the caller's
+  mesh_code code;           // what came of it
+  mesh_error err;           // and why, unless OK
+  // The store's own:
+  mesh_code (*run)(store *store, store_write *write, mesh_error *err);
+  union {
+    struct {
+      const struct store_operation *operation;
+      mesh_view event;
+    } create;
+    const store_event *append;
+    struct {
+      const char *symbol, *timeframe;
+      const store_coverage *coverage;
+      const store_bars *bars;
+      const store_event *event;
+    } segment;
+  };
+  store_write *next;
+};
+
+// The same three writes without waiting: write->on_done() tells. Set on_done first; what is pointed
+// to must live until then. The blocking functions of these names do this and wait.
+void store_start_segment(store *store, const char *symbol, const char *timeframe,
+                         const store_coverage *coverage, const store_bars *bars,
+                         const store_event *event, store_write *write);
+void store_start_create(store *store, const struct store_operation *operation, mesh_view event,
+                        store_write *write);
+void store_start_append(store *store, const store_event *event, store_write *write);
 
 // Stores the bars of one answered interval, its coverage and (may be NULL) the event that reports
 // it: all or nothing. Bars that are there already are replaced. RESOURCE_EXHAUSTED: the disk is
@@ -104,10 +147,13 @@ typedef struct store_operation {
   const char *name, *kind, *title;
   const char *request_id;  // "" if none; unique otherwise
   const char *work_key;
+  const char *labels;        // a line "key=value\n" each, by key; "" if none
+  mesh_view request;         // what the work can be made again from
+  const char *requested_by;  // who asked it to stop; "" if nobody did
   int32_t state;
   bool detached;
-  int64_t epoch, last_sequence, created_ns, updated_ns;
-  mesh_view outcome;
+  int64_t epoch, last_sequence, source_epoch, source_sequence, created_ns, updated_ns;
+  mesh_view checkpoint, outcome;
 } store_operation;
 
 // Adds an operation with its first event. ALREADY_EXISTS: the name or the request id is taken.
@@ -119,8 +165,8 @@ MESH_NODISCARD mesh_code store_create_operation(store *store, const store_operat
 MESH_NODISCARD mesh_code store_append_event(store *store, const store_event *event,
                                             mesh_error *err);
 
-// Calls each() for the events after `after_sequence`, oldest first, at most `limit`. NOT_FOUND: no
-// such operation.
+// Calls each() for the events after `after_sequence`, oldest first, at most `limit`, and no more
+// than about 32 KiB (but one event at least). NOT_FOUND: no such operation.
 MESH_NODISCARD mesh_code store_read_events(
     store *store, const char *name, int64_t after_sequence, int limit,
     void (*each)(void *arg, int64_t sequence, mesh_view event), void *arg, mesh_error *err);
@@ -130,9 +176,31 @@ MESH_NODISCARD mesh_code store_find_operation(
     store *store, const char *name, const char *request_id,
     void (*each)(void *arg, const store_operation *operation), void *arg, mesh_error *err);
 
-// Calls each() for operations of `kind` ("" all) in `state` (0 all), newest first, at most `limit`.
-MESH_NODISCARD mesh_code store_list_operations(
-    store *store, const char *kind, int32_t state, int limit,
-    void (*each)(void *arg, const store_operation *operation), void *arg, mesh_error *err);
+// Which operations to list; zero is "all of them".
+typedef struct store_filter {
+  const char *kind;                        // "" or NULL: every kind
+  const char *labels;                      // as in store_operation: each of these must be there
+  int32_t state;                           // 0: every state
+  int64_t created_from_ns, created_to_ns;  // [from, to); 0: no bound
+  const char *after;  // the last name of the page before; "" or NULL: the first page
+  int limit;
+} store_filter;
+
+// Calls each() for the operations of a filter, newest first. NOT_FOUND: there is no operation
+// `after`.
+MESH_NODISCARD mesh_code store_list_operations(store *store, const store_filter *filter,
+                                               void (*each)(void *arg,
+                                                            const store_operation *operation),
+                                               void *arg, mesh_error *err);
+
+// Removes an operation that has ended (FAILED_PRECONDITION otherwise) and its events; *events (may
+// be NULL) says how many. NOT_FOUND.
+MESH_NODISCARD mesh_code store_remove_operation(store *store, const char *name, int64_t *events,
+                                                mesh_error *err);
+
+// Removes what ended before `before_ns`, and of the rest that has ended all but the `keep` newest;
+// 0: no such bound. *removed (may be NULL) says how many operations.
+MESH_NODISCARD mesh_code store_prune_operations(store *store, int64_t before_ns, int64_t keep,
+                                                int64_t *removed, mesh_error *err);
 
 #endif

@@ -3,11 +3,12 @@
 
 #include "host/ib/options.h"
 #include "host/ib/service.h"
+#include "mesh/host_control.h"
 #include "mesh/process.h"
 #include "mesh/program.h"
 #include "protos/descriptors.h"
 
-enum { STOP_LIMIT_MS = 2000, EXIT_USAGE = 2 };
+enum { EXIT_USAGE = 2 };
 
 // Everything that lives as long as the program.
 typedef struct ib_host {
@@ -18,6 +19,7 @@ typedef struct ib_host {
   mesh_server *server;
   ib_session *session;
   ib_service service;
+  mesh_host_control control;
 } ib_host;
 
 static mesh_code set_up(ib_host *own, mesh_error *err) {
@@ -27,7 +29,9 @@ static mesh_code set_up(ib_host *own, mesh_error *err) {
   own->session = ib_session_create(&own->session_scope, &own->options.session);
   ib_service_init(&own->service, own->session);
   own->server = mesh_server_create(own->program->loop, own->schema);
+  mesh_host_control_init(&own->control, "ib-host", own->program, own->server);
   mesh_server_add(own->server, &own->service.service);
+  mesh_server_add(own->server, &own->control.service);
   return mesh_program_listen(own->server, "ib-host", own->options.listen, own->options.listen_count,
                              err);
 }
@@ -41,7 +45,7 @@ static int run(mesh_program *program, void *arg) {
   if (code == GRPC_STATUS_OK) {
     mesh_server_start(own->server);
     mesh_program_await_stop(program);
-    mesh_server_stop(own->server, mesh_now_ns() + STOP_LIMIT_MS * INT64_C(1000000));
+    mesh_program_leave(program, own->server, own->options.drain_limit_ms);
   } else {
     mesh_log(MESH_LOG_ERROR, "ib-host", "%s", err.message);
   }

@@ -12,6 +12,7 @@ enum {
   LOG_LEVEL,
   LOG_JSON,
   EXIT_WITH_PARENT,
+  DRAIN_LIMIT,
   HELP,
   FIRST_NUMBER,  // the rows of `numbers`, in their order
 };
@@ -22,6 +23,7 @@ static const struct option flags[] = {
     {"log-level", required_argument, NULL, LOG_LEVEL},
     {"log-json", no_argument, NULL, LOG_JSON},
     {"exit-with-parent", no_argument, NULL, EXIT_WITH_PARENT},
+    {"drain-limit-ms", required_argument, NULL, DRAIN_LIMIT},
     {"help", no_argument, NULL, HELP},
     {"client-id", required_argument, NULL, FIRST_NUMBER},
     {"messages-per-s", required_argument, NULL, FIRST_NUMBER + 1},
@@ -49,6 +51,7 @@ void ib_options_help(void) {
       "  --connect-timeout-ms N   of a connect and of each step of the greeting (default 5000)\n"
       "  --backoff-cap-ms N       longest wait between two connects (default 2000)\n"
       "  --pacing-wait-ms N       wait after a pacing violation (default 15000)\n"
+      "  --drain-limit-ms N       how long what runs may go on at SIGTERM (default 2000)\n"
       "  --log-level LEVEL        debug, info (default), warn, error\n"
       "  --log-json               one JSON object a line\n"
       "  --exit-with-parent       ends when the process that started it ends\n"
@@ -104,6 +107,16 @@ static mesh_code take_gateway(const char *text, ib_session_options *out, mesh_er
   return GRPC_STATUS_OK;
 }
 
+static mesh_code take_drain_limit(const char *text, ib_options *out, mesh_error *err) {
+  char *end;
+  out->drain_limit_ms = strtol(text, &end, 10);
+  if (end != text && *end == '\0' && out->drain_limit_ms >= 0 && out->drain_limit_ms <= 3600000) {
+    return GRPC_STATUS_OK;
+  }
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                   "--drain-limit-ms '%s': use a number from 0 to 3600000", text);
+}
+
 static mesh_code take_flag(void *arg, int flag, const char *value, mesh_error *err) {
   ib_options *out = arg;
   if (flag >= FIRST_NUMBER) return take_number(flag - FIRST_NUMBER, value, &out->session, err);
@@ -115,6 +128,8 @@ static mesh_code take_flag(void *arg, int flag, const char *value, mesh_error *e
       }
       out->listen[out->listen_count++] = value;
       return GRPC_STATUS_OK;
+    case DRAIN_LIMIT:
+      return take_drain_limit(value, out, err);
     case GATEWAY:
       return take_gateway(value, &out->session, err);
     case LOG_LEVEL:
@@ -134,7 +149,8 @@ static mesh_code take_flag(void *arg, int flag, const char *value, mesh_error *e
 }
 
 mesh_code ib_options_parse(int argc, char **argv, ib_options *out, mesh_error *err) {
-  *out = (ib_options){.session = ib_session_defaults(), .log_level = MESH_LOG_INFO};
+  *out = (ib_options){
+      .drain_limit_ms = 2000, .session = ib_session_defaults(), .log_level = MESH_LOG_INFO};
   mesh_code code = mesh_flags_parse(argc, argv, flags, take_flag, out, err);
   if (code != GRPC_STATUS_OK || out->help) return code;
   if (out->listen_count == 0) {

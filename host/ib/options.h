@@ -11,6 +11,7 @@ typedef struct ib_options {
   const char *listen[IB_LISTEN_MAX];  // addresses
   int listen_count;
   ib_session_options session;
+  int64_t drain_limit_ms;
   mesh_log_level log_level;
   bool log_json, exit_with_parent, help;
 } ib_options;

@@ -185,18 +185,31 @@ static mesh_code stream_live(ib_request *request, bars_query *query, mesh_scope 
   }
 }
 
+// This host leaves: whoever watches goes on elsewhere.
+static mesh_code send_away(sender *to, mesh_error *err) {
+  Millrace__V1__Drain drain = MILLRACE__V1__DRAIN__INIT;
+  drain.layer = "ib-host";
+  drain.resume_after = to->sequence;
+  uint8_t bytes[64];
+  mesh_view body = {bytes, millrace__v1__drain__pack(&drain, bytes)};
+  mesh_code code = put(to, MESH_MERGEABLE, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_DRAIN, body, err);
+  if (code == GRPC_STATUS_OK) code = mesh_event_stream_flush(to->stream, err);
+  return code == GRPC_STATUS_OK ? mesh_fail_draining(err, "ib-host") : code;
+}
+
 static mesh_code watch(ib_service *self, mesh_call *call, const char *operation, bars_query *query,
                        mesh_error *err) {
   sender to;
   sender_open(&to, self, call, operation);
   ib_request request = {.kind = IB_ASK_LIVE, .on_reply = on_reply, .arg = query};
   snprintf(request.operation, sizeof request.operation, "%s", to.operation);
-  mesh_scope *scope = mesh_call_scope(call);
+  mesh_scope *scope = mesh_call_drain_scope(call);
   mesh_code code = ib_request_open(self->session, scope, &request, encode_query, query, err);
   if (code == GRPC_STATUS_OK) {
     code = stream_live(&request, query, scope, &to, err);
     ib_request_close(&request);
   }
+  if (scope->code == GRPC_STATUS_UNAVAILABLE) code = send_away(&to, err);
   mesh_event_stream_destroy(to.stream);
   return code;
 }

@@ -21,6 +21,10 @@ typedef struct backend {
   mesh_schema *schema;
   mesh_server *server;
   int break_after;
+  int refuse;              // so many calls of Load are refused: the backend leaves
+  bool goes_silent;        // the first Load stream says nothing more behind its first event
+  bool leaves;             // it sends a heartbeat and a Drain event, then breaks
+  int loaded;              // calls of Load
   int watched;             // calls of Watch
   int64_t after_sequence;  // what the last one asked for
   bool detached;
@@ -92,9 +96,37 @@ static mesh_code send_from(backend *own, mesh_call *call, int64_t first, int las
 
 // ---- its methods ----
 
+static mesh_code leave(backend *own, mesh_call *call, mesh_error *err) {
+  Millrace__V1__Heartbeat heartbeat = MILLRACE__V1__HEARTBEAT__INIT;
+  Millrace__V1__Drain drain = MILLRACE__V1__DRAIN__INIT;
+  drain.layer = "data-manager";
+  drain.resume_after = 2;
+  own->watched = 1;  // it is there again at once
+  mesh_code code = send_from(own, call, 1, 2, err);
+  if (code == GRPC_STATUS_OK) {
+    code = send_event(call, MESH_MERGEABLE, 2, PAYLOAD(HEARTBEAT), &heartbeat.base, err);
+  }
+  if (code == GRPC_STATUS_OK) {
+    code = send_event(call, MESH_MERGEABLE, 2, PAYLOAD(DRAIN), &drain.base, err);
+  }
+  return code != GRPC_STATUS_OK ? code : mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "it leaves");
+}
+
 static mesh_code load(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   (void)frame;
   backend *own = self;
+  own->loaded++;
+  if (own->refuse-- > 0) {
+    mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "it leaves");
+    mesh_error_set_reason(err, "DRAINING", "mesh.millrace");
+    return err->code;
+  }
+  if (own->goes_silent) {
+    mesh_code code = send_from(own, call, 1, 1, err);
+    if (code != GRPC_STATUS_OK) return code;
+    return mesh_sleep_until(mesh_call_scope(call), MESH_NEVER, err);
+  }
+  if (own->leaves) return leave(own, call, err);
   if (own->break_after > 0) {
     mesh_code code = send_from(own, call, 1, own->break_after, err);
     return code != GRPC_STATUS_OK ? code : mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "gone");
@@ -253,6 +285,36 @@ static void reattaches_without_repeating(void **state) {
   }
 }
 
+static void a_refused_start_is_repeated(void **state) {
+  (void)state;
+  scene own = {.backend.refuse = 2};
+  run(&own);
+  assert_int_equal(own.conclusion, GRPC_STATUS_OK);
+  assert_int_equal(own.backend.loaded, 3);
+  assert_int_equal(count(own.printed, "\"accepted\":"), 1);
+}
+
+static void a_silent_stream_is_dead(void **state) {
+  (void)state;
+  scene own = {.backend = {.goes_silent = true, .watched = 1}, .client.silent_ms = 20};
+  run(&own);
+  assert_int_equal(own.conclusion, GRPC_STATUS_OK);
+  assert_int_equal(own.backend.after_sequence, 1);
+  assert_int_equal(count(own.printed, "\"accepted\":"), 1);
+  assert_int_equal(count(own.printed, "\"outcome\":"), 1);
+}
+
+static void a_drain_is_no_error(void **state) {
+  (void)state;
+  scene own = {.backend.leaves = true};
+  run(&own);
+  assert_int_equal(own.conclusion, GRPC_STATUS_OK);
+  assert_int_equal(own.backend.after_sequence, 2);
+  assert_int_equal(count(own.printed, "heartbeat"), 0);
+  assert_int_equal(count(own.printed, "\"drain\":"), 1);
+  assert_int_equal(count(own.printed, "\"eventClass\":\"DURABLE\""), 4);
+}
+
 static void leaves_as_soon_as_it_is_accepted(void **state) {
   (void)state;
   scene own = {.follow.until_accepted = true, .backend.waits_for_cancel = true};
@@ -294,6 +356,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(prints_each_event_to_the_outcome),
       cmocka_unit_test(reattaches_without_repeating),
+      cmocka_unit_test(a_refused_start_is_repeated),
+      cmocka_unit_test(a_silent_stream_is_dead),
+      cmocka_unit_test(a_drain_is_no_error),
       cmocka_unit_test(leaves_as_soon_as_it_is_accepted),
       cmocka_unit_test(an_outcome_that_failed_gives_its_code),
       cmocka_unit_test(ctrl_c_asks_for_the_end_and_waits_for_it),

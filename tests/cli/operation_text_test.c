@@ -95,6 +95,10 @@ static void an_operation_that_was_cancelled(void **state) {
   stop.detail = "cancelHistoricalData sent for request 7";
   Millrace__V1__Cancelled cancelled = MILLRACE__V1__CANCELLED__INIT;
   cancelled.requested_by = "somebody";
+  Google__Protobuf__Timestamp asked = time_of(1492592399);
+  asked.nanos = 998500000;
+  cancelled.requested = &asked;
+  cancelled.forced = true;
   cancelled.n_stops = 1;
   cancelled.stops = stops;
   cancelled.summary = "10 bars stored";
@@ -122,9 +126,9 @@ static void an_operation_that_was_cancelled(void **state) {
       "started       2017-04-19T09:00:00Z\n"
       "updated       2017-04-19T09:00:00Z\n"
       "events        3\n"
-      "cancelled by  somebody\n"
-      "stopped       ib-host        2017-04-19T09:00:00Z  cancelHistoricalData sent "
-      "for request 7\n"
+      "cancelled by  somebody; ended by force: not everything below had acknowledged it\n"
+      "stopped       ib-host        1.500 ms after the request  cancelHistoricalData sent for "
+      "request 7\n"
       "outcome       10 bars stored\n");
   free(text);
 }

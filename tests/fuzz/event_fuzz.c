@@ -4,10 +4,22 @@
 #include "mesh/event.h"
 #include "tests/fuzz/target.h"
 
+// Every hop can be written, and reads the same.
+static void check_hops(mesh_view frame) {
+  mesh_hop hop, again;
+  for (size_t offset = 0; mesh_event_next_hop(frame, &offset, &hop);) {
+    uint8_t bytes[MESH_HOP_MAX];
+    size_t start = 0;
+    mesh_view back = {bytes, mesh_event_encode_hop(&hop, bytes)};
+    if (!mesh_event_next_hop(back, &start, &again) || again.sent_ns != hop.sent_ns) abort();
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
   mesh_view one, frame = {data, size_bytes};
   size_t offset = 0;
   bool bad;
+  check_hops(frame);
   while (mesh_event_next(frame, &offset, &one, &bad)) {
     mesh_event event, again;
     mesh_error err;

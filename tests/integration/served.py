@@ -8,8 +8,9 @@ from mesh_processes import MeshCase
 STANDARD = {"grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
             "grpc.reflection.v1alpha.ServerReflection"}
 BACKEND = {"millrace.v1.DataService", "millrace.v1.DataManager", "millrace.v1.DataAdapter",
-           "millrace.v1.OperationsService"}
-IB_HOST = {"millrace.v1.IbHost"}
+           "millrace.v1.OperationsService", "millrace.v1.HostsService",
+           "google.longrunning.Operations"}
+IB_HOST = {"millrace.v1.IbHost", "millrace.v1.HostControl"}
 
 # A stretch of EURUSD 1h that one request answers: 2017-04-19T09:00:00Z and the five hours after it.
 SEGMENT = {"symbol": "EURUSD", "timeframe": "1h", "from": "2017-04-19T09:00:00Z",

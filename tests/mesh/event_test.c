@@ -161,7 +161,75 @@ static void a_batch_cut_short_is_bad(void) {
   }
 }
 
+static size_t add_hop(uint8_t *bytes, const char *layer, int64_t received_ns, int64_t sent_ns) {
+  mesh_hop hop = {{(const uint8_t *)layer, strlen(layer)}, received_ns, sent_ns};
+  return mesh_event_encode_hop(&hop, bytes);
+}
+
+static void check_two_hops(mesh_view frame) {
+  mesh_hop hop;
+  size_t offset = 0;
+  assert_true(mesh_event_next_hop(frame, &offset, &hop));
+  assert_memory_equal(hop.layer.data, "IbHost", 6);
+  assert_int_equal(hop.received_ns, 5);
+  assert_int_equal(hop.sent_ns, 9);
+  assert_true(mesh_event_next_hop(frame, &offset, &hop));
+  assert_memory_equal(hop.layer.data, "DataAdapter", 11);
+  assert_false(mesh_event_next_hop(frame, &offset, &hop));
+}
+
+static void hops_are_appended_to_an_event(void) {
+  uint8_t bytes[512];
+  mesh_event event = sample(), got;
+  size_t size = encode(&event, bytes);
+  size += add_hop(bytes + size, "IbHost", 5, 9);
+  size += add_hop(bytes + size, "DataAdapter", 10, 12);
+  mesh_view one, frame = {bytes, size};
+  check_two_hops(frame);
+  size_t offset = 0;
+  bool bad;
+  assert_true(mesh_event_next(frame, &offset, &one, &bad));
+  assert_int_equal(mesh_event_decode(one, &got, NULL), GRPC_STATUS_OK);
+  assert_int_equal(got.sequence, 41);
+  Millrace__V1__OperationEvent *read = millrace__v1__operation_event__unpack(NULL, size, bytes);
+  assert_int_equal(read->n_hops, 2);
+  assert_string_equal(read->hops[1]->layer, "DataAdapter");
+  assert_int_equal(read->hops[1]->sent_ns, 12);
+  millrace__v1__operation_event__free_unpacked(read, NULL);
+}
+
+static void hops_are_appended_to_a_batch(void) {
+  uint8_t bytes[1024];
+  size_t size = make_batch(bytes, 3), offset = 0;
+  size += add_hop(bytes + size, "IbHost", 5, 9);
+  size += add_hop(bytes + size, "DataAdapter", 10, 12);
+  mesh_view one, frame = {bytes, size};
+  check_two_hops(frame);
+  int seen = 0;
+  bool bad;
+  while (mesh_event_next(frame, &offset, &one, &bad))
+    seen++;
+  assert_int_equal(seen, 3);
+  assert_false(bad);
+}
+
+static void a_long_layer_is_cut(void) {
+  uint8_t bytes[MESH_HOP_MAX];
+  mesh_hop hop;
+  size_t offset = 0;
+  char layer[100];
+  memset(layer, 'x', sizeof layer);
+  layer[99] = '\0';
+  mesh_view frame = {bytes, add_hop(bytes, layer, INT64_MAX, INT64_MAX)};
+  assert_true(mesh_event_next_hop(frame, &offset, &hop));
+  assert_int_equal(hop.layer.size_bytes, 40);
+  assert_int_equal(hop.sent_ns, INT64_MAX);
+}
+
 static const row rows[] = {
+    {"hops are appended to an event", hops_are_appended_to_an_event},
+    {"hops are appended to a batch", hops_are_appended_to_a_batch},
+    {"a long layer is cut", a_long_layer_is_cut},
     {"another library reads it", another_library_reads_it},
     {"what is written is read", what_is_written_is_read},
     {"unknown fields are passed over", unknown_fields_are_passed_over},

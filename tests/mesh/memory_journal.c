@@ -1,71 +1,80 @@
 #include "tests/mesh/memory_journal.h"
 
-#include <stdio.h>
-#include <string.h>
-
-#include "mesh/fiber.h"
 #include "tests/unit.h"
 
-static mesh_code append(void *self, const mesh_operation_record *record, mesh_view event,
-                        mesh_error *err) {
-  memory_journal *own = self;
+static mesh_code before_write(memory_journal *own, mesh_error *err) {
   mesh_yield(own->loop);  // as a store would
+  mesh_scope waiting;
+  mesh_scope_open_root(&waiting, own->loop);
+  while (own->held)
+    assert_int_equal(mesh_signal_wait(&own->released, &waiting, MESH_NEVER, err), GRPC_STATUS_OK);
+  mesh_scope_close(&waiting);
   if (own->full) return mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED, "the disk is full");
-  assert_int_equal(record->last_sequence, own->count + 1);
-  memcpy(own->events[own->count], event.data, event.size_bytes);
-  own->sizes[own->count++] = event.size_bytes;
-  own->state = record->state;
-  own->last_sequence = record->last_sequence;
+  if (own->taken) return mesh_fail(err, GRPC_STATUS_ABORTED, "a newer process owns the store");
   return GRPC_STATUS_OK;
+}
+
+static mesh_code written(memory_journal *own, const mesh_operation_record *record, mesh_code code) {
+  if (code != GRPC_STATUS_OK) return code;
+  own->count++;
+  own->state = record->state;
+  return code;
+}
+
+static const mesh_journal *inner_of(memory_journal *own) {
+  return mesh_memory_journal_table(own->inner);
 }
 
 static mesh_code create(void *self, const mesh_operation_record *record, mesh_view event,
                         mesh_error *err) {
   memory_journal *own = self;
-  own->count = 0;
-  snprintf(own->name, sizeof own->name, "%s", record->name);
-  snprintf(own->request_id, sizeof own->request_id, "%s", record->request_id);
-  return append(self, record, event, err);
+  mesh_code code = before_write(own, err);
+  if (code != GRPC_STATUS_OK) return code;
+  const mesh_journal *inner = inner_of(own);
+  return written(own, record, inner->create(inner->self, record, event, err));
 }
 
-static mesh_code read_events(void *self, const char *name, int64_t after_sequence,
-                             void (*each)(void *arg, mesh_view event), void *arg, mesh_error *err) {
+static mesh_code append(void *self, const mesh_operation_record *record, mesh_view event,
+                        mesh_error *err) {
   memory_journal *own = self;
-  if (strcmp(name, own->name) != 0) return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no %s", name);
-  for (int i = (int)after_sequence; i < own->count; i++) {
-    each(arg, (mesh_view){own->events[i], own->sizes[i]});
-  }
-  return GRPC_STATUS_OK;
+  mesh_code code = before_write(own, err);
+  if (code != GRPC_STATUS_OK) return code;
+  const mesh_journal *inner = inner_of(own);
+  return written(own, record, inner->append(inner->self, record, event, err));
 }
 
-static mesh_code find(void *self, const char *name, const char *request_id,
-                      void (*each)(void *arg, const mesh_operation_record *record), void *arg,
-                      mesh_error *err) {
+static mesh_code read_events(void *self, const char *name, int64_t after_sequence, int limit,
+                             mesh_each_event each, void *arg, int *count, mesh_error *err) {
   memory_journal *own = self;
-  bool same = name != NULL ? strcmp(name, own->name) == 0
-                           : own->request_id[0] != '\0' && strcmp(request_id, own->request_id) == 0;
-  if (!same) return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no such operation");
-  mesh_operation_record record = {.name = own->name,
-                                  .kind = "",
-                                  .title = "",
-                                  .request_id = own->request_id,
-                                  .work_key = "",
-                                  .state = own->state,
-                                  .last_sequence = own->last_sequence};
-  each(arg, &record);
-  return GRPC_STATUS_OK;
+  own->reads++;
+  mesh_yield(own->loop);
+  const mesh_journal *inner = inner_of(own);
+  return inner->read(inner->self, name, after_sequence, limit, each, arg, count, err);
 }
 
-static mesh_code list(void *self, const char *kind, Millrace__V1__OperationState state, int limit,
-                      void (*each)(void *arg, const mesh_operation_record *record), void *arg,
-                      mesh_error *err) {
-  (void)kind, (void)limit;
-  memory_journal *own = self;
-  if (own->count == 0 || own->state != state) return GRPC_STATUS_OK;
-  return find(self, own->name, NULL, each, arg, err);
+static mesh_code find(void *self, const char *name, const char *request_id, mesh_each_record each,
+                      void *arg, mesh_error *err) {
+  const mesh_journal *inner = inner_of(self);
+  return inner->find(inner->self, name, request_id, each, arg, err);
+}
+
+static mesh_code list(void *self, const mesh_operation_filter *filter, mesh_each_record each,
+                      void *arg, mesh_error *err) {
+  const mesh_journal *inner = inner_of(self);
+  return inner->list(inner->self, filter, each, arg, err);
+}
+
+static mesh_code remove_operation(void *self, const char *name, int64_t *events, mesh_error *err) {
+  const mesh_journal *inner = inner_of(self);
+  return inner->remove(inner->self, name, events, err);
 }
 
 void memory_journal_init(memory_journal *journal, mesh_loop *loop) {
-  *journal = (memory_journal){.loop = loop};
-  journal->table = (mesh_journal){journal, create, append, read_events, find, list};
+  *journal = (memory_journal){.loop = loop, .inner = mesh_memory_journal_create()};
+  journal->table =
+      (mesh_journal){journal, create, append, read_events, find, list, remove_operation};
+}
+
+void memory_journal_fini(memory_journal *journal) {
+  mesh_memory_journal_destroy(journal->inner);
 }

@@ -1,25 +1,27 @@
-// For tests: a journal in memory, of one operation at a time, that suspends its caller as a store
-// would.
+// For tests: the journal in memory, that suspends its caller as a store would and can be made to
+// fail.
 #ifndef MILLRACE_TESTS_MESH_MEMORY_JOURNAL_H
 #define MILLRACE_TESTS_MESH_MEMORY_JOURNAL_H
 
+#include "mesh/fiber.h"
+#include "mesh/memory_journal.h"
 #include "mesh/operation.h"
-
-enum { MEMORY_EVENTS_MAX = 64, MEMORY_EVENT_BYTES = 512 };
 
 typedef struct memory_journal {
   mesh_journal table;
   mesh_loop *loop;
-  char name[MESH_OPERATION_NAME_MAX], request_id[64];
-  Millrace__V1__OperationState state;
-  int64_t last_sequence;
-  uint8_t events[MEMORY_EVENTS_MAX][MEMORY_EVENT_BYTES];
-  size_t sizes[MEMORY_EVENTS_MAX];
-  int count;
-  bool full;  // refuses further events
+  mesh_memory_journal *inner;          // owned
+  int count;                           // events that were written
+  int reads;                           // pages that were asked for
+  Millrace__V1__OperationState state;  // of the last write
+  bool full;                           // refuses further events
+  bool taken;                          // refuses them because another process owns it
+  bool held;                           // lets no write return until it is false
+  mesh_signal released;
 } memory_journal;
 
 // Prepares the caller's storage; give `journal->table` to mesh_operations_create().
 void memory_journal_init(memory_journal *journal, mesh_loop *loop);
+void memory_journal_fini(memory_journal *journal);
 
 #endif

@@ -105,11 +105,11 @@ static void what_cannot_help_is_not_tried_again(harness *own, void *arg) {
   mesh_backoff backoff = {1, 1, 3};
   mesh_error err;
   mesh_fail(&err, GRPC_STATUS_NOT_FOUND, "no");
-  assert_int_equal(mesh_retry_wait(&own->scope, &backoff, 1, &err), GRPC_STATUS_NOT_FOUND);
+  assert_int_equal(mesh_retry_wait(&own->scope, &backoff, NULL, 1, &err), GRPC_STATUS_NOT_FOUND);
   mesh_fail(&err, GRPC_STATUS_UNAVAILABLE, "down");
-  assert_int_equal(mesh_retry_wait(&own->scope, &backoff, 1, &err), GRPC_STATUS_OK);
+  assert_int_equal(mesh_retry_wait(&own->scope, &backoff, NULL, 1, &err), GRPC_STATUS_OK);
   mesh_fail(&err, GRPC_STATUS_UNAVAILABLE, "down");
-  assert_int_equal(mesh_retry_wait(&own->scope, &backoff, 3, &err), GRPC_STATUS_UNAVAILABLE);
+  assert_int_equal(mesh_retry_wait(&own->scope, &backoff, NULL, 3, &err), GRPC_STATUS_UNAVAILABLE);
 }
 
 typedef struct row {

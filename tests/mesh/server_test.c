@@ -234,8 +234,17 @@ static void closing_a_call_cancels_two_hops_below(harness *test, peer *own) {
 static void a_deadline_reaches_two_hops_below(harness *test, peer *own) {
   mesh_error err;
   mesh_call_options options = {.timeout_ms = 60};
+  options.timeout_ms = 200;
   assert_int_equal(call_once(test, own, "/test.Peer/RelaySleep", &options, &err),
                    GRPC_STATUS_DEADLINE_EXCEEDED);
+  const char *used = strstr(err.message, "; Peer had it for ");  // twice: the layers of this test
+  assert_non_null(used);
+  int lower_ms = atoi(used + strlen("; Peer had it for "));
+  used = strstr(used + 1, "; Peer had it for ");
+  assert_non_null(used);
+  int upper_ms = atoi(used + strlen("; Peer had it for "));
+  assert_in_range(lower_ms, 100, upper_ms);
+  assert_in_range(upper_ms, lower_ms, 200);
   wait_until_slept(test, own);
 }
 

@@ -84,7 +84,7 @@ static void a_file_that_may_not_grow_is_a_full_disk(fixture *own) {
 static void a_newer_schema_is_refused(fixture *own) {
   close_store(own);
   sqlite3_close(run_sql(own->path, "PRAGMA user_version=99"));
-  expect_refusal(own, GRPC_STATUS_FAILED_PRECONDITION, "version 99, this program knows up to 1");
+  expect_refusal(own, GRPC_STATUS_FAILED_PRECONDITION, "version 99, this program knows up to 2");
 }
 
 static void another_programs_database_is_refused(fixture *own) {
@@ -109,18 +109,33 @@ static void a_file_cut_short_is_refused(fixture *own) {
   expect_refusal(own, GRPC_STATUS_DATA_LOSS, "damaged");
 }
 
-// The header is whole, the pages behind it are not: the first use of one says so.
+// The page that the tree of a table begins with; `sql` selects it.
+static off_t find_page(fixture *own, const char *sql) {
+  sqlite3 *db;
+  sqlite3_stmt *statement;
+  assert_int_equal(sqlite3_open(own->path, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+  off_t page = sqlite3_column_int64(statement, 0);
+  sqlite3_finalize(statement);
+  sqlite3_close(db);
+  return page;
+}
+
+static void damage_page(fixture *own, off_t page) {
+  static char garbage[8192];
+  memset(garbage, 0xa5, sizeof garbage);
+  int file = open(own->path, O_RDWR);
+  assert_int_equal(pwrite(file, garbage, sizeof garbage, (page - 1) * (off_t)sizeof garbage),
+                   sizeof garbage);
+  close(file);
+}
+
+// The header is whole, the bars behind it are not: the first use of one says so.
 static void damaged_pages_are_named_when_met(fixture *own) {
   put_ok(own, 0, 60000, STORE_STORED, "", 1000);
   close_store(own);
-  static char garbage[8192];
-  memset(garbage, 0xa5, sizeof garbage);
-  struct stat info;
-  int file = open(own->path, O_RDWR);
-  assert_int_equal(fstat(file, &info), 0);
-  for (off_t at = sizeof garbage; at < info.st_size; at += sizeof garbage)
-    assert_int_equal(pwrite(file, garbage, sizeof garbage, at), sizeof garbage);
-  close(file);
+  damage_page(own, find_page(own, "SELECT rootpage FROM sqlite_master WHERE name='bars'"));
   open_store(own);
   mesh_error err;
   int64_t count, first_s;
@@ -128,6 +143,12 @@ static void damaged_pages_are_named_when_met(fixture *own) {
                    GRPC_STATUS_DATA_LOSS);
   assert_non_null(strstr(err.message, own->path));
   assert_int_equal(put(own, 0, 600, STORE_STORED, "", 10, &err), GRPC_STATUS_DATA_LOSS);
+}
+
+static void a_damaged_owner_is_refused(fixture *own) {
+  close_store(own);
+  damage_page(own, find_page(own, "SELECT rootpage FROM sqlite_master WHERE name='meta'"));
+  expect_refusal(own, GRPC_STATUS_DATA_LOSS, "damaged");
 }
 
 // ---- a place where it cannot be ----
@@ -212,6 +233,7 @@ static const row rows[] = {
     {"a file that is no database is refused", a_file_that_is_no_database_is_refused},
     {"a file cut short is refused", a_file_cut_short_is_refused},
     {"damaged pages are named when met", damaged_pages_are_named_when_met},
+    {"a damaged owner is refused", a_damaged_owner_is_refused},
     {"a missing directory is named", a_missing_directory_is_named},
     {"a directory is no database", a_directory_is_no_database},
     {"a directory that may not be written is named", a_directory_that_may_not_be_written_is_named},

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "tests/unit.h"
@@ -55,6 +56,54 @@ int64_t count_bars(fixture *own) {
     fail_msg("%s", err.message);
   }
   return count;
+}
+
+mesh_view view_of(const char *text) {
+  return (mesh_view){(const uint8_t *)text, strlen(text)};
+}
+
+void add_operation(fixture *own, const char *name, int64_t created_ns) {
+  store_operation operation = {.name = name,
+                               .kind = "load",
+                               .title = "SPX 1d",
+                               .request_id = name,
+                               .work_key = "",
+                               .state = 1,
+                               .epoch = 1,
+                               .last_sequence = 1,
+                               .created_ns = created_ns,
+                               .updated_ns = created_ns};
+  mesh_error err;
+  if (store_create_operation(own->store, &operation, view_of("e"), &err) != GRPC_STATUS_OK) {
+    fail_msg("%s", err.message);
+  }
+}
+
+store_event event_of(const char *operation, int64_t sequence) {
+  return (store_event){
+      .operation = operation, .epoch = 1, .sequence = sequence, .state = 1, .event = view_of("e")};
+}
+
+void end_operation(fixture *own, const char *name, int64_t ended_ns) {
+  store_event event = event_of(name, 2);
+  event.state = 3;
+  event.updated_ns = ended_ns;
+  event.outcome = view_of("done");
+  mesh_error err;
+  if (store_append_event(own->store, &event, &err) != GRPC_STATUS_OK) fail_msg("%s", err.message);
+}
+
+static void write_sequence(void *arg, int64_t sequence, mesh_view event) {
+  (void)event;
+  sprintf((char *)arg + strlen(arg), "%lld ", (long long)sequence);
+}
+
+void read_sequences(fixture *own, const char *name, char *out) {
+  out[0] = '\0';
+  mesh_error err;
+  mesh_code code = store_read_events(own->store, name, 0, 1000, write_sequence, out, &err);
+  if (code == GRPC_STATUS_NOT_FOUND) strcpy(out, "gone");
+  if (code != GRPC_STATUS_OK && code != GRPC_STATUS_NOT_FOUND) fail_msg("%s", err.message);
 }
 
 void run_row(void **state) {

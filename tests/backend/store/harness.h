@@ -42,4 +42,19 @@ void put_ok(fixture *own, int64_t from_s, int64_t to_s, store_coverage_state sta
 // How many bars of SPX 1m there are.
 int64_t count_bars(fixture *own);
 
+// The bytes of a text, without its NUL.
+mesh_view view_of(const char *text);
+
+// Adds a running operation with its first event: its kind is "load", its request id is its name.
+void add_operation(fixture *own, const char *name, int64_t created_ns);
+
+// Event number `sequence` of an operation: its bytes are "e", its epoch is 1.
+store_event event_of(const char *operation, int64_t sequence);
+
+// Ends an operation with its event number 2, at `ended_ns`.
+void end_operation(fixture *own, const char *name, int64_t ended_ns);
+
+// The numbers of an operation's events, "1 2 3 "; "gone" if there is no such operation.
+void read_sequences(fixture *own, const char *name, char *out);
+
 #endif

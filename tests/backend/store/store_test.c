@@ -232,10 +232,6 @@ static const store_operation first_operation = {.name = "load-1",
                                                 .last_sequence = 1,
                                                 .created_ns = 5};
 
-static mesh_view view_of(const char *text) {
-  return (mesh_view){(const uint8_t *)text, strlen(text)};
-}
-
 static mesh_code append(fixture *own, int64_t epoch, int64_t sequence, const char *outcome,
                         mesh_error *err) {
   store_event event = {.operation = "load-1",

@@ -1,0 +1,235 @@
+#include "backend/backend.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mesh/log.h"
+#include "mesh/process.h"
+
+enum { POOL_THREADS = 3, EXIT_USAGE = 2, EXIT_STUCK = 1, PRUNE_MS = 3600 * 1000 };
+
+#define MS_NS INT64_C(1000000)
+#define DAY_NS (INT64_C(86400) * 1000000000)
+
+typedef struct program_arg {
+  backend *own;
+  const backend_extension *extension;
+} program_arg;
+
+// ---- set-up ----
+
+static mesh_code open_store(backend *own, mesh_error *err) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/millrace.db", own->options.home);
+  store_options options = {.synchronous_full = own->options.synchronous_full};
+  return store_open(path, &options, &own->store, err);
+}
+
+// Opens the link to the next layer: where it is configured to be, or in this process.
+static mesh_code open_layer(backend *own, const char *name, const char *address, mesh_link **link,
+                            mesh_error *err) {
+  if (address != NULL) return mesh_link_open(own->loop, name, address, link, err);
+  return mesh_link_open_local(own->loop, name, own->server, link, err);
+}
+
+// The layers from the outside in: data-service -> data-manager -> data-adapter -> ib-host. Each
+// arrow is a link.
+static mesh_code join_layers(backend *own, mesh_error *err) {
+  const backend_options *options = &own->options;
+  mesh_code code = open_layer(own, "data-manager", options->data_manager, &own->to_manager, err);
+  if (code == GRPC_STATUS_OK) {
+    code = open_layer(own, "data-adapter", options->data_adapter, &own->to_adapter, err);
+  }
+  data_service_init(&own->data, own->to_manager);
+  own->manager.adapter = own->to_adapter;
+  return code;
+}
+
+static void create_services(backend *own) {
+  own->manager = (data_manager){.loop = own->loop,
+                                .store = own->store,
+                                .journal = &own->journal,
+                                .pool = own->pool,
+                                .operations = own->operations,
+                                .options = data_manager_defaults()};
+  own->manager.options.parallel = own->options.parallel;
+  data_manager_init(&own->manager);
+  data_adapter_init(&own->adapter, own->ib_host);
+  operations_service_init(&own->operations_api, own->operations, &own->journal.table);
+  longrunning_service_init(&own->longrunning, own->operations, &own->journal.table);
+  data_service_init(&own->data, NULL);
+  own->kinds[own->kind_count++] = data_manager_kind(&own->manager);
+  own->hosts[own->host_count++] = (hosts_entry){"ib-host", own->ib_host};
+}
+
+static void add_services(backend *own) {
+  hosts_service_init(&own->hosts_api, own->hosts, own->host_count);
+  mesh_server_add(own->server, &own->data.service);
+  mesh_server_add(own->server, &own->manager.service);
+  mesh_server_add(own->server, &own->adapter.service);
+  mesh_server_add(own->server, &own->operations_api.service);
+  mesh_server_add(own->server, &own->longrunning.service);
+  mesh_server_add(own->server, &own->hosts_api.service);
+}
+
+static mesh_code set_up(const program_arg *what, mesh_error *err) {
+  backend *own = what->own;
+  const backend_extension *extension = what->extension;
+  mesh_code code = mesh_schema_create(extension->descriptors, &own->schema, err);
+  if (code == GRPC_STATUS_OK) code = open_store(own, err);
+  if (code == GRPC_STATUS_OK) {
+    code = mesh_link_open(own->loop, "ib-host", own->options.ib_host, &own->ib_host, err);
+  }
+  if (code != GRPC_STATUS_OK) return code;
+
+  store_journal_init(&own->journal, own->store, own->pool, own->loop);
+  own->operations = mesh_operations_create(own->loop, "data-manager", &own->journal.table, NULL);
+  own->server = mesh_server_create(own->loop, own->schema);
+  create_services(own);
+  if (extension->set_up != NULL) code = extension->set_up(extension->self, own, err);
+  if (code != GRPC_STATUS_OK) return code;
+  add_services(own);
+  return mesh_program_listen(own->server, "backend", own->options.listen, own->options.listen_count,
+                             err);
+}
+
+// ---- retention ----
+
+typedef struct prune_job {
+  backend *own;
+  mesh_error err;
+  int64_t removed;
+  mesh_code code;
+} prune_job;
+
+static void do_prune(void *arg) {
+  prune_job *job = arg;
+  const backend_options *options = &job->own->options;
+  int64_t before_ns = options->keep_days > 0 ? mesh_wall_ns() - options->keep_days * DAY_NS : 0;
+  job->code = store_prune_operations(job->own->store, before_ns, options->keep_operations,
+                                     &job->removed, &job->err);
+}
+
+// Forgets old operations, now and once an hour.
+static void prune_operations(void *arg) {
+  backend *own = arg;
+  mesh_error err;
+  do {
+    prune_job job = {.own = own};
+    mesh_pool_run(own->pool, own->loop, do_prune, &job);
+    if (job.code != GRPC_STATUS_OK) {
+      mesh_log(MESH_LOG_WARN, "backend", "old operations stay: %s", job.err.message);
+    } else if (job.removed > 0) {
+      mesh_log(MESH_LOG_INFO, "backend", "%lld old operations are forgotten",
+               (long long)job.removed);
+    }
+  } while (mesh_sleep_until(&own->retention, mesh_now_ns() + PRUNE_MS * MS_NS, &err) ==
+           GRPC_STATUS_OK);
+}
+
+// ---- run ----
+
+// Stops as a process that another one follows: what runs is interrupted, and goes on there.
+static void leave(backend *own) {
+  int64_t deadline_ns = mesh_now_ns() + own->options.drain_limit_ms * MS_NS;
+  if (!mesh_operations_drain(own->operations, deadline_ns)) {
+    mesh_log(MESH_LOG_WARN, "backend",
+             "%d operations did not stop within %lld ms: left to the next",
+             mesh_operations_count(own->operations), (long long)own->options.drain_limit_ms);
+    _Exit(EXIT_STUCK);
+  }
+  mesh_server_stop(own->server, deadline_ns);
+}
+
+// What a process before this one left is here before anybody can ask for it, and goes on once the
+// layers are joined.
+static mesh_code start_serving(const program_arg *what, mesh_error *err) {
+  backend *own = what->own;
+  const backend_extension *extension = what->extension;
+  mesh_code code = mesh_operations_adopt(own->operations, own->kinds, own->kind_count,
+                                         "the backend was started again", NULL, err);
+  if (code != GRPC_STATUS_OK) return code;
+  mesh_server_start(own->server);
+  code = join_layers(own, err);
+  if (code == GRPC_STATUS_OK && extension->join != NULL) {
+    code = extension->join(extension->self, own, err);
+  }
+  if (code == GRPC_STATUS_OK) mesh_operations_resume(own->operations);
+  return code;
+}
+
+static mesh_code serve(const program_arg *what, mesh_error *err) {
+  backend *own = what->own;
+  mesh_code code = start_serving(what, err);
+  if (code == GRPC_STATUS_OK) {
+    mesh_scope_open(&own->retention, &own->program->scope);
+    mesh_fiber_start(&own->retention, prune_operations, own);
+    mesh_program_await_stop(own->program);
+    mesh_scope_cancel(&own->retention, GRPC_STATUS_CANCELLED, "the backend leaves");
+    mesh_scope_close(&own->retention);
+  }
+  leave(own);
+  return code;
+}
+
+static void tear_down(const program_arg *what) {
+  backend *own = what->own;
+  if (what->extension->tear_down != NULL) what->extension->tear_down(what->extension->self);
+  mesh_link_close(own->to_manager);
+  mesh_link_close(own->to_adapter);
+  mesh_link_close(own->ib_host);
+  mesh_server_destroy(own->server);
+  mesh_operations_destroy(own->operations);
+  store_close(own->store);
+  mesh_schema_destroy(own->schema);
+}
+
+static int exit_code_of(mesh_code code) {
+  switch (code) {
+    case GRPC_STATUS_OK:
+      return 0;
+    case GRPC_STATUS_INVALID_ARGUMENT:
+    case GRPC_STATUS_FAILED_PRECONDITION:
+    case GRPC_STATUS_ALREADY_EXISTS:
+    case GRPC_STATUS_DATA_LOSS:
+    case GRPC_STATUS_NOT_FOUND:
+    case GRPC_STATUS_PERMISSION_DENIED:
+      return EXIT_USAGE;  // starting it again would not help
+    default:
+      return 1;
+  }
+}
+
+static int run(mesh_program *program, void *arg) {
+  const program_arg *what = arg;
+  mesh_error err;
+  what->own->program = program;
+  what->own->loop = program->loop;
+  mesh_code code = set_up(what, &err);
+  if (code == GRPC_STATUS_OK) code = serve(what, &err);
+  if (code != GRPC_STATUS_OK) mesh_log(MESH_LOG_ERROR, "backend", "%s", err.message);
+  tear_down(what);
+  return exit_code_of(code);
+}
+
+int backend_main(int argc, char **argv, const backend_extension *extension) {
+  static backend own;  // zeroed, and off the stack
+  mesh_error err;
+  if (backend_options_parse(argc, argv, &own.options, &err) != GRPC_STATUS_OK) {
+    fprintf(stderr, "millrace-backend: %s (--help lists the flags)\n", err.message);
+    return EXIT_USAGE;
+  }
+  if (own.options.help) {
+    backend_options_help();
+    return 0;
+  }
+  mesh_log_init("millrace-backend", own.options.log_level, own.options.log_json);
+  mesh_process_block_signals();
+  if (own.options.exit_with_parent) mesh_process_exit_with_parent();
+  own.pool = mesh_pool_create(POOL_THREADS);
+  program_arg what = {&own, extension};
+  int exit_code = mesh_program_run(run, &what);
+  mesh_pool_destroy(own.pool);
+  return exit_code;
+}

@@ -1,0 +1,57 @@
+// The backend as a program: DataService, DataManager, DataAdapter and OperationsService in one
+// process. A test may add services of its own; the product adds none.
+#ifndef MILLRACE_BACKEND_BACKEND_H
+#define MILLRACE_BACKEND_BACKEND_H
+
+#include "backend/data/adapter.h"
+#include "backend/data/manager.h"
+#include "backend/data/service.h"
+#include "backend/hosts/service.h"
+#include "backend/operations/journal.h"
+#include "backend/operations/longrunning.h"
+#include "backend/operations/service.h"
+#include "backend/options.h"
+#include "mesh/program.h"
+
+enum { BACKEND_HOSTS_MAX = 4, BACKEND_KINDS_MAX = 4 };
+
+// Everything that lives as long as the program.
+typedef struct backend {
+  backend_options options;
+  mesh_program *program;
+  mesh_loop *loop;
+  mesh_pool *pool;
+  mesh_scope retention;
+  mesh_schema *schema;
+  store *store;
+  mesh_server *server;
+  mesh_link *ib_host, *to_adapter, *to_manager;
+  store_journal journal;
+  mesh_operations *operations;
+  mesh_kind kinds[BACKEND_KINDS_MAX];  // of the operations that go on after a restart
+  size_t kind_count;
+  hosts_entry hosts[BACKEND_HOSTS_MAX];
+  size_t host_count;
+  data_adapter adapter;
+  data_manager manager;
+  data_service data;
+  operations_service operations_api;
+  longrunning_service longrunning;
+  hosts_service hosts_api;
+} backend;
+
+// What a test adds. Both are called in the main fiber.
+typedef struct backend_extension {
+  mesh_view descriptors;  // of the product's services and the added ones
+  // Adds services to own->server, kinds and hosts, before the server starts.
+  mesh_code (*set_up)(void *self, backend *own, mesh_error *err);
+  // Opens links to layers of this process, once the server has started.
+  mesh_code (*join)(void *self, backend *own, mesh_error *err);
+  void (*tear_down)(void *self);
+  void *self;
+} backend_extension;
+
+// Runs the program; returns its exit code.
+int backend_main(int argc, char **argv, const backend_extension *extension);
+
+#endif

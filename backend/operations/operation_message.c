@@ -1,0 +1,114 @@
+#include "backend/operations/operation_message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mesh/labels.h"
+
+#define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
+
+static void *allocate(size_t size_bytes) {
+  void *memory = malloc(size_bytes);
+  if (memory == NULL) abort();
+  return memory;
+}
+
+Millrace__V1__Operation *operation_message_create(void) {
+  Millrace__V1__Operation *message = allocate(sizeof *message);
+  millrace__v1__operation__init(message);
+  return message;
+}
+
+void operation_message_destroy(Millrace__V1__Operation *message) {
+  if (message != NULL) millrace__v1__operation__free_unpacked(message, NULL);
+}
+
+void operation_message_set_text(char **field, const char *text, size_t size_bytes) {
+  if (*field != protobuf_c_empty_string) free(*field);
+  *field = strndup(text, size_bytes);
+  if (*field == NULL) abort();
+}
+
+void operation_message_set_time(Google__Protobuf__Timestamp **field, int64_t time_ns) {
+  if (*field == NULL) {
+    *field = allocate(sizeof **field);
+    google__protobuf__timestamp__init(*field);
+  }
+  (*field)->seconds = time_ns / 1000000000;
+  (*field)->nanos = (int32_t)(time_ns % 1000000000);
+}
+
+void operation_message_add_label(Millrace__V1__Operation *message, const char *key,
+                                 const char *value) {
+  Millrace__V1__Operation__LabelsEntry *label = allocate(sizeof *label);
+  millrace__v1__operation__labels_entry__init(label);
+  operation_message_set_text(&label->key, key, strlen(key));
+  operation_message_set_text(&label->value, value, strlen(value));
+  message->labels = realloc(message->labels, (message->n_labels + 1) * sizeof *message->labels);
+  if (message->labels == NULL) abort();
+  message->labels[message->n_labels++] = label;
+}
+
+// Fields that are messages themselves. What cannot be decoded is left out: the rest still counts.
+static void set_bodies(Millrace__V1__Operation *message, const mesh_operation_record *record,
+                       mesh_view progress) {
+  mesh_view outcome = record->outcome, checkpoint = record->checkpoint;
+  if (outcome.size_bytes > 0) {
+    message->outcome = millrace__v1__outcome__unpack(NULL, outcome.size_bytes, outcome.data);
+  } else if (progress.size_bytes > 0) {
+    message->progress = millrace__v1__progress__unpack(NULL, progress.size_bytes, progress.data);
+  }
+  if (checkpoint.size_bytes > 0) {
+    message->checkpoint =
+        millrace__v1__checkpoint__unpack(NULL, checkpoint.size_bytes, checkpoint.data);
+  }
+}
+
+static void set_labels(Millrace__V1__Operation *message, const char *labels) {
+  char key[MESH_LABEL_KEY_MAX + 1], value[MESH_LABEL_VALUE_MAX + 1];
+  while (mesh_labels_next(&labels, key, value))
+    operation_message_add_label(message, key, value);
+}
+
+Millrace__V1__Operation *operation_message_of(const mesh_operation_record *record,
+                                              mesh_view progress, int watchers) {
+  Millrace__V1__Operation *message = operation_message_create();
+  operation_message_set_text(&message->name, record->name, strlen(record->name));
+  operation_message_set_text(&message->kind, record->kind, strlen(record->kind));
+  operation_message_set_text(&message->title, record->title, strlen(record->title));
+  message->state = record->state;
+  operation_message_set_time(&message->created, record->created_ns);
+  operation_message_set_time(&message->updated, record->updated_ns);
+  message->epoch = record->epoch;
+  message->last_sequence = record->last_sequence;
+  message->detached = record->detached;
+  message->watchers = watchers;
+  set_labels(message, record->labels);
+  set_bodies(message, record, progress);
+  return message;
+}
+
+const char *operation_state_name(Millrace__V1__OperationState state) {
+  const ProtobufCEnumValue *value =
+      protobuf_c_enum_descriptor_get_value(&millrace__v1__operation_state__descriptor, (int)state);
+  return value == NULL ? "UNKNOWN" : value->name;
+}
+
+bool operation_state_is_final(Millrace__V1__OperationState state) {
+  return state == STATE(SUCCEEDED) || state == STATE(FAILED) || state == STATE(CANCELLED);
+}
+
+uint8_t *operation_message_pack(const ProtobufCMessage *message, size_t *size_bytes) {
+  uint8_t *bytes = allocate(protobuf_c_message_get_packed_size(message) + 1);
+  *size_bytes = protobuf_c_message_pack(message, bytes);
+  return bytes;
+}
+
+mesh_code operation_message_send(mesh_call *call, const ProtobufCMessage *message,
+                                 mesh_error *err) {
+  size_t size_bytes;
+  uint8_t *bytes = operation_message_pack(message, &size_bytes);
+  mesh_code code = mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
+  free(bytes);
+  return code;
+}

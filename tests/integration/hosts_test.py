@@ -1,0 +1,62 @@
+"""The hosts of a mesh: what they are doing, and emptying one while it works."""
+
+import os
+import signal
+import unittest
+
+from made_up import LongSeries
+from mesh_processes import MeshCase, children, file_rows, outcome, wait_for
+
+
+class HostsTest(MeshCase):
+    def test_list(self):
+        mesh = self.up()
+        hosts = self.json("hosts", "list")
+        self.assertEqual([(host["name"], host["state"]) for host in hosts],
+                         [("ib-host", "SERVING")])
+        self.assertEqual(int(hosts[0]["pid"]), children(mesh.pid)["millrace-ib-host"])
+        self.assertIn("SERVING", self.ok("hosts", "list").stdout())
+
+    def test_one_that_is_away_is_listed_with_the_reason(self):
+        mesh = self.up()
+        os.kill(children(mesh.pid)["millrace-ib-host"], signal.SIGSTOP)
+        hosts = self.json("hosts", "list")
+        os.kill(children(mesh.pid)["millrace-ib-host"], signal.SIGCONT)
+        self.assertEqual(hosts[0]["state"], "UNREACHABLE")
+        self.assertNotEqual(hosts[0]["note"], "")
+
+    def test_an_unknown_one(self):
+        self.up()
+        done = self.millrace("hosts", "drain", "gpu-7")
+        self.check_one_line(done, "gpu-7", "ib-host", code=3)
+
+    def test_drain_during_a_load(self):
+        series = LongSeries(self.path("market"))
+        self.set_papergate_flags("--latency-ms", "50")
+        mesh = self.up(market=series.market)
+        load = self.start("millrace", *LongSeries.LOAD, "--output=json")
+        load.line(lambda line: '"segment"' in line, "stored segment")
+        old = children(mesh.pid)["millrace-ib-host"]
+        said = self.json("hosts", "drain", "ib-host")
+        self.assertEqual(said[0]["state"], "DRAINING")
+        self.assertEqual(int(said[-1].get("running", 0)), 0)
+        wait_for(lambda: children(mesh.pid).get("millrace-ib-host", old) != old, "new ib-host")
+        self.assertEqual(load.wait(), 0, load.transcript())
+        self.assertNotIn("missing", outcome(load.json_lines())["succeeded"]["load"])
+        self.assertEqual(self.export("LONG", "1h"), file_rows(series.path))
+
+    def test_a_live_stream_goes_on_with_the_next_host(self):
+        self.set_papergate_flags("--live-interval-ms", "50")
+        mesh = self.up()
+        watch = self.start("millrace", "data", "watch", "SYNA", "1m", "--output=json")
+        watch.line(lambda line: '"bars"' in line, "live bar")
+        self.json("hosts", "drain", "ib-host")
+        watch.line(lambda line: '"drain"' in line, "drain event")
+        seen = len(watch.out)
+        wait_for(lambda: len(watch.out) > seen + 3, "bars of the next host")
+        watch.signal(signal.SIGINT)
+        self.assertEqual(watch.wait(), 130, watch.transcript())
+
+
+if __name__ == "__main__":
+    unittest.main()
