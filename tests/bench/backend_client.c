@@ -35,9 +35,8 @@ void backend_client_run(const char *address, void (*run)(backend_client *client,
   mesh_loop_destroy(self.client.loop);
 }
 
-// Packs and sends `message`, and releases what was packed.
-static mesh_call *call(backend_client *client, const char *method,
-                       const ProtobufCMessage *message) {
+mesh_call *backend_client_call(backend_client *client, mesh_link *link, const char *method,
+                               const ProtobufCMessage *message) {
   static const mesh_call_options options = {
       .accept_batch = true, .wait_for_ready = true, .timeout_ms = 120000};
   mesh_error err;
@@ -46,8 +45,7 @@ static mesh_call *call(backend_client *client, const char *method,
   uint8_t *bytes = malloc(size + 1);
   if (bytes == NULL) bench_die("out of memory");
   mesh_frame request = {bytes, protobuf_c_message_pack(message, bytes), false};
-  mesh_code code =
-      mesh_call_open(&client->scope, client->link, method, request, &options, &out, &err);
+  mesh_code code = mesh_call_open(&client->scope, link, method, request, &options, &out, &err);
   backend_client_check(code, &err);
   free(bytes);
   return out;
@@ -65,13 +63,14 @@ mesh_call *backend_client_load(backend_client *client, const char *symbol, const
   request.from = &from;
   request.to = &to;
   request.mode = MILLRACE__V1__LOAD_REQUEST__MODE__BACKFILL;
-  return call(client, "/millrace.v1.DataService/Load", &request.base);
+  return backend_client_call(client, client->link, "/millrace.v1.DataService/Load", &request.base);
 }
 
 mesh_call *backend_client_cancel(backend_client *client, const char *operation) {
   Millrace__V1__CancelOperationRequest request = MILLRACE__V1__CANCEL_OPERATION_REQUEST__INIT;
   request.name = (char *)operation;
-  return call(client, "/millrace.v1.OperationsService/Cancel", &request.base);
+  return backend_client_call(client, client->link, "/millrace.v1.OperationsService/Cancel",
+                             &request.base);
 }
 
 // Waits for the next frame; false after the last one.

@@ -6,6 +6,7 @@
 #include "mesh/call.h"
 #include "mesh/event.h"
 #include "mesh/fiber.h"
+#include "protobuf-c/protobuf-c.h"
 
 typedef struct backend_client {
   mesh_loop *loop;
@@ -16,6 +17,10 @@ typedef struct backend_client {
 // Runs run(client, arg) in a fiber that is connected to `address`, and returns after it.
 void backend_client_run(const char *address, void (*run)(backend_client *client, void *arg),
                         void *arg);
+
+// Calls `method` on `link` with one request. Release the call with mesh_call_close().
+mesh_call *backend_client_call(backend_client *client, mesh_link *link, const char *method,
+                               const ProtobufCMessage *message);
 
 // Calls DataService/Load for [from_s, to_s), seconds since 1970, attached and without a grace.
 // Release it with mesh_call_close().

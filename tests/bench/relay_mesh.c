@@ -1,4 +1,5 @@
-// Five hops of mesh, each the product's own code: servers, links, mesh_relay, mesh_event_stream.
+// Five hops of mesh, each the product's own code: servers, links, mesh_relay_events,
+// mesh_event_stream.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +93,7 @@ static void serve(void *address) {
 // ---- The backend ----
 
 static mesh_code pass_on(mesh_call *call, mesh_frame request, void *below, mesh_error *err) {
-  return mesh_relay(call, below, METHOD, request, err);
+  return mesh_relay_events(call, below, METHOD, request, err);
 }
 
 static void relay(const char *address, const char *below_address) {

@@ -115,7 +115,7 @@ static const struct writer {
     {"sqlite3, its defaults", ""},
     {"sqlite3, the store's settings",
      "PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-     "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=4000"},
+     "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=8000"},
 };
 
 enum { WRITERS = sizeof writers / sizeof *writers };
