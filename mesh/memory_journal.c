@@ -4,19 +4,16 @@
 #include <string.h>
 #include <uthash.h>
 
-enum { TEXTS = 7 };
+#include "mesh/bytes.h"
 
-typedef struct kept_bytes {
-  uint8_t *data;  // owned
-  size_t size_bytes;
-} kept_bytes;
+enum { TEXTS = 7 };
 
 typedef struct entry {
   UT_hash_handle hh;
   mesh_operation_record record;  // its strings and bytes are the members below
   char *texts[TEXTS];            // owned
-  kept_bytes request, checkpoint, outcome;
-  kept_bytes *events;  // number n is events[n - 1]
+  mesh_bytes request, checkpoint, outcome;
+  mesh_bytes *events;  // number n is events[n - 1]
   size_t count, capacity;
   int holds;  // functions that show it to somebody who may suspend
   bool gone;  // removed meanwhile
@@ -29,18 +26,6 @@ struct mesh_memory_journal {
 };
 
 // ---- entries ----
-
-static void keep_bytes(kept_bytes *kept, mesh_view bytes) {
-  uint8_t *copy = malloc(bytes.size_bytes + 1);
-  if (copy == NULL) abort();
-  if (bytes.size_bytes > 0) memcpy(copy, bytes.data, bytes.size_bytes);
-  free(kept->data);
-  *kept = (kept_bytes){copy, bytes.size_bytes};
-}
-
-static mesh_view view_of(kept_bytes kept) {
-  return (mesh_view){kept.data, kept.size_bytes};
-}
 
 static const char *keep_text(entry *own, int index, const char *text) {
   char *copy = strdup(text == NULL ? "" : text);
@@ -61,10 +46,10 @@ static void take_changes(entry *own, const mesh_operation_record *record) {
   kept->source_sequence = record->source_sequence;
   kept->updated_ns = record->updated_ns;
   kept->requested_by = keep_text(own, 6, record->requested_by);
-  if (record->checkpoint.size_bytes > 0) keep_bytes(&own->checkpoint, record->checkpoint);
-  if (record->outcome.size_bytes > 0) keep_bytes(&own->outcome, record->outcome);
-  kept->checkpoint = view_of(own->checkpoint);
-  kept->outcome = view_of(own->outcome);
+  if (record->checkpoint.size_bytes > 0) mesh_bytes_set(&own->checkpoint, record->checkpoint);
+  if (record->outcome.size_bytes > 0) mesh_bytes_set(&own->outcome, record->outcome);
+  kept->checkpoint = mesh_bytes_view(own->checkpoint);
+  kept->outcome = mesh_bytes_view(own->outcome);
 }
 
 static void add_event(entry *own, mesh_view event) {
@@ -73,8 +58,8 @@ static void add_event(entry *own, mesh_view event) {
     own->events = realloc(own->events, own->capacity * sizeof *own->events);
     if (own->events == NULL) abort();
   }
-  own->events[own->count] = (kept_bytes){0};
-  keep_bytes(&own->events[own->count++], event);
+  own->events[own->count] = (mesh_bytes){0};
+  mesh_bytes_set(&own->events[own->count++], event);
 }
 
 static void free_entry(mesh_memory_journal *journal, entry *own) {
@@ -153,8 +138,8 @@ static mesh_code create(void *self, const mesh_operation_record *record, mesh_vi
   own->record.request_id = keep_text(own, 3, record->request_id);
   own->record.work_key = keep_text(own, 4, record->work_key);
   own->record.labels = keep_text(own, 5, record->labels);
-  keep_bytes(&own->request, record->request);
-  own->record.request = view_of(own->request);
+  mesh_bytes_set(&own->request, record->request);
+  own->record.request = mesh_bytes_view(own->request);
   take_changes(own, record);
   add_event(own, event);
   HASH_ADD_KEYPTR(hh, journal->entries, own->texts[0], strlen(own->texts[0]), own);
@@ -191,9 +176,9 @@ static mesh_code read_events(void *self, const char *name, int64_t after_sequenc
   int passed = 0;
   size_t at = after_sequence < 0 ? 0 : (size_t)after_sequence;
   while (own != NULL && passed < limit && at < own->count) {
-    kept_bytes copy = {0};
-    keep_bytes(&copy, view_of(own->events[at++]));
-    each(arg, (int64_t)at, view_of(copy));
+    mesh_bytes copy = {0};
+    mesh_bytes_set(&copy, mesh_bytes_view(own->events[at++]));
+    each(arg, (int64_t)at, mesh_bytes_view(copy));
     free(copy.data);
     passed++;
     own = find_entry(journal, name);

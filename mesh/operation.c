@@ -173,7 +173,7 @@ mesh_operation *mesh_operation_create(mesh_operations *operations,
   operation->created_ns = record->created_ns;
   operation->updated_ns = record->updated_ns;
   if (record->checkpoint.size_bytes > 0) {
-    mesh_store_bytes(&operation->checkpoint, record->checkpoint);
+    mesh_bytes_set(&operation->checkpoint, record->checkpoint);
   }
   operation->work = *work;
   mesh_scope_open(&operation->scope, &operations->scope);

@@ -8,21 +8,9 @@
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 
-void mesh_store_bytes(mesh_stored_event *stored, mesh_view bytes) {
-  uint8_t *copy = malloc(bytes.size_bytes + 1);
-  if (copy == NULL) abort();
-  if (bytes.size_bytes > 0) memcpy(copy, bytes.data, bytes.size_bytes);
-  free(stored->data);
-  *stored = (mesh_stored_event){copy, bytes.size_bytes};
-}
-
-static mesh_view view_of(mesh_stored_event stored) {
-  return (mesh_view){stored.data, stored.size_bytes};
-}
-
-mesh_stored_event mesh_operation_encode(const mesh_operation *operation, mesh_event_class class_,
-                                        int64_t sequence, int32_t replaced, uint32_t payload,
-                                        mesh_view body) {
+mesh_bytes mesh_operation_encode(const mesh_operation *operation, mesh_event_class class_,
+                                 int64_t sequence, int32_t replaced, uint32_t payload,
+                                 mesh_view body) {
   mesh_event event = {
       .operation = {(const uint8_t *)operation->name, strlen(operation->name)},
       .epoch = operation->epoch,
@@ -43,7 +31,7 @@ mesh_stored_event mesh_operation_encode(const mesh_operation *operation, mesh_ev
   if (data == NULL) abort();
   size_t size_bytes = mesh_event_encode(&event, data, bound);
   if (hops.size_bytes > 0) memcpy(data + size_bytes, hops.data, hops.size_bytes);
-  return (mesh_stored_event){data, size_bytes + hops.size_bytes};
+  return (mesh_bytes){data, size_bytes + hops.size_bytes};
 }
 
 mesh_operation_record mesh_operation_describe(const mesh_operation *operation) {
@@ -63,8 +51,8 @@ mesh_operation_record mesh_operation_describe(const mesh_operation *operation) {
       .source_sequence = operation->source_sequence,
       .created_ns = operation->created_ns,
       .updated_ns = operation->updated_ns,
-      .checkpoint = view_of(operation->checkpoint),
-      .outcome = view_of(operation->outcome),
+      .checkpoint = mesh_bytes_view(operation->checkpoint),
+      .outcome = mesh_bytes_view(operation->outcome),
   };
 }
 
@@ -81,7 +69,7 @@ static void forget_oldest(mesh_operation *operation, int count) {
 }
 
 // Makes an event the newest one that watchers see. The older half is dropped when there are many.
-static void add_event(mesh_operation *operation, mesh_stored_event event) {
+static void add_event(mesh_operation *operation, mesh_bytes event) {
   operation->recent_bytes += event.size_bytes;
   if (operation->recent_count == MESH_RECENT_EVENTS) {
     forget_oldest(operation, MESH_RECENT_EVENTS / 2);
@@ -115,17 +103,17 @@ static mesh_code begin(mesh_operation *operation, const mesh_source *source, uin
   entry->record.last_sequence++;
   entry->record.checkpoint = (mesh_view){0};
   if (payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_CHECKPOINT) {
-    mesh_store_bytes(&operation->checkpoint, body);
-    entry->record.checkpoint = view_of(operation->checkpoint);
+    mesh_bytes_set(&operation->checkpoint, body);
+    entry->record.checkpoint = mesh_bytes_view(operation->checkpoint);
   }
-  mesh_stored_event event =
+  mesh_bytes event =
       mesh_operation_encode(operation, MESH_DURABLE, entry->record.last_sequence, 0, payload, body);
   operation->hops = (mesh_view){0};
-  entry->event = view_of(event);
+  entry->event = mesh_bytes_view(event);
 #ifdef MILLRACE_PLANT_SEND_BEFORE_COMMIT
   // The bug that the chaos test must find: watchers see what is not in the journal yet.
-  mesh_stored_event shown = {0};
-  mesh_store_bytes(&shown, entry->event);
+  mesh_bytes shown = {0};
+  mesh_bytes_set(&shown, entry->event);
   add_event(operation, shown);
 #endif
   return GRPC_STATUS_OK;
@@ -146,7 +134,7 @@ void mesh_operation_publish(mesh_operation *operation, const mesh_entry *entry) 
 #ifdef MILLRACE_PLANT_SEND_BEFORE_COMMIT
   free((uint8_t *)entry->event.data);
 #else
-  add_event(operation, (mesh_stored_event){(uint8_t *)entry->event.data, entry->event.size_bytes});
+  add_event(operation, (mesh_bytes){(uint8_t *)entry->event.data, entry->event.size_bytes});
 #endif
   end_writing(operation);
 }
@@ -216,7 +204,7 @@ mesh_code mesh_operation_history(mesh_operation *operation, mesh_each_event each
 // ---- progress ----
 
 void mesh_operation_progress_bytes(mesh_operation *operation, mesh_view progress) {
-  mesh_store_bytes(&operation->progress, progress);
+  mesh_bytes_set(&operation->progress, progress);
   operation->progress_version++;
   mesh_signal_notify(&operation->changed);
 }

@@ -4,6 +4,7 @@
 
 #include <uthash.h>
 
+#include "mesh/bytes.h"
 #include "mesh/fiber.h"
 #include "mesh/operation.h"
 
@@ -24,11 +25,6 @@ struct mesh_operations {
   mesh_signal ended;  // an operation no longer runs here, or a watcher came or left
 };
 
-typedef struct mesh_stored_event {
-  uint8_t *data;  // owned
-  size_t size_bytes;
-} mesh_stored_event;
-
 // The newest durable events: what watchers that keep up need. Older ones are in the journal.
 enum { MESH_RECENT_EVENTS = 128, MESH_RECENT_BYTES = 64 * 1024 };
 
@@ -48,18 +44,18 @@ struct mesh_operation {
   mesh_scope stop_scope;  // of what has to be done then
   mesh_cancel_hook on_stop;
 
-  mesh_stored_event recent[MESH_RECENT_EVENTS];  // events last_sequence - recent_count + 1 and on
+  mesh_bytes recent[MESH_RECENT_EVENTS];  // events last_sequence - recent_count + 1 and on
   int recent_count;
   size_t recent_bytes;
-  mesh_stored_event progress;  // the newest, an encoded Progress
-  int64_t progress_version;    // counts them
-  mesh_signal changed;         // a durable event, a progress, or the end
+  mesh_bytes progress;       // the newest, an encoded Progress
+  int64_t progress_version;  // counts them
+  mesh_signal changed;       // a durable event, a progress, or the end
 
   bool writing;  // between begin and publish or abandon
   mesh_signal writable;
-  mesh_stored_event checkpoint;  // the newest, an encoded Checkpoint
-  mesh_stored_event outcome;     // an encoded Outcome, once there is one
-  mesh_error journal_error;      // why an event could not be made durable; code OK otherwise
+  mesh_bytes checkpoint;     // the newest, an encoded Checkpoint
+  mesh_bytes outcome;        // an encoded Outcome, once there is one
+  mesh_error journal_error;  // why an event could not be made durable; code OK otherwise
 
   bool creating, ended;
   bool reporting_cancel;  // CancelRequested is on its way to the journal
@@ -78,13 +74,10 @@ void mesh_operation_enter(mesh_operation *operation, Millrace__V1__OperationStat
 // The record as the journal wants it, with the number of the last durable event; `checkpoint` set.
 mesh_operation_record mesh_operation_describe(const mesh_operation *operation);
 
-// Copies bytes into `stored`, freeing what was there.
-void mesh_store_bytes(mesh_stored_event *stored, mesh_view bytes);
-
 // Encodes event number `sequence` of `operation` into bytes that the caller frees.
-mesh_stored_event mesh_operation_encode(const mesh_operation *operation, mesh_event_class class_,
-                                        int64_t sequence, int32_t replaced, uint32_t payload,
-                                        mesh_view body);
+mesh_bytes mesh_operation_encode(const mesh_operation *operation, mesh_event_class class_,
+                                 int64_t sequence, int32_t replaced, uint32_t payload,
+                                 mesh_view body);
 
 // Finds a running operation by name; NULL if there is none.
 mesh_operation *mesh_operations_find(mesh_operations *operations, const char *name);

@@ -70,7 +70,7 @@ static mesh_code report_outcome(mesh_operation *operation, const Millrace__V1__O
   uint8_t *bytes = malloc(size_bytes + 1);
   if (bytes == NULL) abort();
   mesh_view body = {bytes, millrace__v1__outcome__pack(outcome, bytes)};
-  mesh_store_bytes(&operation->outcome, body);
+  mesh_bytes_set(&operation->outcome, body);
   mesh_operation_enter(operation, state);
   mesh_code code = journal_outcome(operation, body, err);
   if (code == GRPC_STATUS_OK) operation->journal_error.code = GRPC_STATUS_OK;

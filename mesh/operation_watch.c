@@ -31,7 +31,7 @@ static void put_stored(void *arg, int64_t sequence, mesh_view event) {
 static void put_mergeable(watch *own, const mesh_operation *operation, int64_t replaced,
                           uint32_t payload, mesh_view body) {
   if (own->code != GRPC_STATUS_OK) return;
-  mesh_stored_event event =
+  mesh_bytes event =
       mesh_operation_encode(operation, MESH_MERGEABLE, own->sent, (int32_t)replaced, payload, body);
   own->code =
       mesh_event_stream_put_bytes(own->stream, (mesh_view){event.data, event.size_bytes}, own->err);
@@ -93,7 +93,7 @@ static void put_next(watch *own, mesh_operation *operation) {
     put_history(own, operation);
     return;
   }
-  const mesh_stored_event *event = &operation->recent[own->sent + 1 - first_recent(operation)];
+  const mesh_bytes *event = &operation->recent[own->sent + 1 - first_recent(operation)];
   put_durable(own, (mesh_view){event->data, event->size_bytes});
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mesh/bytes.h"
 #include "mesh/fiber.h"
 
 // ---- write: the store's thread takes it into its next transaction, the fiber waits ----
@@ -110,8 +111,7 @@ mesh_code store_journal_put_segment(store_journal *self, const char *symbol, con
 
 typedef struct copied_event {
   int64_t sequence;
-  uint8_t *data;  // owned
-  size_t size_bytes;
+  mesh_bytes bytes;
 } copied_event;
 
 typedef struct events_job {
@@ -125,16 +125,11 @@ typedef struct events_job {
   mesh_code code;
 } events_job;
 
-static uint8_t *copy_bytes(mesh_view view) {
-  uint8_t *copy = malloc(view.size_bytes + 1);
-  if (copy == NULL) abort();
-  if (view.size_bytes > 0) memcpy(copy, view.data, view.size_bytes);
-  return copy;
-}
-
 static void copy_event(void *arg, int64_t sequence, mesh_view event) {
   events_job *job = arg;
-  job->events[job->count++] = (copied_event){sequence, copy_bytes(event), event.size_bytes};
+  copied_event *copy = &job->events[job->count++];
+  copy->sequence = sequence;
+  mesh_bytes_set(&copy->bytes, event);
 }
 
 static void do_read(void *arg) {
@@ -156,8 +151,8 @@ static mesh_code read_events(void *arg, const char *name, int64_t after_sequence
   mesh_pool_run(self->pool, self->loop, do_read, &job);
   for (int i = 0; i < job.count; i++) {
     copied_event *event = &job.events[i];
-    each(each_arg, event->sequence, (mesh_view){event->data, event->size_bytes});
-    free(event->data);
+    each(each_arg, event->sequence, mesh_bytes_view(event->bytes));
+    free(event->bytes.data);
   }
   free(job.events);
   if (count != NULL) *count = job.count;
@@ -169,7 +164,7 @@ enum { TEXTS = 7 };
 typedef struct copied_record {
   mesh_operation_record record;
   char *texts[TEXTS];  // owned: name, kind, title, request id, work key, labels, requested by
-  uint8_t *request, *checkpoint, *outcome;  // owned
+  mesh_bytes request, checkpoint, outcome;
 } copied_record;
 
 typedef struct records_job {
@@ -183,9 +178,10 @@ typedef struct records_job {
   mesh_code code;
 } records_job;
 
-static mesh_view copy_view(mesh_view from, uint8_t **copy) {
-  *copy = copy_bytes(from);
-  return (mesh_view){*copy, from.size_bytes};
+static mesh_view copy_view(mesh_view from, mesh_bytes *copy) {
+  *copy = (mesh_bytes){0};  // the array is not zeroed
+  mesh_bytes_set(copy, from);
+  return mesh_bytes_view(*copy);
 }
 
 static void copy_record(void *arg, const store_operation *from) {
@@ -227,9 +223,9 @@ static void copy_record(void *arg, const store_operation *from) {
 static void free_record(copied_record *copy) {
   for (int i = 0; i < TEXTS; i++)
     free(copy->texts[i]);
-  free(copy->request);
-  free(copy->checkpoint);
-  free(copy->outcome);
+  free(copy->request.data);
+  free(copy->checkpoint.data);
+  free(copy->outcome.data);
 }
 
 static mesh_code pass_records(store_journal *self, records_job *job, void (*work)(void *arg),

@@ -78,10 +78,8 @@ static bool take_payload(Millrace__V1__Operation *message, const mesh_event *eve
     uint32_t payload;
     bool (*take)(Millrace__V1__Operation *message, const mesh_event *event);
   } takers[] = {
-      {PAYLOAD(ACCEPTED), take_accepted},
-      {PAYLOAD(CANCEL_REQUESTED), take_cancel_requested},
-      {PAYLOAD(CHECKPOINT), take_checkpoint},
-      {PAYLOAD(JOINED), take_joined},
+      {PAYLOAD(ACCEPTED), take_accepted},     {PAYLOAD(CANCEL_REQUESTED), take_cancel_requested},
+      {PAYLOAD(CHECKPOINT), take_checkpoint}, {PAYLOAD(JOINED), take_joined},
       {PAYLOAD(OUTCOME), take_outcome},
   };
   for (size_t i = 0; i < sizeof takers / sizeof *takers; i++) {

@@ -1,0 +1,19 @@
+// mesh_bytes: bytes that somebody owns; the other side of mesh_view.
+#ifndef MILLRACE_MESH_BYTES_H
+#define MILLRACE_MESH_BYTES_H
+
+#include "mesh/view.h"
+
+typedef struct mesh_bytes {
+  uint8_t *data;  // owned: free() it; NULL: never set
+  size_t size_bytes;
+} mesh_bytes;
+
+// Copies `from`, freeing what was there. Zero `bytes` first. Never fails (out of memory aborts).
+void mesh_bytes_set(mesh_bytes *bytes, mesh_view from);
+
+static inline mesh_view mesh_bytes_view(mesh_bytes bytes) {
+  return (mesh_view){bytes.data, bytes.size_bytes};
+}
+
+#endif
