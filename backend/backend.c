@@ -73,6 +73,14 @@ static void add_services(backend *own) {
   mesh_server_add(own->server, &own->hosts_api.service);
 }
 
+// Another backend owns the store now: this one can only leave, and must not be started again.
+static void on_store_taken(void *arg, const mesh_error *why) {
+  backend *own = arg;
+  if (own->taken.code != GRPC_STATUS_OK) return;
+  own->taken = *why;
+  mesh_program_stop(own->program);
+}
+
 static mesh_code set_up(const program_arg *what, mesh_error *err) {
   backend *own = what->own;
   const backend_extension *extension = what->extension;
@@ -84,6 +92,8 @@ static mesh_code set_up(const program_arg *what, mesh_error *err) {
   if (code != GRPC_STATUS_OK) return code;
 
   store_journal_init(&own->journal, own->store, own->pool, own->loop);
+  own->journal.on_taken = on_store_taken;
+  own->journal.on_taken_arg = own;
   own->operations = mesh_operations_create(own->loop, "data-manager", &own->journal.table, NULL);
   own->server = mesh_server_create(own->loop, own->schema);
   create_services(own);
@@ -170,7 +180,8 @@ static mesh_code serve(const program_arg *what, mesh_error *err) {
     mesh_scope_close(&own->retention);
   }
   leave(own);
-  return code;
+  if (own->taken.code != GRPC_STATUS_OK) *err = own->taken;
+  return code == GRPC_STATUS_OK ? own->taken.code : code;
 }
 
 static void tear_down(const program_arg *what) {
@@ -195,6 +206,7 @@ static int exit_code_of(mesh_code code) {
     case GRPC_STATUS_DATA_LOSS:
     case GRPC_STATUS_NOT_FOUND:
     case GRPC_STATUS_PERMISSION_DENIED:
+    case GRPC_STATUS_ABORTED:
       return EXIT_USAGE;  // starting it again would not help
     default:
       return 1;

@@ -27,6 +27,7 @@ typedef struct backend {
   mesh_server *server;
   mesh_link *ib_host, *to_adapter, *to_manager;
   store_journal journal;
+  mesh_error taken;  // code OK until a newer process has taken the store over
   mesh_operations *operations;
   mesh_kind kinds[BACKEND_KINDS_MAX];  // of the operations that go on after a restart
   size_t kind_count;

@@ -36,10 +36,14 @@ static void prepare_wait(write_wait *wait, store_journal *self) {
                        .fiber = mesh_fiber_current(self->loop)};
 }
 
-static mesh_code await_write(write_wait *wait, mesh_error *err) {
+static mesh_code await_write(store_journal *self, write_wait *wait, mesh_error *err) {
   while (!wait->done)
     mesh_fiber_park(wait->loop);
-  if (wait->write.code != GRPC_STATUS_OK) *err = wait->write.err;
+  if (wait->write.code == GRPC_STATUS_OK) return GRPC_STATUS_OK;
+  *err = wait->write.err;
+  if (self->on_taken != NULL && strcmp(err->reason, STORE_TAKEN) == 0) {
+    self->on_taken(self->on_taken_arg, err);
+  }
   return wait->write.code;
 }
 
@@ -82,7 +86,7 @@ static mesh_code create(void *arg, const mesh_operation_record *record, mesh_vie
   write_wait wait;
   prepare_wait(&wait, self);
   store_start_create(self->store, &operation, event, &wait.write);
-  return await_write(&wait, err);
+  return await_write(self, &wait, err);
 }
 
 static mesh_code append(void *arg, const mesh_operation_record *record, mesh_view event,
@@ -92,7 +96,7 @@ static mesh_code append(void *arg, const mesh_operation_record *record, mesh_vie
   write_wait wait;
   prepare_wait(&wait, self);
   store_start_append(self->store, &what, &wait.write);
-  return await_write(&wait, err);
+  return await_write(self, &wait, err);
 }
 
 mesh_code store_journal_put_segment(store_journal *self, const char *symbol, const char *timeframe,
@@ -104,7 +108,7 @@ mesh_code store_journal_put_segment(store_journal *self, const char *symbol, con
   prepare_wait(&wait, self);
   store_start_segment(self->store, symbol, timeframe, coverage, bars, entry != NULL ? &what : NULL,
                       &wait.write);
-  return await_write(&wait, err);
+  return await_write(self, &wait, err);
 }
 
 // ---- read: a pool job copies, then the fiber passes the copies on ----

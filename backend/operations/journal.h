@@ -12,9 +12,13 @@ typedef struct store_journal {
   store *store;
   mesh_pool *pool;
   mesh_loop *loop;
+  // Told when a newer process has taken the store over: nothing can be written any more. NULL:
+  // nobody is. In the fiber that wanted to write.
+  void (*on_taken)(void *arg, const mesh_error *why);
+  void *on_taken_arg;
 } store_journal;
 
-// Prepares the caller's storage; the three are borrowed.
+// Prepares the caller's storage; the three are borrowed. on_taken may be set after it.
 void store_journal_init(store_journal *self, store *store, mesh_pool *pool, mesh_loop *loop);
 
 // store_put_segment() for a fiber: the bars, their coverage and (may be NULL) the entry that was

@@ -19,6 +19,7 @@ static mesh_code check_owner(store *store, mesh_error *err) {
                      "store %s: a newer process owns the store (generation %lld, ours is %lld)",
                      store->path, (long long)sqlite3_column_int64(statement, 0),
                      (long long)store->generation);
+    mesh_error_set_reason(err, STORE_TAKEN, "store.millrace");
   }
   store_release(statement);
   return code;

@@ -14,6 +14,9 @@
 
 typedef struct store store;
 
+// The reason (mesh_error) of every write that is refused because a newer process owns the store.
+#define STORE_TAKEN "STORE_TAKEN"
+
 typedef struct store_options {
   bool synchronous_full;  // each commit survives a power loss, not only a crash of the program
   int64_t max_bytes;      // refuse to grow beyond this; 0: no limit but the disk

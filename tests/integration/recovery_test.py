@@ -142,6 +142,8 @@ class RelayedTest(CountingCase):
                            self.socket("ib-host"), "--listen", "unix:" + self.path("other.sock"))
         other.line(lambda line: "goes on with 1 operations" in line, "adoption", err=True)
         os.kill(old, signal.SIGCONT)
+        self.assertEqual(self.mesh.wait(), 2, self.mesh.transcript())  # it can only leave
+        self.assertIn("a newer process owns the store", self.mesh.stderr())
         wait_for(lambda: any(s[0] == "end" for s in self.steps()), "end of the count")
         with Client("unix:" + self.path("other.sock")) as client:
             events = list(client.call("millrace.v1.OperationsService/Watch", {"name": name}))
