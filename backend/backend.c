@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mesh/file.h"
 #include "mesh/log.h"
 #include "mesh/process.h"
 
@@ -46,6 +47,22 @@ static mesh_code join_layers(backend *own, mesh_error *err) {
   return code;
 }
 
+// training-service -> training-manager -> training-adapter -> training-host.
+static mesh_code join_training(backend *own, mesh_error *err) {
+  const backend_options *options = &own->options;
+  if (own->training_host == NULL) return GRPC_STATUS_OK;
+  mesh_code code = open_layer(own, "training-manager", options->training_manager,
+                              &own->to_training_manager, err);
+  if (code == GRPC_STATUS_OK) {
+    code = open_layer(own, "training-adapter", options->training_adapter, &own->to_training_adapter,
+                      err);
+  }
+  training_service_init(&own->training, own->to_training_manager);
+  own->training_manager.adapter = own->to_training_adapter;
+  own->models.adapter = own->to_training_adapter;
+  return code;
+}
+
 static void create_services(backend *own) {
   own->manager = (data_manager){.loop = own->loop,
                                 .store = own->store,
@@ -63,6 +80,33 @@ static void create_services(backend *own) {
   own->hosts[own->host_count++] = (hosts_entry){"ib-host", own->ib_host};
 }
 
+static mesh_code create_training(backend *own, mesh_error *err) {
+  const backend_options *options = &own->options;
+  if (options->training_host == NULL) return GRPC_STATUS_OK;
+  snprintf(own->models_directory, sizeof own->models_directory, "%s/models", options->home);
+  mesh_code code = mesh_file_make_directory(own->models_directory, err);
+  if (code == GRPC_STATUS_OK) {
+    code = mesh_link_open(own->loop, "training-host", options->training_host, &own->training_host,
+                          err);
+  }
+  if (code != GRPC_STATUS_OK) return code;
+  own->training_manager = (training_manager){.loop = own->loop,
+                                             .store = own->store,
+                                             .pool = own->pool,
+                                             .operations = own->operations,
+                                             .journal = &own->journal.table,
+                                             .models = own->models_directory};
+  training_manager_init(&own->training_manager);
+  own->models = (models_service){
+      .loop = own->loop, .store = own->store, .pool = own->pool, .models = own->models_directory};
+  models_service_init(&own->models);
+  training_adapter_init(&own->training_adapter, own->training_host);
+  training_service_init(&own->training, NULL);
+  own->kinds[own->kind_count++] = training_manager_kind(&own->training_manager);
+  own->hosts[own->host_count++] = (hosts_entry){"training-host", own->training_host};
+  return GRPC_STATUS_OK;
+}
+
 static void add_services(backend *own) {
   hosts_service_init(&own->hosts_api, own->hosts, own->host_count);
   mesh_server_add(own->server, &own->data.service);
@@ -71,6 +115,11 @@ static void add_services(backend *own) {
   mesh_server_add(own->server, &own->operations_api.service);
   mesh_server_add(own->server, &own->longrunning.service);
   mesh_server_add(own->server, &own->hosts_api.service);
+  if (own->training_host == NULL) return;
+  mesh_server_add(own->server, &own->training.service);
+  mesh_server_add(own->server, &own->training_manager.service);
+  mesh_server_add(own->server, &own->training_adapter.service);
+  mesh_server_add(own->server, &own->models.service);
 }
 
 // Another backend owns the store now: this one can only leave, and must not be started again.
@@ -97,6 +146,8 @@ static mesh_code set_up(const program_arg *what, mesh_error *err) {
   own->operations = mesh_operations_create(own->loop, "data-manager", &own->journal.table, NULL);
   own->server = mesh_server_create(own->loop, own->schema);
   create_services(own);
+  code = create_training(own, err);
+  if (code != GRPC_STATUS_OK) return code;
   if (extension->set_up != NULL) code = extension->set_up(extension->self, own, err);
   if (code != GRPC_STATUS_OK) return code;
   add_services(own);
@@ -162,6 +213,7 @@ static mesh_code start_serving(const program_arg *what, mesh_error *err) {
   if (code != GRPC_STATUS_OK) return code;
   mesh_server_start(own->server);
   code = join_layers(own, err);
+  if (code == GRPC_STATUS_OK) code = join_training(own, err);
   if (code == GRPC_STATUS_OK && extension->join != NULL) {
     code = extension->join(extension->self, own, err);
   }
@@ -187,6 +239,9 @@ static mesh_code serve(const program_arg *what, mesh_error *err) {
 static void tear_down(const program_arg *what) {
   backend *own = what->own;
   if (what->extension->tear_down != NULL) what->extension->tear_down(what->extension->self);
+  mesh_link_close(own->to_training_manager);
+  mesh_link_close(own->to_training_adapter);
+  mesh_link_close(own->training_host);
   mesh_link_close(own->to_manager);
   mesh_link_close(own->to_adapter);
   mesh_link_close(own->ib_host);

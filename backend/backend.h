@@ -1,5 +1,5 @@
-// The backend as a program: DataService, DataManager, DataAdapter and OperationsService in one
-// process. A test may add services of its own; the product adds none.
+// The backend as a program: the data and training services, their managers and adapters, and
+// OperationsService, in one process. A test may add services of its own; the product adds none.
 #ifndef MILLRACE_BACKEND_BACKEND_H
 #define MILLRACE_BACKEND_BACKEND_H
 
@@ -11,6 +11,10 @@
 #include "backend/operations/longrunning.h"
 #include "backend/operations/service.h"
 #include "backend/options.h"
+#include "backend/training/adapter.h"
+#include "backend/training/manager.h"
+#include "backend/training/models.h"
+#include "backend/training/service.h"
 #include "mesh/program.h"
 
 enum { BACKEND_HOSTS_MAX = 4, BACKEND_KINDS_MAX = 4 };
@@ -26,6 +30,7 @@ typedef struct backend {
   store *store;
   mesh_server *server;
   mesh_link *ib_host, *to_adapter, *to_manager;
+  mesh_link *training_host, *to_training_adapter, *to_training_manager;  // NULL: no training
   store_journal journal;
   mesh_error taken;  // code OK until a newer process has taken the store over
   mesh_operations *operations;
@@ -36,6 +41,11 @@ typedef struct backend {
   data_adapter adapter;
   data_manager manager;
   data_service data;
+  training_adapter training_adapter;
+  training_manager training_manager;
+  training_service training;
+  models_service models;
+  char models_directory[4096];
   operations_service operations_api;
   longrunning_service longrunning;
   hosts_service hosts_api;

@@ -11,8 +11,11 @@ enum {
   HOME = 1,
   LISTEN,
   IB_HOST,
+  TRAINING_HOST,
   DATA_MANAGER,
   DATA_ADAPTER,
+  TRAINING_MANAGER,
+  TRAINING_ADAPTER,
   LOG_LEVEL,
   LOG_JSON,
   SYNCHRONOUS,
@@ -28,8 +31,11 @@ static const struct option flags[] = {
     {"home", required_argument, NULL, HOME},
     {"listen", required_argument, NULL, LISTEN},
     {"ib-host", required_argument, NULL, IB_HOST},
+    {"training-host", required_argument, NULL, TRAINING_HOST},
     {"data-manager", required_argument, NULL, DATA_MANAGER},
     {"data-adapter", required_argument, NULL, DATA_ADAPTER},
+    {"training-manager", required_argument, NULL, TRAINING_MANAGER},
+    {"training-adapter", required_argument, NULL, TRAINING_ADAPTER},
     {"log-level", required_argument, NULL, LOG_LEVEL},
     {"log-json", no_argument, NULL, LOG_JSON},
     {"synchronous", required_argument, NULL, SYNCHRONOUS},
@@ -46,14 +52,16 @@ void backend_options_help(void) {
   printf(
       "usage: millrace-backend --home DIR --listen ADDRESS --ib-host ADDRESS [flags]\n"
       "\n"
-      "Serves DataService, DataManager, DataAdapter and OperationsService. `millrace up` starts "
-      "it.\n"
+      "Serves the data and training services, ModelsService and OperationsService. `millrace up` "
+      "starts it.\n"
       "\n"
       "  --home DIR           where millrace.db lies\n"
       "  --listen ADDRESS     unix:/path or a loopback host:port; may be given up to %d times\n"
       "  --ib-host ADDRESS    where millrace-ib-host listens\n"
+      "  --training-host ADDRESS  where millrace-training-host listens (default: no training)\n"
       "  --data-manager ADDRESS  where DataService finds DataManager (default: in this process)\n"
       "  --data-adapter ADDRESS  where DataManager finds DataAdapter (default: in this process)\n"
+      "  --training-manager ADDRESS, --training-adapter ADDRESS  likewise, of the training layers\n"
       "  --parallel N         segments of a load that are fetched at a time, 1 to 32 (default 4)\n"
       "  --synchronous MODE   normal: survives any crash of the program (default);\n"
       "                       full: and a power loss\n"
@@ -97,6 +105,15 @@ static mesh_code take_flag(void *arg, int flag, const char *value, mesh_error *e
       return GRPC_STATUS_OK;
     case IB_HOST:
       out->ib_host = value;
+      return GRPC_STATUS_OK;
+    case TRAINING_HOST:
+      out->training_host = value;
+      return GRPC_STATUS_OK;
+    case TRAINING_MANAGER:
+      out->training_manager = value;
+      return GRPC_STATUS_OK;
+    case TRAINING_ADAPTER:
+      out->training_adapter = value;
       return GRPC_STATUS_OK;
     case DATA_MANAGER:
       out->data_manager = value;

@@ -12,7 +12,9 @@ typedef struct backend_options {
   const char *listen[BACKEND_LISTEN_MAX];  // addresses
   int listen_count;
   const char *ib_host;                      // address of the IB host
+  const char *training_host;                // address of the training host; NULL: there is none
   const char *data_manager, *data_adapter;  // addresses of the next layers; NULL: in this process
+  const char *training_manager, *training_adapter;
   mesh_log_level log_level;
   bool log_json;
   bool synchronous_full;

@@ -117,6 +117,7 @@ static void print_row(FILE *out, const canvas *own, int row) {
 
 static void print_times(FILE *out, const canvas *own, const chart_series *series) {
   char first[TIMES_TEXT_MAX], last[TIMES_TEXT_MAX];
+  if (series->times == NULL) return;
   times_format_short(series->times[0], first);
   times_format_short(series->times[series->count - 1], last);
   int room = own->columns - (int)strlen(first);

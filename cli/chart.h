@@ -10,7 +10,7 @@ enum { CHART_COLUMNS_MIN = 24, CHART_COLUMNS_MAX = 400, CHART_ROWS_MAX = 60 };
 
 // `count` prices, oldest first, with the times of their bars in seconds since 1970.
 typedef struct chart_series {
-  const int64_t *times;
+  const int64_t *times;  // NULL: none are shown
   const double *prices;
   size_t count;
 } chart_series;

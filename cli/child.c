@@ -43,7 +43,8 @@ static bool find_on_path(const char *name, char out[CHILD_PATH_MAX]) {
 }
 
 mesh_code child_find_program(const char *name, char out[CHILD_PATH_MAX], mesh_error *err) {
-  static const char *const below[] = {"", "../host/ib/", "../backend/", "../tools/papergate/"};
+  static const char *const below[] = {"", "../host/ib/", "../host/training/", "../backend/",
+                                      "../tools/papergate/"};
   const char *given = getenv("MILLRACE_BIN_DIR");
   if (given != NULL && given[0] != '\0' && try_path(out, given, "", name)) return GRPC_STATUS_OK;
 

@@ -19,7 +19,7 @@
 
 #define MS_NS INT64_C(1000000)
 
-enum { PAPERGATE, IB_HOST, BACKEND, CHILDREN };
+enum { PAPERGATE, IB_HOST, TRAINING_HOST, BACKEND, CHILDREN };
 
 enum { HEALTHY_LIMIT_MS = 15000, GATEWAY_LIMIT_MS = 3000, STOP_LIMIT_MS = 5000 };
 
@@ -35,7 +35,7 @@ typedef struct up {
   mesh_pool *pool;
   child children[CHILDREN];
   int running;  // fibers that supervise
-  char ib_socket[CHILD_PATH_MAX], backend_socket[CHILD_PATH_MAX];
+  char ib_socket[CHILD_PATH_MAX], training_socket[CHILD_PATH_MAX], backend_socket[CHILD_PATH_MAX];
   char gateway[160], port[8], market[UP_PATH_MAX];
   int64_t started_ns;
   bool stopping;
@@ -172,12 +172,28 @@ static mesh_code describe_ib_host(up *own, mesh_error *err) {
   return child_find_program("millrace-ib-host", line.who->program, err);
 }
 
+static mesh_code describe_training_host(up *own, mesh_error *err) {
+  command_line line = begin_child(own, TRAINING_HOST, "training-host");
+  add_flag(&line, "--listen", own->training_socket);
+  add_flag(&line, "--listen", setting_of(own, SETTING_TRAINING_HOST_LISTEN));
+  add_flag(&line, "--backend", own->backend_socket);
+  add_flag(&line, "--home", setting_of(own, SETTING_HOME));
+  add_flag(&line, "--slots", setting_of(own, SETTING_TRAINING_HOST_SLOTS));
+  add_flag(&line, "--threads", setting_of(own, SETTING_TRAINING_HOST_THREADS));
+  add_flag(&line, "--memory-mib", setting_of(own, SETTING_TRAINING_HOST_MEMORY_MIB));
+  add_log_flags(own, &line);
+  return child_find_program("millrace-training-host", line.who->program, err);
+}
+
 static mesh_code describe_backend(up *own, mesh_error *err) {
   command_line line = begin_child(own, BACKEND, "backend");
   add_flag(&line, "--home", setting_of(own, SETTING_HOME));
   add_flag(&line, "--listen", own->backend_socket);
   add_flag(&line, "--listen", setting_of(own, SETTING_BACKEND_LISTEN));
   add_flag(&line, "--ib-host", setting_of(own, SETTING_IB_HOST_ADDRESS));
+  add_flag(&line, "--training-host", setting_of(own, SETTING_TRAINING_HOST_ADDRESS));
+  add_flag(&line, "--training-manager", setting_of(own, SETTING_LINKS_TRAINING_MANAGER));
+  add_flag(&line, "--training-adapter", setting_of(own, SETTING_LINKS_TRAINING_ADAPTER));
   add_flag(&line, "--data-manager", setting_of(own, SETTING_LINKS_DATA_MANAGER));
   add_flag(&line, "--data-adapter", setting_of(own, SETTING_LINKS_DATA_ADAPTER));
   add_flag(&line, "--parallel", setting_of(own, SETTING_DATA_PARALLEL));
@@ -188,23 +204,36 @@ static mesh_code describe_backend(up *own, mesh_error *err) {
   return child_find_program("millrace-backend", line.who->program, err);
 }
 
-// The first child to start: a host that is configured elsewhere is not ours, nor is a real gateway.
-static int first_child(const up *own) {
-  if (strcmp(own->settings.values[SETTING_IB_HOST_ADDRESS].source, "default") != 0) return BACKEND;
-  return setting_of(own, SETTING_GATEWAY_ADDRESS) == NULL ? PAPERGATE : IB_HOST;
+// A host that is configured elsewhere is not ours, nor is a real gateway.
+static bool is_ours(const up *own, int index) {
+  const setting_value *values = own->settings.values;
+  bool ib_host = strcmp(values[SETTING_IB_HOST_ADDRESS].source, "default") == 0;
+  switch (index) {
+    case PAPERGATE:
+      return ib_host && setting_of(own, SETTING_GATEWAY_ADDRESS) == NULL;
+    case IB_HOST:
+      return ib_host;
+    case TRAINING_HOST:
+      return strcmp(values[SETTING_TRAINING_HOST_ADDRESS].source, "default") == 0;
+    default:
+      return true;
+  }
 }
 
 static mesh_code describe_children(up *own, mesh_error *err) {
-  if (first_child(own) == BACKEND) return describe_backend(own, err);
-  mesh_code code = GRPC_STATUS_OK;
+  static mesh_code (*const describe[CHILDREN])(up *, mesh_error *) = {
+      [PAPERGATE] = describe_papergate,
+      [IB_HOST] = describe_ib_host,
+      [TRAINING_HOST] = describe_training_host,
+      [BACKEND] = describe_backend,
+  };
   const char *gateway = setting_of(own, SETTING_GATEWAY_ADDRESS);
-  if (gateway == NULL) {
-    code = describe_papergate(own, err);
-  } else {
-    snprintf(own->gateway, sizeof own->gateway, "%s", gateway);
+  if (gateway != NULL) snprintf(own->gateway, sizeof own->gateway, "%s", gateway);
+  for (int i = 0; i < CHILDREN; i++) {
+    mesh_code code = is_ours(own, i) ? describe[i](own, err) : GRPC_STATUS_OK;
+    if (code != GRPC_STATUS_OK) return code;
   }
-  if (code == GRPC_STATUS_OK) code = describe_ib_host(own, err);
-  return code == GRPC_STATUS_OK ? describe_backend(own, err) : code;
+  return GRPC_STATUS_OK;
 }
 
 static void stop(up *own) {
@@ -244,6 +273,9 @@ static void become_ready(up *own) {
   mesh_scope_set_deadline(&waiting, mesh_now_ns() + HEALTHY_LIMIT_MS * MS_NS);
   mesh_code code = up_await_serving(&waiting, "ib-host", own->ib_socket, &err);
   if (code == GRPC_STATUS_OK) {
+    code = up_await_serving(&waiting, "training-host", own->training_socket, &err);
+  }
+  if (code == GRPC_STATUS_OK) {
     code = up_await_serving(&waiting, "backend", own->backend_socket, &err);
   }
   if (code == GRPC_STATUS_OK) tell_gateway(own, &waiting);
@@ -282,8 +314,8 @@ static void main_fiber(void *arg) {
   up *own = arg;
   mesh_scope_open(&own->children_scope, &own->scope);
   mesh_fiber_start(&own->scope, watch_for_stop, own);
-  for (int i = first_child(own); i < CHILDREN; i++) {
-    start_child(own, i);
+  for (int i = 0; i < CHILDREN; i++) {
+    if (is_ours(own, i)) start_child(own, i);
   }
   become_ready(own);
   mesh_error err;
@@ -309,6 +341,8 @@ static mesh_code prepare(up *own, const args *given, mesh_error *err) {
   const char *home = setting_of(own, SETTING_HOME);
   own->json = strcmp(setting_of(own, SETTING_OUTPUT), "json") == 0;
   snprintf(own->ib_socket, sizeof own->ib_socket, "%s", setting_of(own, SETTING_IB_HOST_ADDRESS));
+  snprintf(own->training_socket, sizeof own->training_socket, "%s",
+           setting_of(own, SETTING_TRAINING_HOST_ADDRESS));
   snprintf(own->backend_socket, sizeof own->backend_socket, "unix:%.4000s/run/backend.sock", home);
   code = up_home_take(home, &own->lock, err);
   return code == GRPC_STATUS_OK ? describe_children(own, err) : code;

@@ -8,9 +8,12 @@
 #include "cli/cmd_export.h"
 #include "cli/cmd_hosts.h"
 #include "cli/cmd_load.h"
+#include "cli/cmd_models.h"
 #include "cli/cmd_ops.h"
 #include "cli/cmd_show.h"
 #include "cli/cmd_status.h"
+#include "cli/cmd_strategy.h"
+#include "cli/cmd_train.h"
 #include "cli/cmd_up.h"
 #include "cli/cmd_watch.h"
 #include "cli/help.h"
@@ -76,6 +79,43 @@ static const args_flag drain_flags[] = {
     {"limit", "DURATION", "how long what runs may go on; default: 10s"},
     {0},
 };
+static const args_flag train_flags[] = {
+    WINDOW_FLAGS,
+    {"symbols", "A,B", "instead of the file's own"},
+    {"timeframes", "1h,4h", "instead of the file's own"},
+    {"epochs", "N", "instead of the file's own"},
+    {"seed", "N", "of weights, order and dropout; default: 1"},
+    {"device", "cpu|cuda", "default: a GPU where there is one"},
+    {"warmup", "drop|zero", "rows in which a feature has no value yet: left out (default), or 0"},
+    {"checkpoint-epochs", "N", "a checkpoint after so many epochs"},
+    {"checkpoint-seconds", "N",
+     "and after so many seconds; default: each epoch, at most each second"},
+    START_FLAGS,
+    {0},
+};
+static const args_flag resume_flags[] = {START_FLAGS, {0}};
+static const args_flag new_flags[] = {
+    {"symbol", "SYMBOL", "default: EURUSD"},
+    {"timeframe", "TIMEFRAME", "default: 1h"},
+    {0},
+};
+static const args_flag model_flags[] = {
+    {"version", "N", "default: the newest"},
+    {0},
+};
+static const args_flag predict_flags[] = {
+    WINDOW_FLAGS,
+    {"version", "N", "default: the newest"},
+    {"symbol", "SYMBOL", "default: the one that it learned from"},
+    {"last", "N", "only the last N bars; default: 20, or all of the window that is given"},
+    {0},
+};
+static const args_flag model_export_flags[] = {
+    {"version", "N", "default: the newest"},
+    {"format", "onnx|safetensors", "default: onnx"},
+    {"out", "FILE", "where to write; default: NAME-VERSION.FORMAT"},
+    {0},
+};
 static const args_flag call_flags[] = {
     {"address", "ADDRESS", "of any server of the mesh; default: the backend"},
     {0},
@@ -102,12 +142,35 @@ const command commands_all[] = {
     {"data export", "SYMBOL TIMEFRAME", 2, 2, "stored bars as CSV", export_flags, NULL, cmd_export},
     {"data search", "PATTERN", 1, 1, "instruments that the gateway knows", NULL, NULL, cmd_search},
     {"data watch", "SYMBOL TIMEFRAME", 2, 2, "live bars, until Ctrl-C", NULL, NULL, cmd_watch},
+    {"train", "STRATEGY.yaml", 1, 1, "train a network as a strategy file says", train_flags,
+     "Shows each epoch as it ends. Ctrl-C stops within a step and keeps a checkpoint: go on with\n"
+     "`millrace ops resume`. The model is kept under the strategy's name.\n",
+     cmd_train},
+    {"strategy validate", "STRATEGY.yaml", 1, 1, "check a strategy file", NULL, NULL,
+     cmd_strategy_validate},
+    {"strategy features", "STRATEGY.yaml", 1, 1, "the inputs of its network, in their order", NULL,
+     NULL, cmd_strategy_features},
+    {"strategy new", "", 0, 0, "a strategy file to begin with, on standard output", new_flags, NULL,
+     cmd_strategy_new},
+    {"models list", "[NAME]", 0, 1, "trained models, the newest first", NULL, NULL,
+     cmd_models_list},
+    {"models show", "NAME", 1, 1, "a model: its data, metrics and loss curve", model_flags, NULL,
+     cmd_models_show},
+    {"models compare", "NAME[:VERSION] NAME[:VERSION]...", 1, ARGS_WORDS_MAX,
+     "metrics of several models, or of all versions of one", NULL, NULL, cmd_models_compare},
+    {"models predict", "NAME", 1, 1, "what a model says of stored bars", predict_flags, NULL,
+     cmd_models_predict},
+    {"models export", "NAME", 1, 1, "a model as a file", model_export_flags, NULL,
+     cmd_models_export},
+    {"models delete", "NAME", 1, 1, "forget a model", model_flags, NULL, cmd_models_delete},
     {"ops list", "", 0, 0, "operations, the newest first", list_flags, NULL, cmd_ops_list},
     {"ops show", "NAME", 1, 1, "one operation", ops_show_flags, NULL, cmd_ops_show},
     {"ops watch", "NAME", 1, 1, "follow an operation to its outcome", ops_watch_flags,
      "Ctrl-C cancels an attached operation; a detached one goes on.\n", cmd_ops_watch},
     {"ops cancel", "NAME", 1, 1, "stop an operation and wait until it has stopped", NULL, NULL,
      cmd_ops_cancel},
+    {"ops resume", "NAME", 1, 1, "go on with a training that was stopped, from its checkpoint",
+     resume_flags, NULL, cmd_resume},
     {"ops delete", "NAME...", 1, ARGS_WORDS_MAX, "forget operations that have ended", NULL, NULL,
      cmd_ops_delete},
     {"ops events", "NAME", 1, 1, "what happened to an operation so far", NULL, NULL,

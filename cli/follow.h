@@ -20,6 +20,7 @@ typedef struct follow {
   char title[FOLLOW_TEXT_MAX];
   bool detached, accepted;
   int64_t sequence;                // of the last durable event
+  int last_epoch;                  // of a training, that was shown
   Millrace__V1__Outcome *outcome;  // owned; NULL until it came
   int64_t cancel_ns;  // when Ctrl-C asked for the end, on the wall clock; 0: it did not
   int64_t heard_ns;   // when the last event came, monotonic

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/numbers.h"
+#include "cli/operation_text.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/times.h"
@@ -45,13 +46,19 @@ static void print_progress(follow *own, mesh_view body) {
   Millrace__V1__Progress *progress =
       millrace__v1__progress__unpack(NULL, body.size_bytes, body.data);
   if (progress == NULL) return;
+  char note[FOLLOW_TEXT_MAX];
+  snprintf(note, sizeof note, "%.100s", progress->note);
+  if (progress->loss > 0) {
+    snprintf(note, sizeof note, "%.100s, loss %.4f, accuracy %.1f %%", progress->note,
+             progress->loss, 100 * progress->accuracy);
+  }
   progress_state state = {.title = own->title,
                           .done = progress->done,
                           .total = progress->total,
                           .unit = progress->unit,
                           .rate = progress->rate,
                           .eta_s = progress->eta_s,
-                          .note = own->cancel_ns > 0 ? "cancelling" : progress->note,
+                          .note = own->cancel_ns > 0 ? "cancelling" : note,
                           .bars = progress->bars};
   draw(own, &state);
   own->drawn_ns = mesh_now_ns();
@@ -86,6 +93,19 @@ static void print_segment(follow *own, mesh_view body) {
       printf("%s..%s: %" PRId64 " bars refused: %s\n", from, to, report->refused, report->reason);
   }
   millrace__v1__segment_report__free_unpacked(report, NULL);
+}
+
+// One line an epoch; what a restarted host repeats was shown already.
+static void print_epoch(follow *own, mesh_view body) {
+  Millrace__V1__EpochReport *report =
+      millrace__v1__epoch_report__unpack(NULL, body.size_bytes, body.data);
+  if (report == NULL) return;
+  if (report->epoch > own->last_epoch) {
+    follow_print_end(own);
+    operation_print_epoch(stdout, report);
+    own->last_epoch = report->epoch;
+  }
+  millrace__v1__epoch_report__free_unpacked(report, NULL);
 }
 
 static void print_joined(follow *own, mesh_view body) {
@@ -140,13 +160,10 @@ typedef struct printer {
 } printer;
 
 static const printer printers[] = {
-    {PAYLOAD(PROGRESS), print_progress},
-    {PAYLOAD(LOG), print_log},
-    {PAYLOAD(SEGMENT), print_segment},
-    {PAYLOAD(JOINED), print_joined},
-    {PAYLOAD(ADOPTED), print_adopted},
-    {PAYLOAD(ATTEMPT), print_attempt},
-    {PAYLOAD(CANCEL_REQUESTED), print_cancel_requested},
+    {PAYLOAD(PROGRESS), print_progress}, {PAYLOAD(LOG), print_log},
+    {PAYLOAD(SEGMENT), print_segment},   {PAYLOAD(EPOCH_REPORT), print_epoch},
+    {PAYLOAD(JOINED), print_joined},     {PAYLOAD(ADOPTED), print_adopted},
+    {PAYLOAD(ATTEMPT), print_attempt},   {PAYLOAD(CANCEL_REQUESTED), print_cancel_requested},
 };
 
 mesh_code follow_print_event(follow *own, const mesh_event *event, mesh_view bytes,

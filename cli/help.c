@@ -6,8 +6,7 @@
 
 #include "cli/commands.h"
 #include "mesh/closest.h"
-
-#define VERSION "0.1.0"
+#include "mesh/version.h"
 
 enum { COMMANDS_MAX = 64, NAME_MAX_BYTES = 64 };
 
@@ -85,9 +84,9 @@ int help_version(const command *self, const args *given) {
   const char *output = args_get(given, "output");
   bool json = output != NULL ? strcmp(output, "json") == 0 : !isatty(STDOUT_FILENO);
   if (json) {
-    printf("{\"millrace\":\"%s\",\"grpcCore\":\"%s\"}\n", VERSION, grpc_version_string());
+    printf("{\"millrace\":\"%s\",\"grpcCore\":\"%s\"}\n", MILLRACE_VERSION, grpc_version_string());
   } else {
-    printf("millrace %s, gRPC core %s\n", VERSION, grpc_version_string());
+    printf("millrace %s, gRPC core %s\n", MILLRACE_VERSION, grpc_version_string());
   }
   return EXIT_CODE_DONE;
 }

@@ -95,6 +95,19 @@ void operation_print_whole(FILE *out, const Millrace__V1__Operation *operation) 
 
 // ---- events ----
 
+void operation_print_epoch(FILE *out, const Millrace__V1__EpochReport *report) {
+  const Millrace__V1__Metrics *train = report->train, *validation = report->validation;
+  fprintf(out, "epoch %*d/%d", report->epochs > 99 ? 3 : 2, report->epoch, report->epochs);
+  if (train != NULL) {
+    fprintf(out, "  loss %.4f  accuracy %4.1f %%", train->loss, 100 * train->accuracy);
+  }
+  if (validation != NULL) {
+    fprintf(out, "  validation %.4f  %4.1f %%", validation->loss, 100 * validation->accuracy);
+  }
+  fprintf(out, "  lr %.2g  %.2f M rows/s%s\n", report->learning_rate, report->samples_per_s / 1e6,
+          report->best ? "  best" : "");
+}
+
 static void print_segment(FILE *out, const Millrace__V1__SegmentReport *report) {
   static const char *const states[] = {"?", "stored", "empty", "failed"};
   char from[TIMES_TEXT_MAX] = "-", to[TIMES_TEXT_MAX] = "-";
@@ -128,6 +141,9 @@ static void print_payload(FILE *out, const Millrace__V1__OperationEvent *event) 
     case PAYLOAD(ATTEMPT):
       fprintf(out, "attempt   %d at %s failed: %s\n", event->attempt->number, event->attempt->piece,
               event->attempt->error != NULL ? event->attempt->error->message : "");
+      break;
+    case PAYLOAD(EPOCH_REPORT):
+      operation_print_epoch(out, event->epoch_report);
       break;
     case PAYLOAD(CHECKPOINT):
       fprintf(out, "checkpoint  %" PRId64 "/%" PRId64 " %s\n", event->checkpoint->position,

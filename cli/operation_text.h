@@ -20,4 +20,7 @@ void operation_print_whole(FILE *out, const Millrace__V1__Operation *operation);
 // One event in one line. DATA_LOSS if the bytes are none.
 MESH_NODISCARD mesh_code operation_print_event(FILE *out, mesh_view bytes, mesh_error *err);
 
+// One line: what an epoch of training came to.
+void operation_print_epoch(FILE *out, const Millrace__V1__EpochReport *report);
+
 #endif

@@ -40,6 +40,13 @@ static const setting_info infos[SETTING_COUNT] = {
     [SETTING_LOG_JSON] = {"log.json", NULL, NULL},
     [SETTING_LINKS_DATA_MANAGER] = {"links.data_manager", NULL, NULL},
     [SETTING_LINKS_DATA_ADAPTER] = {"links.data_adapter", NULL, NULL},
+    [SETTING_LINKS_TRAINING_MANAGER] = {"links.training_manager", NULL, NULL},
+    [SETTING_LINKS_TRAINING_ADAPTER] = {"links.training_adapter", NULL, NULL},
+    [SETTING_TRAINING_HOST_ADDRESS] = {"training_host.address", NULL, NULL},
+    [SETTING_TRAINING_HOST_LISTEN] = {"training_host.listen", NULL, NULL},
+    [SETTING_TRAINING_HOST_SLOTS] = {"training_host.slots", NULL, "1"},
+    [SETTING_TRAINING_HOST_THREADS] = {"training_host.threads", NULL, "0"},
+    [SETTING_TRAINING_HOST_MEMORY_MIB] = {"training_host.memory_mib", NULL, "4096"},
 };
 
 const char *settings_key(setting which) {
@@ -132,6 +139,10 @@ static mesh_code work_out(settings *own, mesh_error *err) {
   if (settings_get(own, SETTING_IB_HOST_ADDRESS) == NULL) {
     snprintf(address, sizeof address, "unix:%.4000s/run/ib-host.sock", home);
     set(&own->values[SETTING_IB_HOST_ADDRESS], address, "default");
+  }
+  if (settings_get(own, SETTING_TRAINING_HOST_ADDRESS) == NULL) {
+    snprintf(address, sizeof address, "unix:%.4000s/run/training-host.sock", home);
+    set(&own->values[SETTING_TRAINING_HOST_ADDRESS], address, "default");
   }
   setting_value *output = &own->values[SETTING_OUTPUT];
   if (strcmp(output->text, "auto") == 0) {

@@ -64,7 +64,8 @@ static mesh_code add_settings(mesh_config *config, const char *type, const char 
     char path[MESH_CONFIG_PATH_MAX];
     int size =
         snprintf(path, sizeof path, "%s%s%s", section, section[0] != '\0' ? "." : "", field.name);
-    if ((size_t)size >= sizeof path || field.kind == MESH_FIELD_OTHER) {
+    bool scalar = !field.list && field.kind != MESH_FIELD_OTHER && field.kind != MESH_FIELD_NUMBER;
+    if ((size_t)size >= sizeof path || !scalar) {
       return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s.%s cannot be a setting", type,
                        field.name);
     }

@@ -266,7 +266,7 @@ int mesh_schema_extensions(const mesh_schema *schema, const char *type, int32_t 
 // ---- fields ----
 
 static mesh_field_kind kind_of(const upb_FieldDef *field) {
-  if (upb_FieldDef_IsRepeated(field)) return MESH_FIELD_OTHER;
+  if (upb_FieldDef_IsMap(field)) return MESH_FIELD_OTHER;
   switch (upb_FieldDef_CType(field)) {
     case kUpb_CType_String:
       return MESH_FIELD_TEXT;
@@ -281,6 +281,9 @@ static mesh_field_kind kind_of(const upb_FieldDef *field) {
       return MESH_FIELD_CHOICE;
     case kUpb_CType_Message:
       return MESH_FIELD_MESSAGE;
+    case kUpb_CType_Float:
+    case kUpb_CType_Double:
+      return MESH_FIELD_NUMBER;
     default:
       return MESH_FIELD_OTHER;
   }
@@ -306,8 +309,10 @@ bool mesh_schema_field(const mesh_schema *schema, const char *type, size_t index
   const upb_MessageDef *message = upb_DefPool_FindMessageByName(schema->pool, type);
   if (message == NULL || index >= (size_t)upb_MessageDef_FieldCount(message)) return false;
   const upb_FieldDef *field = upb_MessageDef_Field(message, (int)index);
-  *out = (mesh_field_info){
-      .name = upb_FieldDef_Name(field), .kind = kind_of(field), .type = type_of(field)};
+  *out = (mesh_field_info){.name = upb_FieldDef_Name(field),
+                           .kind = kind_of(field),
+                           .list = upb_FieldDef_IsRepeated(field),
+                           .type = type_of(field)};
   if (out->kind == MESH_FIELD_INTEGER) set_range(field, out);
   return true;
 }

@@ -61,14 +61,16 @@ typedef enum mesh_field_kind {
   MESH_FIELD_BOOL,
   MESH_FIELD_CHOICE,  // an enum
   MESH_FIELD_MESSAGE,
-  MESH_FIELD_OTHER,  // a float, bytes, a repeated field, a map
+  MESH_FIELD_NUMBER,  // a double, a float
+  MESH_FIELD_OTHER,   // bytes, a map
 } mesh_field_kind;
 
 typedef struct mesh_field_info {
-  const char *name;  // "client_id"
-  mesh_field_kind kind;
-  const char *type;     // full name of the enum or message; NULL for other kinds
-  int64_t least, most;  // of an INTEGER
+  const char *name;      // "client_id"
+  mesh_field_kind kind;  // of one of its values
+  bool list;             // repeated
+  const char *type;      // full name of the enum or message; NULL for other kinds
+  int64_t least, most;   // of an INTEGER
 } mesh_field_info;
 
 // The fields of message `type`, one at a time as declared: index 0, 1, ...; false after the last,

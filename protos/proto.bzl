@@ -15,15 +15,17 @@ def _generate(name, proto, srcs, suffixes, flags, tools):
         tools = ["@protoc_tools//:protoc"] + tools,
     )
 
-def proto_c(name, proto, deps = []):
+def proto_c(name, proto, deps = [], only_pbc = False):
     """Makes NAME_pbc (protobuf-c), NAME_nanopb, NAME_upb and NAME_set (a descriptor set with all imports).
 
     Args:
       name: what the four targets are called.
-      proto: the file below protos/ (or /usr/include, for google/protobuf/), without .proto.
+      proto: the file below protos/ (or /usr/include, for google/protobuf/ and onnx/), without .proto.
       deps: the names of the protos that it imports.
+      only_pbc: makes only NAME_pbc, of a proto that nanopb cannot do (messages that hold themselves).
     """
-    own = [] if proto.startswith("google/protobuf/") else [proto + ".proto"]
+    installed = proto.startswith("google/protobuf/") or proto.startswith("onnx/")
+    own = [] if installed else [proto + ".proto"]
     native.filegroup(name = name + "_src", srcs = own + [":%s_src" % d for d in deps])
     srcs = [":%s_src" % name]
 
@@ -36,6 +38,9 @@ def proto_c(name, proto, deps = []):
         includes = ["."],
         deps = ["@protobuf_c"] + [":%s_pbc" % d for d in deps],
     )
+
+    if only_pbc:
+        return
 
     _generate(name + "_nanopb_gen", proto, srcs, [".pb.c", ".pb.h"], _plugin("nanopb", "@protoc_tools//:protoc-gen-nanopb"), ["@protoc_tools//:protoc-gen-nanopb"])
     native.cc_library(

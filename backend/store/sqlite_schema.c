@@ -5,7 +5,7 @@
 
 enum {
   APPLICATION_ID = 0x4d494c52,  // "MILR"
-  SCHEMA_VERSION = 2,
+  SCHEMA_VERSION = 3,
 };
 
 static const char series_tables[] =
@@ -43,6 +43,12 @@ static const char operation_tables[] =
     "CREATE UNIQUE INDEX recent_by_operation ON recent(operation, sequence);"
     "CREATE TABLE meta(generation INTEGER NOT NULL);"
     "INSERT INTO meta VALUES(0);";
+
+static const char model_tables[] =
+    "CREATE TABLE models("
+    " name TEXT NOT NULL, version INTEGER NOT NULL, created_ns INTEGER NOT NULL,"
+    " operation TEXT NOT NULL UNIQUE, sha256 TEXT NOT NULL, about BLOB NOT NULL,"
+    " PRIMARY KEY(name, version)) WITHOUT ROWID;";
 
 static const char set_old_tables_aside[] =
     "ALTER TABLE operations RENAME TO operations_1;"
@@ -93,14 +99,21 @@ static mesh_code write_version(store *store, mesh_error *err) {
 }
 
 static mesh_code create_tables(store *store, mesh_error *err) {
-  const char *const scripts[] = {series_tables, operation_tables};
-  mesh_code code = run_all(store, scripts, 2, "cannot make the tables", err);
+  const char *const scripts[] = {series_tables, operation_tables, model_tables};
+  mesh_code code = run_all(store, scripts, 3, "cannot make the tables", err);
   return code == GRPC_STATUS_OK ? write_version(store, err) : code;
 }
 
 static mesh_code migrate_from_1(store *store, mesh_error *err) {
-  const char *const scripts[] = {set_old_tables_aside, operation_tables, take_over_old_rows};
-  mesh_code code = run_all(store, scripts, 3, "cannot bring version 1 up to date", err);
+  const char *const scripts[] = {set_old_tables_aside, operation_tables, take_over_old_rows,
+                                 model_tables};
+  mesh_code code = run_all(store, scripts, 4, "cannot bring version 1 up to date", err);
+  return code == GRPC_STATUS_OK ? write_version(store, err) : code;
+}
+
+static mesh_code migrate_from_2(store *store, mesh_error *err) {
+  const char *const scripts[] = {model_tables};
+  mesh_code code = run_all(store, scripts, 1, "cannot bring version 2 up to date", err);
   return code == GRPC_STATUS_OK ? write_version(store, err) : code;
 }
 
@@ -124,7 +137,8 @@ static mesh_code check_schema(store *store, mesh_error *err) {
                      "use a newer millrace",
                      store->path, (long long)version, SCHEMA_VERSION);
   }
-  return version == 1 ? migrate_from_1(store, err) : GRPC_STATUS_OK;
+  if (version == 1) return migrate_from_1(store, err);
+  return version == 2 ? migrate_from_2(store, err) : GRPC_STATUS_OK;
 }
 
 static mesh_code claim(store *store, mesh_error *err) {

@@ -206,4 +206,35 @@ MESH_NODISCARD mesh_code store_remove_operation(store *store, const char *name, 
 MESH_NODISCARD mesh_code store_prune_operations(store *store, int64_t before_ns, int64_t keep,
                                                 int64_t *removed, mesh_error *err);
 
+// ---- models ----
+
+// Strings and bytes are borrowed, or valid during the callback.
+typedef struct store_model {
+  const char *name;
+  int32_t version;  // of the name: 1, 2, ...
+  int64_t created_ns;
+  const char *operation;  // that trained it
+  const char *sha256;     // of its file
+  mesh_view about;        // an encoded Model, without the version
+} store_model;
+
+// Adds a model as the next version of its name, which *version says; the version that the operation
+// has made already, if it has (then nothing is added).
+MESH_NODISCARD mesh_code store_add_model(store *store, const store_model *model, int32_t *version,
+                                         mesh_error *err);
+
+// Calls each() for the models called `name` ("" all), the newest first.
+MESH_NODISCARD mesh_code store_list_models(store *store, const char *name,
+                                           void (*each)(void *arg, const store_model *model),
+                                           void *arg, mesh_error *err);
+
+// Finds a model; version 0: the newest. NOT_FOUND.
+MESH_NODISCARD mesh_code store_find_model(store *store, const char *name, int32_t version,
+                                          void (*each)(void *arg, const store_model *model),
+                                          void *arg, mesh_error *err);
+
+// Removes a model; *file_unused says that no other model has its file. NOT_FOUND.
+MESH_NODISCARD mesh_code store_remove_model(store *store, const char *name, int32_t version,
+                                            bool *file_unused, mesh_error *err);
+
 #endif

@@ -1,0 +1,210 @@
+#include "backend/training/manager.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/training/keep_model.h"
+#include "backend/training/queue.h"
+#include "mesh/file.h"
+#include "mesh/message.h"
+#include "mesh/relay.h"
+#include "mesh/remote.h"
+#include "millrace/v1/training.pb-c.h"
+#include "millrace/v1/training_host.pb-c.h"
+
+#define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
+
+enum { GRACE_MS = 60000, TITLE_MAX = 160, KEY_MAX = MESH_SHA256_HEX + 8 };
+
+typedef struct training {
+  training_manager *manager;
+  Millrace__V1__TrainRequest *request;  // owned
+  mesh_bytes bytes;                     // owned: the request as it came
+  mesh_bytes checkpoint;                // owned: of the operation that is resumed; empty: none
+  char title[TITLE_MAX], key[KEY_MAX];
+  mesh_remote remote;
+} training;
+
+// ---- the work ----
+
+// A resumed training begins with the checkpoint of the one before: from here on it is this one's.
+static mesh_code take_checkpoint(training *own, mesh_operation *operation, mesh_error *err) {
+  if (own->checkpoint.size_bytes == 0) return GRPC_STATUS_OK;
+  return mesh_operation_report(operation, PAYLOAD(CHECKPOINT), mesh_bytes_view(own->checkpoint),
+                               err);
+}
+
+static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeeded *succeeded,
+                     Millrace__V1__Cancelled *cancelled, mesh_error *err) {
+  training *own = arg;
+  own->remote.link = own->manager->adapter;
+  mesh_code code = take_checkpoint(own, operation, err);
+  // What has run on the host already has its slot.
+  bool fresh = mesh_operation_record_of(operation).source_epoch == 0;
+  if (code == GRPC_STATUS_OK && fresh) code = training_queue_wait(own->manager, operation, err);
+  if (code != GRPC_STATUS_OK) return code;
+  own->manager->running++;
+  code = mesh_remote_run(&own->remote, operation, succeeded, cancelled, err);
+  own->manager->running--;
+  mesh_signal_notify(&own->manager->changed);
+  if (code == GRPC_STATUS_OK) code = training_keep_model(own->manager, operation, succeeded, err);
+  return code;
+}
+
+static void destroy(void *arg) {
+  training *own = arg;
+  mesh_remote_clear(&own->remote);
+  if (own->request != NULL) millrace__v1__train_request__free_unpacked(own->request, NULL);
+  free(own->bytes.data);
+  free(own->checkpoint.data);
+  free(own);
+}
+
+// ---- the request ----
+
+// What people see: the strategy's `name:` line, or the file's name.
+static void make_title(training *own) {
+  const char *at = own->request->strategy, *file = own->request->file;
+  const char *slash = strrchr(file, '/');
+  snprintf(own->title, sizeof own->title, "%s", slash != NULL ? slash + 1 : file);
+  while (at != NULL && strncmp(at, "name:", 5) != 0) {
+    at = strchr(at, '\n');
+    if (at != NULL) at++;
+  }
+  if (at == NULL) return;
+  at += 5 + strspn(at + 5, " \t\"'");
+  snprintf(own->title, sizeof own->title, "%.*s", (int)strcspn(at, "\r\n\"'#"), at);
+  size_t size = strlen(own->title);
+  while (size > 0 && own->title[size - 1] == ' ')
+    own->title[--size] = '\0';
+}
+
+// The same strategy on the same data is the same work: all of the request but how it is started.
+static void make_key(training *own) {
+  Millrace__V1__TrainRequest what = *own->request;
+  char *no_file = "";
+  what.start = NULL;
+  what.file = no_file;
+  mesh_bytes bytes = mesh_message_pack(&what.base);
+  char digest[MESH_SHA256_HEX];
+  mesh_sha256(mesh_bytes_view(bytes), digest);
+  snprintf(own->key, sizeof own->key, "train %s", digest);
+  free(bytes.data);
+}
+
+static mesh_code prepare(void *self, mesh_view request, mesh_start *start, mesh_work *work,
+                         mesh_error *err) {
+  training *own = calloc(1, sizeof *own);
+  if (own == NULL) abort();
+  own->manager = self;
+  mesh_bytes_set(&own->bytes, request);
+  own->request = millrace__v1__train_request__unpack(NULL, request.size_bytes, own->bytes.data);
+  if (own->request == NULL) {
+    destroy(own);
+    return mesh_message_refuse("TrainRequest", err);
+  }
+  make_title(own);
+  make_key(own);
+  own->remote = (mesh_remote){.run_method = "/millrace.v1.TrainingAdapter/Run",
+                              .cancel_method = "/millrace.v1.TrainingAdapter/Cancel",
+                              .request = mesh_bytes_view(own->bytes),
+                              .grace_ms = GRACE_MS,
+                              .backoff = {.base_ms = 20, .cap_ms = 1000, .attempts = 120}};
+  *start = (mesh_start){.kind = "train",
+                        .title = own->title,
+                        .work_key = own->key,
+                        .request = mesh_bytes_view(own->bytes),
+                        .options = own->request->start};
+  *work = (mesh_work){run, destroy, own};
+  return GRPC_STATUS_OK;
+}
+
+mesh_kind training_manager_kind(training_manager *self) {
+  return (mesh_kind){"train", prepare, self};
+}
+
+static mesh_code train(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  mesh_start start;
+  mesh_work work;
+  mesh_code code = prepare(self, (mesh_view){frame.data, frame.size_bytes}, &start, &work, err);
+  if (code != GRPC_STATUS_OK) return code;
+  return mesh_operation_serve(((training_manager *)self)->operations, &start, &work, call, err);
+}
+
+// ---- resume ----
+
+typedef struct ended {
+  mesh_bytes request, checkpoint;
+  int32_t state;
+  bool is_training;
+} ended;
+
+static void take_record(void *arg, const mesh_operation_record *record) {
+  ended *own = arg;
+  own->state = record->state;
+  own->is_training = strcmp(record->kind, "train") == 0;
+  mesh_bytes_set(&own->request, record->request);
+  mesh_bytes_set(&own->checkpoint, record->checkpoint);
+}
+
+static mesh_code check_ended(const ended *own, const char *name, mesh_error *err) {
+  const char *why = NULL;
+  if (!own->is_training) {
+    why = "is no training";
+  } else if (own->state == MILLRACE__V1__OPERATION_STATE__SUCCEEDED) {
+    why = "has succeeded";
+  } else if (own->state == MILLRACE__V1__OPERATION_STATE__RUNNING ||
+             own->state == MILLRACE__V1__OPERATION_STATE__CANCELLING) {
+    why = "still runs: watch it (millrace ops watch)";
+  } else if (own->checkpoint.size_bytes == 0) {
+    why = "has made no checkpoint: start it again";
+  }
+  if (why == NULL) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "operation '%s' %s", name, why);
+}
+
+static mesh_code start_again(training_manager *self, const Millrace__V1__ResumeRequest *request,
+                             ended *from, mesh_call *call, mesh_error *err) {
+  mesh_start start;
+  mesh_work work;
+  mesh_code code = prepare(self, mesh_bytes_view(from->request), &start, &work, err);
+  if (code != GRPC_STATUS_OK) return code;
+  training *own = work.arg;
+  own->checkpoint = from->checkpoint;
+  from->checkpoint = (mesh_bytes){0};
+  start.options = request->start;
+  start.work_key = "";
+  return mesh_operation_serve(self->operations, &start, &work, call, err);
+}
+
+static mesh_code resume(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  training_manager *self = arg;
+  Millrace__V1__ResumeRequest *request =
+      millrace__v1__resume_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return mesh_message_refuse("ResumeRequest", err);
+  ended from = {0};
+  mesh_code code =
+      self->journal->find(self->journal->self, request->operation, NULL, take_record, &from, err);
+  if (code == GRPC_STATUS_OK) code = check_ended(&from, request->operation, err);
+  if (code == GRPC_STATUS_OK) code = start_again(self, request, &from, call, err);
+  free(from.request.data);
+  free(from.checkpoint.data);
+  millrace__v1__resume_request__free_unpacked(request, NULL);
+  return code;
+}
+
+// ---- the service ----
+
+static mesh_code check_strategy(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  return mesh_relay(call, ((training_manager *)self)->adapter,
+                    "/millrace.v1.TrainingAdapter/CheckStrategy", request, err);
+}
+
+void training_manager_init(training_manager *self) {
+  static const mesh_method methods[] = {{.name = "Train", .run = train},
+                                        {.name = "Resume", .run = resume},
+                                        {.name = "CheckStrategy", .run = check_strategy}};
+  self->service = (mesh_service){"millrace.v1.TrainingManager", methods,
+                                 sizeof methods / sizeof *methods, self};
+}

@@ -1,0 +1,216 @@
+#include "backend/training/models.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend/training/keep_model.h"
+#include "mesh/file.h"
+#include "mesh/message.h"
+#include "mesh/relay.h"
+#include "millrace/v1/models.pb-c.h"
+
+enum { CHUNK_BYTES = 256 * 1024, MODEL_BYTES_MAX = 1 << 30 };
+
+// What a job on a pool thread is asked for, and what it finds.
+typedef struct job {
+  models_service *self;
+  const char *name;
+  int32_t version;
+  Millrace__V1__Model **found;  // owned
+  size_t count;
+  char sha256[MESH_SHA256_HEX];
+  mesh_bytes file;  // owned
+  mesh_code code;
+  mesh_error err;
+} job;
+
+static void take_model(void *arg, const store_model *model) {
+  job *own = arg;
+  Millrace__V1__Model *about =
+      millrace__v1__model__unpack(NULL, model->about.size_bytes, model->about.data);
+  if (about == NULL) return;
+  about->version = model->version;
+  if (about->result != NULL) about->result->version = model->version;
+  snprintf(own->sha256, sizeof own->sha256, "%s", model->sha256);
+  own->version = model->version;
+  own->found = reallocarray(own->found, own->count + 1, sizeof *own->found);
+  if (own->found == NULL) abort();
+  own->found[own->count++] = about;
+}
+
+static void clear(job *own) {
+  for (size_t i = 0; i < own->count; i++)
+    millrace__v1__model__free_unpacked(own->found[i], NULL);
+  free(own->found);
+  free(own->file.data);
+}
+
+static mesh_code run_job(job *own, void (*work)(void *arg), mesh_error *err) {
+  mesh_pool_run(own->self->pool, own->self->loop, work, own);
+  if (own->code != GRPC_STATUS_OK) *err = own->err;
+  return own->code;
+}
+
+// ---- List ----
+
+static void do_list(void *arg) {
+  job *own = arg;
+  own->code = store_list_models(own->self->store, own->name, take_model, own, &own->err);
+}
+
+// Without what is large.
+static mesh_code send_brief(mesh_call *call, const Millrace__V1__Model *from, mesh_error *err) {
+  Millrace__V1__Model brief = *from;
+  char *none = "";
+  brief.n_epochs = 0;
+  brief.n_features = 0;
+  brief.strategy = none;
+  return mesh_message_send(call, &brief.base, err);
+}
+
+static mesh_code list(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  Millrace__V1__ListModelsRequest *request =
+      millrace__v1__list_models_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return mesh_message_refuse("ListModelsRequest", err);
+  job own = {.self = self, .name = request->name};
+  mesh_code code = run_job(&own, do_list, err);
+  for (size_t i = 0; i < own.count && code == GRPC_STATUS_OK; i++)
+    code = send_brief(call, own.found[i], err);
+  clear(&own);
+  millrace__v1__list_models_request__free_unpacked(request, NULL);
+  return code;
+}
+
+// ---- Get, Read, Delete: of one model ----
+
+static void append(mesh_error *err, const char *link, const char *text) {
+  size_t used = strlen(err->message);
+  snprintf(err->message + used, sizeof err->message - used, "%s%s", link, text);
+}
+
+// Adds the names that there are to "there is no model".
+static void name_others(job *own) {
+  job others = {.self = own->self, .name = ""};
+  mesh_error ignored;
+  if (store_list_models(own->self->store, "", take_model, &others, &ignored) != GRPC_STATUS_OK) {
+    return;
+  }
+  char text[200] = "";
+  for (size_t i = 0; i < others.count; i++) {
+    const char *name = others.found[i]->name;
+    size_t used = strlen(text);
+    if (strstr(text, name) != NULL) continue;
+    snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? ", " : "", name);
+  }
+  append(&own->err, text[0] == '\0' ? "; there are none yet" : "; there is: ", text);
+  clear(&others);
+}
+
+static void do_find(void *arg) {
+  job *own = arg;
+  own->code =
+      store_find_model(own->self->store, own->name, own->version, take_model, own, &own->err);
+  if (own->code == GRPC_STATUS_NOT_FOUND) name_others(own);
+  if (own->code == GRPC_STATUS_OK && own->count == 0) {
+    own->code = mesh_fail(&own->err, GRPC_STATUS_DATA_LOSS,
+                          "what is stored of model '%s' is damaged", own->name);
+  }
+}
+
+static void do_read(void *arg) {
+  job *own = arg;
+  do_find(own);
+  if (own->code != GRPC_STATUS_OK) return;
+  char path[4096], digest[MESH_SHA256_HEX];
+  training_model_path(own->self->models, own->sha256, path);
+  own->code = mesh_file_read(path, MODEL_BYTES_MAX, &own->file, &own->err);
+  if (own->code != GRPC_STATUS_OK) return;
+  mesh_sha256(mesh_bytes_view(own->file), digest);
+  if (strcmp(digest, own->sha256) == 0) return;
+  own->code =
+      mesh_fail(&own->err, GRPC_STATUS_DATA_LOSS, "%s is damaged: its SHA-256 is another", path);
+}
+
+static void do_delete(void *arg) {
+  job *own = arg;
+  bool unused = false;
+  do_find(own);
+  if (own->code != GRPC_STATUS_OK) return;
+  own->code = store_remove_model(own->self->store, own->name, own->version, &unused, &own->err);
+  if (own->code != GRPC_STATUS_OK || !unused) return;
+  char path[4096];
+  training_model_path(own->self->models, own->sha256, path);
+  unlink(path);
+}
+
+static mesh_code send_found(mesh_call *call, job *own, mesh_error *err) {
+  return mesh_message_send(call, &own->found[0]->base, err);
+}
+
+static mesh_code send_file(mesh_call *call, job *own, mesh_error *err) {
+  mesh_code code = GRPC_STATUS_OK;
+  for (size_t at = 0; at < own->file.size_bytes && code == GRPC_STATUS_OK; at += CHUNK_BYTES) {
+    Millrace__V1__FileChunk chunk = MILLRACE__V1__FILE_CHUNK__INIT;
+    size_t left = own->file.size_bytes - at;
+    chunk.data.data = own->file.data + at;
+    chunk.data.len = left < CHUNK_BYTES ? left : CHUNK_BYTES;
+    code = mesh_message_send(call, &chunk.base, err);
+  }
+  return code;
+}
+
+static mesh_code send_deleted(mesh_call *call, job *own, mesh_error *err) {
+  Millrace__V1__DeleteModelResponse response = MILLRACE__V1__DELETE_MODEL_RESPONSE__INIT;
+  response.version = own->version;
+  return mesh_message_send(call, &response.base, err);
+}
+
+static mesh_code with_model(mesh_call *call, mesh_frame frame, void *self, void (*work)(void *),
+                            mesh_code (*answer)(mesh_call *, job *, mesh_error *),
+                            mesh_error *err) {
+  Millrace__V1__ModelRequest *request =
+      millrace__v1__model_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return mesh_message_refuse("ModelRequest", err);
+  job own = {.self = self, .name = request->name, .version = request->version};
+  mesh_code code = run_job(&own, work, err);
+  if (code == GRPC_STATUS_OK) code = answer(call, &own, err);
+  clear(&own);
+  millrace__v1__model_request__free_unpacked(request, NULL);
+  return code;
+}
+
+static mesh_code get(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  return with_model(call, frame, self, do_find, send_found, err);
+}
+
+static mesh_code read_file(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  return with_model(call, frame, self, do_read, send_file, err);
+}
+
+static mesh_code delete_model(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  return with_model(call, frame, self, do_delete, send_deleted, err);
+}
+
+// ---- what a host computes ----
+
+static mesh_code predict(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  return mesh_relay(call, ((models_service *)self)->adapter, "/millrace.v1.TrainingAdapter/Predict",
+                    frame, err);
+}
+
+static mesh_code export_model(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  return mesh_relay(call, ((models_service *)self)->adapter,
+                    "/millrace.v1.TrainingAdapter/ExportModel", frame, err);
+}
+
+void models_service_init(models_service *self) {
+  static const mesh_method methods[] = {
+      {.name = "List", .run = list},           {.name = "Get", .run = get},
+      {.name = "Read", .run = read_file},      {.name = "Predict", .run = predict},
+      {.name = "Export", .run = export_model}, {.name = "Delete", .run = delete_model},
+  };
+  self->service =
+      (mesh_service){"millrace.v1.ModelsService", methods, sizeof methods / sizeof *methods, self};
+}

@@ -1,0 +1,22 @@
+// The ModelsService: trained models by name and version. Reads the store and its files; what has to
+// be computed is asked of a training host.
+#ifndef MILLRACE_BACKEND_TRAINING_MODELS_H
+#define MILLRACE_BACKEND_TRAINING_MODELS_H
+
+#include "backend/store/store.h"
+#include "mesh/pool.h"
+#include "mesh/server.h"
+
+typedef struct models_service {
+  mesh_service service;  // add this one to a server
+  mesh_loop *loop;
+  store *store;
+  mesh_pool *pool;
+  const char *models;  // the directory of their files
+  mesh_link *adapter;
+} models_service;
+
+// Fills the service's table; the pointers are the caller's to set first, and borrowed.
+void models_service_init(models_service *self);
+
+#endif

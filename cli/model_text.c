@@ -1,0 +1,119 @@
+#include "cli/model_text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cli/chart.h"
+#include "cli/numbers.h"
+#include "cli/times.h"
+
+enum { CHART_ROWS = 8 };
+
+static void format_time(const Google__Protobuf__Timestamp *time, char out[TIMES_TEXT_MAX]) {
+  snprintf(out, TIMES_TEXT_MAX, "-");
+  if (time != NULL) times_format_short(time->seconds, out);
+}
+
+// ---- a row ----
+
+void model_print_header(FILE *out) {
+  fprintf(out, "%-24s %7s %-16s %7s %9s %9s %9s  %s\n", "NAME", "VERSION", "TRAINED", "EPOCHS",
+          "VAL LOSS", "TEST LOSS", "TEST ACC", "DATA");
+}
+
+static void print_loss(FILE *out, const Millrace__V1__Metrics *metrics) {
+  if (metrics == NULL) {
+    fprintf(out, " %9s", "-");
+  } else {
+    fprintf(out, " %9.4f", metrics->loss);
+  }
+}
+
+void model_print_row(FILE *out, const Millrace__V1__Model *model) {
+  char created[TIMES_TEXT_MAX];
+  format_time(model->created, created);
+  const Millrace__V1__TrainResult *result = model->result;
+  fprintf(out, "%-24s %7d %-16s", model->name, model->version, created);
+  if (result == NULL) {
+    fprintf(out, "\n");
+    return;
+  }
+  fprintf(out, " %7d", result->epochs);
+  print_loss(out, result->validation);
+  print_loss(out, result->test);
+  if (result->test != NULL) {
+    fprintf(out, " %7.1f %%", 100 * result->test->accuracy);
+  } else {
+    fprintf(out, " %9s", "-");
+  }
+  fprintf(out, "  %s %s\n", result->symbols, result->timeframes);
+}
+
+// ---- all of it ----
+
+void model_print_metrics(FILE *out, const char *what, const Millrace__V1__Metrics *metrics) {
+  if (metrics == NULL) return;
+  char rows[NUMBERS_TEXT_MAX];
+  numbers_count(metrics->rows, rows);
+  fprintf(out, "%-11s %s rows, loss %.4f, accuracy %.1f %%\n", what, rows, metrics->loss,
+          100 * metrics->accuracy);
+  for (size_t i = 0; i < metrics->n_classes; i++) {
+    const Millrace__V1__ClassMetrics *class = metrics->classes[i];
+    numbers_count(class->rows, rows);
+    fprintf(out, "  %-5s %10s rows, precision %5.1f %%, recall %5.1f %%, F1 %.3f\n", class->name,
+            rows, 100 * class->precision, 100 * class->recall, class->f1);
+  }
+}
+
+static void print_series(FILE *out, const Millrace__V1__Model *model) {
+  for (size_t i = 0; i < model->n_series; i++) {
+    const Millrace__V1__SeriesUsed *used = model->series[i];
+    char from[TIMES_TEXT_MAX] = "-", to[TIMES_TEXT_MAX] = "-", bars[NUMBERS_TEXT_MAX];
+    if (used->window != NULL) {
+      format_time(used->window->from, from);
+      format_time(used->window->to, to);
+    }
+    numbers_count(used->bars, bars);
+    fprintf(out, "data        %s %s: %s bars, %s..%s, sha256 %.12s\n", used->symbol,
+            used->timeframe, bars, from, to, used->sha256);
+  }
+}
+
+// The loss of each epoch: of validation where there is one.
+static void print_curve(FILE *out, const Millrace__V1__Model *model, int columns) {
+  size_t count = model->n_epochs;
+  double *losses = calloc(count + 1, sizeof *losses);
+  if (losses == NULL) abort();
+  for (size_t i = 0; i < count; i++) {
+    const Millrace__V1__EpochReport *epoch = model->epochs[i];
+    const Millrace__V1__Metrics *metrics =
+        epoch->validation != NULL ? epoch->validation : epoch->train;
+    losses[i] = metrics != NULL ? metrics->loss : 0;
+  }
+  fprintf(out, "%s loss, epochs 1 to %zu\n",
+          count > 0 && model->epochs[0]->validation != NULL ? "validation" : "training", count);
+  chart_draw(out, &(chart_series){NULL, losses, count}, columns, CHART_ROWS);
+  free(losses);
+}
+
+void model_print_whole(FILE *out, const Millrace__V1__Model *model, int columns) {
+  char created[TIMES_TEXT_MAX], count[NUMBERS_TEXT_MAX];
+  const Millrace__V1__TrainResult *result = model->result;
+  format_time(model->created, created);
+  fprintf(out, "model       %s version %d\n", model->name, model->version);
+  fprintf(out, "trained     %s by %s, %s\n", created, model->operation, model->program);
+  print_series(out, model);
+  fprintf(out, "features    %zu, warm-up rows: %s\n", model->n_features, model->warmup);
+  if (result != NULL) {
+    numbers_count(result->parameters, count);
+    fprintf(out, "network     %s parameters, on %s, seed %" PRIu64 "\n", count, result->device,
+            result->seed);
+    fprintf(out, "epochs      %d%s, best %d, %.1f s\n", result->epochs,
+            result->stopped_early ? " (stopped early)" : "", result->best_epoch, result->elapsed_s);
+    model_print_metrics(out, "validation", result->validation);
+    model_print_metrics(out, "test", result->test);
+    fprintf(out, "file        %" PRId64 " bytes, sha256 %s\n", result->bytes, result->sha256);
+    fprintf(out, "weights     sha256 %s\n", result->weights_sha256);
+  }
+  if (model->n_epochs > 1) print_curve(out, model, columns);
+}

@@ -1,0 +1,39 @@
+// The indicators' rows: one a file.
+#ifndef MILLRACE_HOST_TRAINING_FEATURES_TABLE_H
+#define MILLRACE_HOST_TRAINING_FEATURES_TABLE_H
+
+#include "host/training/features/indicator.h"
+
+extern const train_indicator train_indicator_accumulationdistribution;
+extern const train_indicator train_indicator_adx;
+extern const train_indicator train_indicator_aroon;
+extern const train_indicator train_indicator_atr;
+extern const train_indicator train_indicator_bollingerbands;
+extern const train_indicator train_indicator_bollingerbandwidth;
+extern const train_indicator train_indicator_cci;
+extern const train_indicator train_indicator_cmf;
+extern const train_indicator train_indicator_distancefromma;
+extern const train_indicator train_indicator_donchianchannels;
+extern const train_indicator train_indicator_exponentialmovingaverage;
+extern const train_indicator train_indicator_fishertransform;
+extern const train_indicator train_indicator_ichimoku;
+extern const train_indicator train_indicator_keltnerchannels;
+extern const train_indicator train_indicator_macd;
+extern const train_indicator train_indicator_mfi;
+extern const train_indicator train_indicator_momentum;
+extern const train_indicator train_indicator_obv;
+extern const train_indicator train_indicator_parabolicsar;
+extern const train_indicator train_indicator_roc;
+extern const train_indicator train_indicator_rsi;
+extern const train_indicator train_indicator_rvi;
+extern const train_indicator train_indicator_simplemovingaverage;
+extern const train_indicator train_indicator_squeezeintensity;
+extern const train_indicator train_indicator_stochastic;
+extern const train_indicator train_indicator_supertrend;
+extern const train_indicator train_indicator_volumeratio;
+extern const train_indicator train_indicator_vwap;
+extern const train_indicator train_indicator_weightedmovingaverage;
+extern const train_indicator train_indicator_williamsr;
+extern const train_indicator train_indicator_zigzag;
+
+#endif

@@ -1,0 +1,155 @@
+#include "host/training/service/checkpoints.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { PATH_MAX_BYTES = 4096, KEEP = 3, FILES_MAX = 64, BYTES_MAX = 2000 << 20 };
+
+#define SUFFIX ".checkpoint"
+
+// Names come from other processes: none may lead out of the directory.
+static bool is_plain(const char *name) {
+  return name[0] != '\0' && name[0] != '.' && strchr(name, '/') == NULL;
+}
+
+// ---- names ----
+
+static void write_path(const char *directory, const char *name, const char *suffix,
+                       char out[PATH_MAX_BYTES]) {
+  snprintf(out, PATH_MAX_BYTES, "%s/%s%s", directory, name, suffix);
+}
+
+bool checkpoints_model_path(const char *directory, const char *operation, const char *suffix,
+                            char *out, size_t capacity) {
+  return is_plain(operation) &&
+         (size_t)snprintf(out, capacity, "%s/%s/model%s", directory, operation, suffix) < capacity;
+}
+
+static int compare_names(const void *left, const void *right) {
+  return strcmp(*(char *const *)right, *(char *const *)left);
+}
+
+// The files of an operation, the newest first: their names begin with the step.
+static size_t list(const char *directory, const char *operation, char *names[FILES_MAX]) {
+  char path[PATH_MAX_BYTES];
+  write_path(directory, operation, "", path);
+  DIR *open = opendir(path);
+  size_t count = 0;
+  if (open == NULL) return 0;
+  for (struct dirent *entry; count < FILES_MAX && (entry = readdir(open)) != NULL;) {
+    size_t size = strlen(entry->d_name), suffix = strlen(SUFFIX);
+    if (size <= suffix || strcmp(entry->d_name + size - suffix, SUFFIX) != 0) continue;
+    if ((names[count++] = strdup(entry->d_name)) == NULL) abort();
+  }
+  closedir(open);
+  qsort(names, count, sizeof *names, compare_names);
+  return count;
+}
+
+static void free_names(char *names[], size_t count) {
+  for (size_t i = 0; i < count; i++)
+    free(names[i]);
+}
+
+static void remove_beyond(const char *directory, const char *operation, size_t keep) {
+  char *names[FILES_MAX], path[PATH_MAX_BYTES];
+  size_t count = list(directory, operation, names);
+  for (size_t i = keep; i < count; i++) {
+    if ((size_t)snprintf(path, sizeof path, "%s/%s/%s", directory, operation, names[i]) <
+        sizeof path) {
+      unlink(path);
+    }
+  }
+  free_names(names, count);
+}
+
+// ---- writing and reading ----
+
+mesh_code checkpoints_write(const char *directory, const char *operation, int64_t step,
+                            mesh_view bytes, char name[CHECKPOINT_NAME_MAX], mesh_error *err) {
+  char path[PATH_MAX_BYTES], digest[MESH_SHA256_HEX];
+  if (!is_plain(operation)) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "operation '%s' cannot name files",
+                     operation);
+  }
+  write_path(directory, operation, "", path);
+  mesh_code code = mesh_file_make_directory(path, err);
+  if (code != GRPC_STATUS_OK) return code;
+  mesh_sha256(bytes, digest);
+  snprintf(name, CHECKPOINT_NAME_MAX, "%s/%012lld-%s", operation, (long long)step, digest);
+  write_path(directory, name, SUFFIX, path);
+  code = mesh_file_write(path, bytes, err);
+  if (code == GRPC_STATUS_OK) remove_beyond(directory, operation, KEEP);
+  return code;
+}
+
+mesh_code checkpoints_read(const char *directory, const char *name, mesh_bytes *out,
+                           mesh_error *err) {
+  char path[PATH_MAX_BYTES], digest[MESH_SHA256_HEX];
+  *out = (mesh_bytes){0};
+  const char *slash = strchr(name, '/'), *dash = slash == NULL ? NULL : strchr(slash, '-');
+  if (dash == NULL || name[0] == '.' || !is_plain(slash + 1)) {
+    return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "'%s' is no checkpoint's name", name);
+  }
+  write_path(directory, name, SUFFIX, path);
+  mesh_code code = mesh_file_read(path, BYTES_MAX, out, err);
+  if (code != GRPC_STATUS_OK) return code;
+  mesh_sha256(mesh_bytes_view(*out), digest);
+  if (strcmp(digest, dash + 1) == 0) return GRPC_STATUS_OK;
+  free(out->data);
+  *out = (mesh_bytes){0};
+  return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "%s is damaged: its SHA-256 is another", path);
+}
+
+mesh_code checkpoints_read_newest(const char *directory, const char *operation, mesh_bytes *out,
+                                  mesh_error *err) {
+  char *names[FILES_MAX], name[CHECKPOINT_NAME_MAX];
+  size_t count = list(directory, operation, names);
+  mesh_code code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no checkpoint of %s", operation);
+  for (size_t i = 0; i < count && code != GRPC_STATUS_OK; i++) {
+    snprintf(name, sizeof name, "%.60s/%.*s", operation, (int)(strlen(names[i]) - strlen(SUFFIX)),
+             names[i]);
+    code = checkpoints_read(directory, name, out, err);
+  }
+  free_names(names, count);
+  return code;
+}
+
+// ---- removing ----
+
+void checkpoints_clear(const char *directory, const char *operation) {
+  if (is_plain(operation)) remove_beyond(directory, operation, 0);
+}
+
+static void remove_operation(const char *path) {
+  DIR *open = opendir(path);
+  char file[PATH_MAX_BYTES];
+  if (open == NULL) return;
+  for (struct dirent *entry; (entry = readdir(open)) != NULL;) {
+    if (entry->d_name[0] == '.') continue;
+    if ((size_t)snprintf(file, sizeof file, "%s/%s", path, entry->d_name) < sizeof file) {
+      unlink(file);
+    }
+  }
+  closedir(open);
+  rmdir(path);
+}
+
+void checkpoints_prune(const char *directory, int64_t older_s) {
+  DIR *open = opendir(directory);
+  char path[PATH_MAX_BYTES];
+  struct stat about;
+  if (open == NULL) return;
+  for (struct dirent *entry; (entry = readdir(open)) != NULL;) {
+    if (!is_plain(entry->d_name)) continue;
+    write_path(directory, entry->d_name, "", path);
+    bool old = stat(path, &about) == 0 && about.st_mtime < time(NULL) - older_s;
+    if (old) remove_operation(path);
+  }
+  closedir(open);
+}

@@ -1,0 +1,35 @@
+// The training host's service: TrainingHost, over mesh_hosted. It reads bars and models from the
+// backend, trains on its own threads, and keeps checkpoints in files until a training has ended.
+#ifndef MILLRACE_HOST_TRAINING_SERVICE_HOST_H
+#define MILLRACE_HOST_TRAINING_SERVICE_HOST_H
+
+#include "mesh/hosted.h"
+#include "mesh/link.h"
+#include "mesh/pool.h"
+#include "mesh/schema.h"
+#include "mesh/server.h"
+
+typedef struct training_host_options {
+  const char *directory;  // of the checkpoints; it is there
+  int slots;              // trainings at a time
+  int threads;            // of one engine; 0: one a core
+  int64_t memory_bytes;   // what the rows and the network of one training may take; 0: no limit
+} training_host_options;
+
+typedef struct training_host {
+  mesh_service service;  // millrace.v1.TrainingHost: add this one to a server
+  mesh_hosted hosted;
+  training_host_options options;
+  mesh_loop *loop;
+  mesh_pool *pool;
+  mesh_link *backend;
+  const mesh_schema *schema;
+  int running;
+} training_host;
+
+// Prepares the caller's storage; what is passed is borrowed. The pool needs slots + 1 threads.
+void training_host_init(training_host *host, mesh_loop *loop, mesh_pool *pool, mesh_link *backend,
+                        const mesh_schema *schema, const training_host_options *options);
+void training_host_fini(training_host *host);
+
+#endif

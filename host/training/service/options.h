@@ -1,0 +1,24 @@
+// The command line of millrace-training-host.
+#ifndef MILLRACE_HOST_TRAINING_SERVICE_OPTIONS_H
+#define MILLRACE_HOST_TRAINING_SERVICE_OPTIONS_H
+
+#include "host/training/service/host.h"
+#include "mesh/log.h"
+
+enum { TRAINING_LISTEN_MAX = 8 };
+
+typedef struct training_options {
+  const char *listen[TRAINING_LISTEN_MAX];  // borrowed from argv, as all text
+  int listen_count;
+  const char *backend, *home;
+  int64_t slots, threads, memory_mib, drain_limit_ms;
+  mesh_log_level log_level;
+  bool log_json, exit_with_parent, help;
+} training_options;
+
+// INVALID_ARGUMENT names a bad flag.
+MESH_NODISCARD mesh_code training_options_parse(int argc, char **argv, training_options *out,
+                                                mesh_error *err);
+void training_options_help(void);
+
+#endif

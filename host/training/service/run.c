@@ -1,0 +1,322 @@
+#include "host/training/service/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mesh/fiber.h"
+
+#define MS_NS INT64_C(1000000)
+
+enum { SLICE_MS = 50, RETRY_FULL_MS = 1000, PIECE_S = 30 };
+
+// ---- reports ----
+
+static mesh_code report_log(training_run *own, const char *text, mesh_error *err) {
+  Millrace__V1__LogLine line = MILLRACE__V1__LOG_LINE__INIT;
+  line.level = MILLRACE__V1__LOG_LINE__LEVEL__WARNING;
+  line.layer = "training-host";
+  line.text = (char *)(uintptr_t)text;
+  return mesh_message_report(own->operation, TRAINING_PAYLOAD(LOG), &line.base, err);
+}
+
+static void show_note(training_run *own, const char *note) {
+  Millrace__V1__Progress progress = MILLRACE__V1__PROGRESS__INIT;
+  progress.unit = "rows";
+  progress.eta_s = -1;
+  progress.note = (char *)(uintptr_t)note;
+  mesh_operation_progress(own->operation, &progress);
+}
+
+static void show_progress(training_run *own) {
+  trainer_progress at = trainer_progress_of(own->trainer);
+  Millrace__V1__Progress progress = MILLRACE__V1__PROGRESS__INIT;
+  char note[64];
+  snprintf(note, sizeof note, "epoch %d of %d", at.epoch, at.epochs);
+  progress.done = at.rows_done;
+  progress.total = at.rows;
+  progress.unit = "rows";
+  progress.rate = at.samples_per_s;
+  progress.eta_s = at.samples_per_s > 0 ? (double)(at.rows - at.rows_done) / at.samples_per_s : -1;
+  progress.note = note;
+  progress.loss = isfinite(at.loss) ? at.loss : 0;
+  progress.accuracy = isfinite(at.accuracy) ? at.accuracy : 0;
+  mesh_operation_progress(own->operation, &progress);
+}
+
+static mesh_code report_epoch(training_run *own, mesh_error *err) {
+  training_epoch_message message;
+  training_epoch_fill(own, trainer_last_epoch(own->trainer), &message);
+  return mesh_message_report(own->operation, TRAINING_PAYLOAD(EPOCH_REPORT), &message.report.base,
+                             err);
+}
+
+// ---- checkpoints ----
+
+static void do_save(void *arg) {
+  training_run *own = arg;
+  own->save_code = training_run_save(own, &own->save_error);
+}
+
+static mesh_code save(training_run *own, mesh_error *err) {
+  mesh_pool_run(own->host->pool, own->host->loop, do_save, own);
+  if (own->save_code != GRPC_STATUS_OK) {
+    *err = own->save_error;
+    return mesh_error_prefix(err, "checkpoint");
+  }
+  trainer_progress at = trainer_progress_of(own->trainer);
+  own->saved_ns = mesh_now_ns();
+  own->saved_step = at.step;
+  own->saved_epoch = at.epoch;
+  Millrace__V1__Checkpoint checkpoint = MILLRACE__V1__CHECKPOINT__INIT;
+  checkpoint.position = at.step;
+  checkpoint.total = at.steps;
+  checkpoint.unit = "steps";
+  checkpoint.state.data = (uint8_t *)own->checkpoint;
+  checkpoint.state.len = strlen(own->checkpoint);
+  return mesh_message_report(own->operation, TRAINING_PAYLOAD(CHECKPOINT), &checkpoint.base, err);
+}
+
+// After so many epochs or seconds; where the request says neither, after each epoch but not more
+// often than each second, and each 30 s within one.
+static bool is_due(const training_run *own, bool epoch_ended) {
+  const Millrace__V1__TrainRequest *request = own->request;
+  int64_t waited_s = (mesh_now_ns() - own->saved_ns) / (1000 * MS_NS);
+  int epochs = trainer_progress_of(own->trainer).epoch - own->saved_epoch;
+  if (request->checkpoint_epochs > 0 && epoch_ended && epochs >= request->checkpoint_epochs) {
+    return true;
+  }
+  if (request->checkpoint_s > 0) return waited_s >= request->checkpoint_s;
+  if (request->checkpoint_epochs > 0) return false;
+  return waited_s >= (epoch_ended ? 1 : PIECE_S);
+}
+
+// ---- the loop ----
+
+typedef struct slice {
+  training_run *own;
+  trainer_state state;
+  mesh_code code;
+  mesh_error err;
+} slice;
+
+static void do_slice(void *arg) {
+  slice *one = arg;
+  one->code = trainer_advance(one->own->trainer, mesh_now_ns() + SLICE_MS * MS_NS, &one->own->stop,
+                              &one->state, &one->err);
+}
+
+static mesh_code advance(training_run *own, trainer_state *state, mesh_error *err) {
+  slice one = {.own = own};
+  mesh_pool_run(own->host->pool, own->host->loop, do_slice, &one);
+  *state = one.state;
+  if (one.code != GRPC_STATUS_OK) *err = one.err;
+  return one.code;
+}
+
+static mesh_code train(training_run *own, mesh_error *err) {
+  mesh_scope *scope = mesh_operation_scope(own->operation);
+  trainer_state state = TRAINER_RUNNING;
+  mesh_code code = mesh_scope_check(scope, err);
+  while (code == GRPC_STATUS_OK && state != TRAINER_FINISHED) {
+    code = advance(own, &state, err);
+    if (code == GRPC_STATUS_OK) code = mesh_scope_check(scope, err);
+    if (code != GRPC_STATUS_OK) break;
+    show_progress(own);
+    bool ended = state == TRAINER_EPOCH;
+    if (ended) code = report_epoch(own, err);
+    if (code == GRPC_STATUS_OK && state != TRAINER_FINISHED && is_due(own, ended)) {
+      code = save(own, err);
+    }
+  }
+  return code;
+}
+
+// ---- before and after ----
+
+static mesh_code read_series(training_run *own, mesh_error *err) {
+  const strategy *strategy = own->strategy;
+  const Millrace__V1__TrainRequest *request = own->request;
+  series_window window = {
+      .from_s = request->from != NULL ? request->from->seconds : strategy->from_s,
+      .to_s = request->to != NULL ? request->to->seconds : strategy->to_s};
+  size_t count = (size_t)strategy->symbol_count * (size_t)strategy->timeframe_count;
+  own->series = calloc(count, sizeof *own->series);
+  if (own->series == NULL) abort();
+  for (size_t i = 0; i < count; i++) {
+    const char *symbol = strategy->symbols[i / (size_t)strategy->timeframe_count];
+    const char *timeframe = strategy->timeframes[i % (size_t)strategy->timeframe_count];
+    char note[TRAINING_TEXT_MAX];
+    snprintf(note, sizeof note, "reading %s %s", symbol, timeframe);
+    show_note(own, note);
+    mesh_code code = series_read(mesh_operation_scope(own->operation), own->host->backend, symbol,
+                                 timeframe, &window, &own->series[i], err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  return GRPC_STATUS_OK;
+}
+
+typedef struct piece {
+  training_run *own;
+  mesh_code code;
+  mesh_error err;
+  char note[TRAINING_TEXT_MAX];
+} piece;
+
+static void do_build(void *arg) {
+  piece *one = arg;
+  one->code = training_run_build(one->own, one->note, &one->err);
+}
+
+static void do_finish(void *arg) {
+  piece *one = arg;
+  one->code = training_run_finish(one->own, &one->err);
+}
+
+static mesh_code build(training_run *own, mesh_error *err) {
+  piece one = {.own = own};
+  show_note(own, "computing features");
+  mesh_pool_run(own->host->pool, own->host->loop, do_build, &one);
+  if (one.code != GRPC_STATUS_OK) *err = one.err;
+  if (one.code == GRPC_STATUS_OK && one.note[0] != '\0') return report_log(own, one.note, err);
+  return one.code;
+}
+
+static mesh_code finish(training_run *own, mesh_error *err) {
+  piece one = {.own = own};
+  mesh_pool_run(own->host->pool, own->host->loop, do_finish, &one);
+  if (one.code != GRPC_STATUS_OK) *err = one.err;
+  return one.code;
+}
+
+// What was reached is kept, so that it can be resumed; the outcome says where.
+static void tell_stop(training_run *own, Millrace__V1__Cancelled *cancelled) {
+  int64_t now_ns = mesh_wall_ns();
+  trainer_progress at = {0};
+  if (own->trainer != NULL) at = trainer_progress_of(own->trainer);
+  snprintf(own->detail, sizeof own->detail, "stopped after step %lld of %lld, in epoch %d of %d",
+           (long long)at.step, (long long)at.steps, at.epoch, at.epochs);
+  google__protobuf__timestamp__init(&own->stopped);
+  own->stopped.seconds = now_ns / 1000000000;
+  own->stopped.nanos = (int32_t)(now_ns % 1000000000);
+  millrace__v1__layer_stop__init(&own->stop_told);
+  own->stop_told.layer = "training-host";
+  own->stop_told.time = &own->stopped;
+  own->stop_told.detail = own->detail;
+  own->stops[0] = &own->stop_told;
+  cancelled->n_stops = 1;
+  cancelled->stops = own->stops;
+  cancelled->summary = own->detail;
+}
+
+// Cancelled, or this process leaves: what was reached becomes a checkpoint.
+static void keep(training_run *own) {
+  mesh_error err;
+  if (own->trainer == NULL || trainer_progress_of(own->trainer).step == own->saved_step) return;
+  if (save(own, &err) != GRPC_STATUS_OK) {
+    mesh_error ignored;
+    (void)!report_log(own, err.message, &ignored);
+  }
+}
+
+static void on_cancel(mesh_cancel_hook *hook) {
+  atomic_store(&MESH_CONTAINER_OF(hook, training_run, hook)->stop, true);
+}
+
+static mesh_code work(training_run *own, mesh_error *err) {
+  mesh_code code = GRPC_STATUS_OK;
+  if (own->strategy->warning[0] != '\0') code = report_log(own, own->strategy->warning, err);
+  if (code == GRPC_STATUS_OK) code = read_series(own, err);
+  if (code == GRPC_STATUS_OK) code = build(own, err);
+  if (code == GRPC_STATUS_OK) code = train(own, err);
+  return code == GRPC_STATUS_OK ? finish(own, err) : code;
+}
+
+static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeeded *succeeded,
+                     Millrace__V1__Cancelled *cancelled, mesh_error *err) {
+  training_run *own = arg;
+  own->operation = operation;
+  own->began_ns = own->saved_ns = mesh_now_ns();
+  own->hook.on_cancel = on_cancel;
+  mesh_scope_add_hook(mesh_operation_scope(operation), &own->hook);
+  mesh_code code = work(own, err);
+  mesh_scope_remove_hook(&own->hook);
+  mesh_code ended = mesh_scope_check(mesh_operation_scope(operation), NULL);
+  if (code != GRPC_STATUS_OK && ended != GRPC_STATUS_OK) {
+    code = mesh_scope_check(mesh_operation_scope(operation), err);
+    keep(own);
+    tell_stop(own, cancelled);
+  }
+  if (code == GRPC_STATUS_OK) {
+    succeeded->summary = own->summary;
+    succeeded->result_case = MILLRACE__V1__SUCCEEDED__RESULT_TRAIN;
+    succeeded->train = &own->result;
+    checkpoints_clear(own->host->options.directory, mesh_operation_name(operation));
+  }
+  return code;
+}
+
+// ---- the request ----
+
+static void destroy(void *arg) {
+  training_run *own = arg;
+  own->host->running--;
+  trainer_destroy(own->trainer);
+  train_engine_destroy(own->engine);
+  dataset_destroy(own->data);
+  int count =
+      own->strategy == NULL ? 0 : own->strategy->symbol_count * own->strategy->timeframe_count;
+  for (int i = 0; own->series != NULL && i < count; i++)
+    series_clear(&own->series[i]);
+  free(own->series);
+  strategy_destroy(own->strategy);
+  if (own->request != NULL) millrace__v1__train_request__free_unpacked(own->request, NULL);
+  free(own);
+}
+
+static mesh_code read_strategy(training_run *own, mesh_error *err) {
+  const Millrace__V1__TrainRequest *request = own->request;
+  strategy_overrides overrides = {.symbols = (const char *const *)request->symbols,
+                                  .symbol_count = request->n_symbols,
+                                  .timeframes = (const char *const *)request->timeframes,
+                                  .timeframe_count = request->n_timeframes};
+  mesh_view text = {(const uint8_t *)request->strategy, strlen(request->strategy)};
+  const char *file = request->file[0] != '\0' ? request->file : "strategy";
+  mesh_code code = strategy_read(own->host->schema, file, text, &overrides, &own->strategy, err);
+  if (code != GRPC_STATUS_OK) return code;
+  if (request->epochs > 0) own->strategy->learning.epochs = request->epochs;
+  return GRPC_STATUS_OK;
+}
+
+static mesh_code check_room(const training_host *host, mesh_error *err) {
+  if (host->running < host->options.slots) return GRPC_STATUS_OK;
+  mesh_code code = mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED,
+                             "training-host: all %d slots are taken", host->options.slots);
+  mesh_error_set_reason(err, "HOST_FULL", "training-host.millrace");
+  mesh_error_set_retry(err, RETRY_FULL_MS);
+  return code;
+}
+
+mesh_code training_run_prepare(void *self, const Millrace__V1__RunRequest *request, mesh_work *out,
+                               mesh_error *err) {
+  training_host *host = self;
+  mesh_code code = check_room(host, err);
+  if (code != GRPC_STATUS_OK) return code;
+  training_run *own = calloc(1, sizeof *own);
+  if (own == NULL) abort();
+  own->host = host;
+  host->running++;
+  own->request =
+      millrace__v1__train_request__unpack(NULL, request->request.len, request->request.data);
+  code = own->request == NULL ? mesh_message_refuse("TrainRequest", err) : read_strategy(own, err);
+  if (code != GRPC_STATUS_OK) {
+    destroy(own);
+    return code;
+  }
+  if (request->checkpoint != NULL && request->checkpoint->state.len < CHECKPOINT_NAME_MAX) {
+    memcpy(own->resume_from, request->checkpoint->state.data, request->checkpoint->state.len);
+  }
+  *out = (mesh_work){run, destroy, own};
+  return GRPC_STATUS_OK;
+}

@@ -1,0 +1,131 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/training/engine/cuda.h"
+#include "host/training/service/run.h"
+
+// ---- rows ----
+
+static mesh_code build_rows(training_run *own, mesh_error *err) {
+  const strategy *strategy = own->strategy;
+  int count = strategy->symbol_count * strategy->timeframe_count;
+  train_bars *bars = calloc((size_t)count, sizeof *bars);
+  if (bars == NULL) abort();
+  int64_t base_bars = 0;
+  for (int i = 0; i < count; i++) {
+    bars[i] = series_bars(&own->series[i]);
+    if (i % strategy->timeframe_count == strategy->base) base_bars += (int64_t)bars[i].count;
+  }
+  // Columns in double while they are made, rows in float.
+  int64_t needed = base_bars * strategy->feature_count * 12,
+          limit = own->host->options.memory_bytes;
+  mesh_code code = GRPC_STATUS_OK;
+  if (limit > 0 && needed > limit) {
+    code = mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED,
+                     "%lld bars with %d features need %lld MiB: this host gives a training %lld",
+                     (long long)base_bars, strategy->feature_count, (long long)needed >> 20,
+                     (long long)limit >> 20);
+  }
+  bool zero = own->request->warmup == MILLRACE__V1__TRAIN_REQUEST__WARMUP__ZERO;
+  if (code == GRPC_STATUS_OK) code = dataset_build(strategy, bars, zero, &own->data, err);
+  free(bars);
+  return code;
+}
+
+// ---- the engine ----
+
+static mesh_code create_on_cpu(training_run *own, const train_setup *setup, mesh_error *err) {
+  train_cpu_options options = {.threads = own->host->options.threads};
+  return train_cpu_create(setup, &options, &own->engine, err);
+}
+
+// A GPU where one is asked for or, without a wish, where there is one that takes it.
+static mesh_code create_engine(training_run *own, char note[TRAINING_TEXT_MAX], mesh_error *err) {
+  train_setup setup = {.network = trainer_network(own->strategy, own->data),
+                       .optimizer = own->strategy->learning.optimizer,
+                       .seed = own->request->seed,
+                       .batch_rows = own->strategy->learning.batch_rows};
+  const char *device = own->request->device, *reason = NULL;
+  bool any = device[0] == '\0';
+  if (strcmp(device, "cpu") == 0) return create_on_cpu(own, &setup, err);
+  if (!any && strcmp(device, "cuda") != 0) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "device '%s': use cpu or cuda", device);
+  }
+  if (train_cuda_count(&reason) == 0) {
+    if (any) return create_on_cpu(own, &setup, err);
+    return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "device cuda: %s", reason);
+  }
+  mesh_code code = train_cuda_create(&setup, 0, 0, &own->engine, err);
+  if (code == GRPC_STATUS_OK || !any) return code;
+  snprintf(note, TRAINING_TEXT_MAX, "on the CPU, since CUDA has failed: %.200s", err->message);
+  return create_on_cpu(own, &setup, err);
+}
+
+// ---- going on ----
+
+// The checkpoint that the manager knows; if its file is lost, the newest that is here.
+static mesh_code find_checkpoint(training_run *own, mesh_bytes *out, char note[TRAINING_TEXT_MAX],
+                                 mesh_error *err) {
+  const char *directory = own->host->options.directory;
+  mesh_code code = checkpoints_read(directory, own->resume_from, out, err);
+  if (code == GRPC_STATUS_OK) return code;
+  snprintf(note, TRAINING_TEXT_MAX, "the last checkpoint is lost (%.150s): an older one is used",
+           err->message);
+  char operation[CHECKPOINT_NAME_MAX];
+  snprintf(operation, sizeof operation, "%.*s", (int)strcspn(own->resume_from, "/"),
+           own->resume_from);
+  return checkpoints_read_newest(directory, operation, out, err);
+}
+
+static mesh_code restore(training_run *own, char note[TRAINING_TEXT_MAX], mesh_error *err) {
+  mesh_bytes file;
+  if (own->resume_from[0] == '\0') return GRPC_STATUS_OK;
+  if (find_checkpoint(own, &file, note, err) != GRPC_STATUS_OK) {
+    snprintf(note, TRAINING_TEXT_MAX, "no checkpoint is left (%.150s): training begins again",
+             err->message);
+    return GRPC_STATUS_OK;
+  }
+  tensors *read;
+  mesh_code code = tensors_read(mesh_bytes_view(file), &read, err);
+  if (code == GRPC_STATUS_OK) {
+    code = trainer_restore(own->trainer, read, err);
+    tensors_destroy(read);
+  }
+  free(file.data);
+  if (code != GRPC_STATUS_OK) return mesh_error_prefix(err, "checkpoint");
+  trainer_progress at = trainer_progress_of(own->trainer);
+  own->saved_step = at.step;
+  own->saved_epoch = at.epoch;
+  return code;
+}
+
+mesh_code training_run_build(training_run *own, char note[TRAINING_TEXT_MAX], mesh_error *err) {
+  mesh_code code = build_rows(own, err);
+  if (code == GRPC_STATUS_OK) code = create_engine(own, note, err);
+  if (code != GRPC_STATUS_OK) return code;
+  trainer_setup setup = {.strategy = own->strategy,
+                         .data = own->data,
+                         .engine = own->engine,
+                         .seed = own->request->seed,
+                         .epochs = own->strategy->learning.epochs};
+  code = trainer_create(&setup, &own->trainer, err);
+  own->saved_epoch = 1;
+  return code == GRPC_STATUS_OK ? restore(own, note, err) : code;
+}
+
+mesh_code training_run_save(training_run *own, mesh_error *err) {
+  tensors *file = tensors_create();
+  tensors_note(file, "operation", mesh_operation_name(own->operation));
+  mesh_code code = trainer_save(own->trainer, file, err);
+  if (code == GRPC_STATUS_OK) {
+    mesh_bytes bytes;
+    tensors_pack(file, &bytes);
+    code = checkpoints_write(own->host->options.directory, mesh_operation_name(own->operation),
+                             trainer_progress_of(own->trainer).step, mesh_bytes_view(bytes),
+                             own->checkpoint, err);
+    free(bytes.data);
+  }
+  tensors_destroy(file);
+  return code;
+}

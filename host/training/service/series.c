@@ -1,0 +1,122 @@
+#include "host/training/service/series.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mesh/fiber.h"
+#include "mesh/message.h"
+#include "mesh/retry.h"
+#include "millrace/v1/data.pb-c.h"
+
+enum { COLUMNS = 6, WIDTH = 8 };
+
+static const mesh_backoff read_backoff = {.base_ms = 50, .cap_ms = 1000, .attempts = 30};
+
+void series_clear(series *own) {
+  free(own->times);
+  *own = (series){0};
+}
+
+// One block for the six columns: `times` is its start.
+static void reserve(series *own, size_t count) {
+  if (count <= own->capacity) return;
+  size_t capacity = 2 * own->capacity > count ? 2 * own->capacity : count;
+  series grown = {.count = own->count, .capacity = capacity};
+  grown.times = malloc(capacity * COLUMNS * WIDTH);
+  if (grown.times == NULL) abort();
+  double **columns[] = {&grown.open, &grown.high, &grown.low, &grown.close, &grown.volume};
+  double *old[] = {own->open, own->high, own->low, own->close, own->volume};
+  if (own->count > 0) memcpy(grown.times, own->times, own->count * WIDTH);
+  for (size_t i = 0; i < 5; i++) {
+    *columns[i] = (double *)grown.times + (i + 1) * capacity;
+    if (own->count > 0) memcpy(*columns[i], old[i], own->count * WIDTH);
+  }
+  free(own->times);
+  *own = grown;
+}
+
+static mesh_code append(series *own, const Millrace__V1__BarBatch *batch, mesh_error *err) {
+  const double *values[] = {batch->open, batch->high, batch->low, batch->close, batch->volume};
+  size_t counts[] = {batch->n_open, batch->n_high, batch->n_low, batch->n_close, batch->n_volume};
+  for (int i = 0; i < 5; i++) {
+    if (counts[i] == batch->n_times) continue;
+    return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "malformed BarBatch: columns differ in length");
+  }
+  reserve(own, own->count + batch->n_times);
+  double *columns[] = {own->open, own->high, own->low, own->close, own->volume};
+  if (batch->n_times == 0) return GRPC_STATUS_OK;
+  memcpy(own->times + own->count, batch->times, batch->n_times * WIDTH);
+  for (int i = 0; i < 5; i++)
+    memcpy(columns[i] + own->count, values[i], batch->n_times * WIDTH);
+  own->count += batch->n_times;
+  return GRPC_STATUS_OK;
+}
+
+static mesh_code take_frame(series *own, mesh_frame frame, mesh_error *err) {
+  Millrace__V1__BarBatch *batch =
+      millrace__v1__bar_batch__unpack(NULL, frame.size_bytes, frame.data);
+  if (batch == NULL) return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "malformed BarBatch");
+  mesh_code code = append(own, batch, err);
+  millrace__v1__bar_batch__free_unpacked(batch, NULL);
+  return code;
+}
+
+static mesh_code read_once(mesh_scope *scope, mesh_link *backend,
+                           const Millrace__V1__ReadRequest *request, series *out, mesh_error *err) {
+  mesh_call *call;
+  mesh_frame frame;
+  out->count = 0;
+  mesh_code code = mesh_message_open(scope, backend, "/millrace.v1.DataService/Read",
+                                     &request->base, NULL, &call, err);
+  if (code != GRPC_STATUS_OK) return code;
+  while ((code = mesh_call_receive(call, &frame, err)) == GRPC_STATUS_OK && !frame.end) {
+    code = take_frame(out, frame, err);
+    if (code != GRPC_STATUS_OK) break;
+  }
+  mesh_call_close(call);
+  return code;
+}
+
+mesh_code series_read(mesh_scope *scope, mesh_link *backend, const char *symbol,
+                      const char *timeframe, const series_window *window, series *out,
+                      mesh_error *err) {
+  Millrace__V1__ReadRequest request = MILLRACE__V1__READ_REQUEST__INIT;
+  Google__Protobuf__Timestamp from = GOOGLE__PROTOBUF__TIMESTAMP__INIT, to = from;
+  request.symbol = (char *)(uintptr_t)symbol;
+  request.timeframe = (char *)(uintptr_t)timeframe;
+  from.seconds = window->from_s;
+  to.seconds = window->to_s;
+  request.from = window->from_s == INT64_MIN ? NULL : &from;
+  request.to = window->to_s == INT64_MAX ? NULL : &to;
+  request.last = window->last;
+  mesh_code code;
+  int attempt = 0;
+  do {
+    code = read_once(scope, backend, &request, out, err);
+  } while (code != GRPC_STATUS_OK &&
+           mesh_retry_wait(scope, &read_backoff, mesh_link_budget(backend), ++attempt, err) ==
+               GRPC_STATUS_OK);
+  if (code == GRPC_STATUS_OK) return code;
+  series_clear(out);
+  if (code != GRPC_STATUS_NOT_FOUND)
+    return mesh_scope_check(scope, NULL) == GRPC_STATUS_OK ? code : mesh_scope_check(scope, err);
+  return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
+                   "%s %s is not stored; load it first: millrace data load %s %s", symbol,
+                   timeframe, symbol, timeframe);
+}
+
+train_bars series_bars(const series *own) {
+  return (train_bars){own->count, own->times, own->open,  own->high,
+                      own->low,   own->close, own->volume};
+}
+
+void series_hash(const series *own, char out[MESH_SHA256_HEX]) {
+  size_t column = own->count * WIDTH;
+  uint8_t *all = malloc(COLUMNS * column + 1);
+  if (all == NULL) abort();
+  const void *columns[] = {own->times, own->open, own->high, own->low, own->close, own->volume};
+  for (size_t i = 0; i < COLUMNS && column > 0; i++)
+    memcpy(all + i * column, columns[i], column);
+  mesh_sha256((mesh_view){all, COLUMNS * column}, out);
+  free(all);
+}

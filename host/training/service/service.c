@@ -1,0 +1,192 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/training/engine/cuda.h"
+#include "host/training/service/host.h"
+#include "host/training/service/predict.h"
+#include "host/training/service/run.h"
+#include "millrace/v1/training_host.pb-c.h"
+
+enum { CHUNK_BYTES = 256 * 1024, ABOUT_MAX = 64 << 20, KEEP_S = 30 * 86400 };
+
+// ---- files ----
+
+mesh_code training_send_file(mesh_call *call, mesh_view file, Millrace__V1__Model *about,
+                             mesh_error *err) {
+  mesh_code code = GRPC_STATUS_OK;
+  size_t at = 0;
+  do {
+    Millrace__V1__FileChunk chunk = MILLRACE__V1__FILE_CHUNK__INIT;
+    size_t left = file.size_bytes - at;
+    chunk.about = at == 0 ? about : NULL;
+    chunk.data.data = (uint8_t *)(uintptr_t)(file.data + at);
+    chunk.data.len = left < CHUNK_BYTES ? left : CHUNK_BYTES;
+    at += chunk.data.len;
+    code = mesh_message_send(call, &chunk.base, err);
+  } while (code == GRPC_STATUS_OK && at < file.size_bytes);
+  return code;
+}
+
+typedef struct fetching {
+  training_host *host;
+  const char *operation;
+  mesh_bytes file, about;
+  mesh_code code;
+  mesh_error err;
+} fetching;
+
+static void do_fetch(void *arg) {
+  fetching *own = arg;
+  char path[4096];
+  const char *directory = own->host->options.directory;
+  own->code = GRPC_STATUS_NOT_FOUND;
+  if (checkpoints_model_path(directory, own->operation, ".safetensors", path, sizeof path)) {
+    own->code = mesh_file_read(path, MODEL_BYTES_MAX, &own->file, &own->err);
+  }
+  if (own->code == GRPC_STATUS_OK &&
+      checkpoints_model_path(directory, own->operation, ".about", path, sizeof path)) {
+    own->code = mesh_file_read(path, ABOUT_MAX, &own->about, &own->err);
+  }
+  if (own->code == GRPC_STATUS_NOT_FOUND) {
+    (void)mesh_fail(&own->err, own->code, "operation '%s' has left no model here", own->operation);
+  }
+}
+
+static mesh_code fetch_model(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  Millrace__V1__FetchModelRequest *request =
+      millrace__v1__fetch_model_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return mesh_message_refuse("FetchModelRequest", err);
+  fetching own = {.host = self, .operation = request->operation};
+  mesh_pool_run(own.host->pool, own.host->loop, do_fetch, &own);
+  if (own.code != GRPC_STATUS_OK) *err = own.err;
+  if (own.code == GRPC_STATUS_OK) {
+    Millrace__V1__Model *about =
+        millrace__v1__model__unpack(NULL, own.about.size_bytes, own.about.data);
+    own.code = about == NULL ? mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the model's file is damaged")
+                             : training_send_file(call, mesh_bytes_view(own.file), about, err);
+    if (about != NULL) millrace__v1__model__free_unpacked(about, NULL);
+  }
+  free(own.file.data);
+  free(own.about.data);
+  millrace__v1__fetch_model_request__free_unpacked(request, NULL);
+  return own.code;
+}
+
+// ---- CheckStrategy ----
+
+static const char *name_of_labels(train_label_source source) {
+  static const char *const names[] = {"zigzag", "forward_return", "triple_barrier"};
+  return names[source];
+}
+
+static void describe_network(const train_network *network, char out[TRAINING_TEXT_MAX]) {
+  static const char *const activations[] = {"relu", "tanh", "sigmoid", "leaky_relu"};
+  int used = snprintf(out, TRAINING_TEXT_MAX, "%d", network->inputs);
+  for (int i = 0; i < network->hidden_count; i++)
+    used += snprintf(out + used, (size_t)(TRAINING_TEXT_MAX - used), "-%d", network->hidden[i]);
+  snprintf(out + used, (size_t)(TRAINING_TEXT_MAX - used), "-%d %s, dropout %g", network->outputs,
+           activations[network->activation], (double)network->dropout);
+}
+
+static mesh_code send_report(mesh_call *call, const strategy *strategy, mesh_error *err) {
+  Millrace__V1__StrategyReport report = MILLRACE__V1__STRATEGY_REPORT__INIT;
+  char network[TRAINING_TEXT_MAX];
+  char **features = calloc((size_t)strategy->feature_count + 1, sizeof *features);
+  char *symbols[STRATEGY_SYMBOLS_MAX], *timeframes[STRATEGY_TIMEFRAMES_MAX];
+  if (features == NULL) abort();
+  for (int i = 0; i < strategy->feature_count; i++)
+    features[i] = strategy->features[i].name;
+  for (int i = 0; i < strategy->symbol_count; i++)
+    symbols[i] = (char *)(uintptr_t)strategy->symbols[i];
+  for (int i = 0; i < strategy->timeframe_count; i++)
+    timeframes[i] = (char *)(uintptr_t)strategy->timeframes[i];
+  describe_network(&strategy->network, network);
+  report.name = (char *)(uintptr_t)strategy->name;
+  report.n_symbols = (size_t)strategy->symbol_count;
+  report.symbols = symbols;
+  report.n_timeframes = (size_t)strategy->timeframe_count;
+  report.timeframes = timeframes;
+  report.base_timeframe = timeframes[strategy->base];
+  report.n_features = (size_t)strategy->feature_count;
+  report.features = features;
+  report.labels = (char *)(uintptr_t)name_of_labels(strategy->labels.source);
+  report.network = network;
+  report.parameters = (int64_t)train_network_parameter_count(&strategy->network);
+  report.warning = (char *)(uintptr_t)strategy->warning;
+  mesh_code code = mesh_message_send(call, &report.base, err);
+  free(features);
+  return code;
+}
+
+static mesh_code check_strategy(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  Millrace__V1__CheckStrategyRequest *request =
+      millrace__v1__check_strategy_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) return mesh_message_refuse("CheckStrategyRequest", err);
+  mesh_view text = {(const uint8_t *)request->strategy, strlen(request->strategy)};
+  const char *file = request->file[0] != '\0' ? request->file : "strategy";
+  strategy *read;
+  mesh_code code = strategy_read(((training_host *)self)->schema, file, text, NULL, &read, err);
+  if (code == GRPC_STATUS_OK) code = send_report(call, read, err);
+  strategy_destroy(read);
+  millrace__v1__check_strategy_request__free_unpacked(request, NULL);
+  return code;
+}
+
+// ---- Status ----
+
+static mesh_code status(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  (void)frame;
+  const training_host *host = self;
+  Millrace__V1__TrainingHostStatus out = MILLRACE__V1__TRAINING_HOST_STATUS__INIT;
+  const char *reason = "";
+  train_cuda_device device;
+  char text[128] = "cpu";
+  if (train_cuda_count(&reason) > 0 && train_cuda_describe(0, &device, NULL) == GRPC_STATUS_OK) {
+    snprintf(text, sizeof text, "cuda:0 %s", device.name);
+    reason = "";
+  }
+  out.device = text;
+  out.no_gpu = (char *)(uintptr_t)reason;
+  out.running = host->running;
+  out.slots = host->options.slots;
+  return mesh_message_send(call, &out.base, err);
+}
+
+// ---- the service ----
+
+static mesh_code run(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  return mesh_hosted_run(call, frame, &((training_host *)self)->hosted, err);
+}
+
+static mesh_code cancel(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  return mesh_hosted_cancel(call, frame, &((training_host *)self)->hosted, err);
+}
+
+void training_host_init(training_host *host, mesh_loop *loop, mesh_pool *pool, mesh_link *backend,
+                        const mesh_schema *schema, const training_host_options *options) {
+  static const mesh_method methods[] = {
+      {.name = "Run", .run = run},
+      {.name = "Cancel", .run = cancel},
+      {.name = "FetchModel", .run = fetch_model},
+      {.name = "CheckStrategy", .run = check_strategy},
+      {.name = "Predict", .run = training_predict},
+      {.name = "ExportModel", .run = training_export},
+      {.name = "Status", .run = status},
+  };
+  *host = (training_host){
+      .service = {"millrace.v1.TrainingHost", methods, sizeof methods / sizeof *methods, host},
+      .options = *options,
+      .loop = loop,
+      .pool = pool,
+      .backend = backend,
+      .schema = schema};
+  mesh_hosted_kind kind = {"train", training_run_prepare, host};
+  mesh_hosted_init(&host->hosted, loop, "training-host", &kind);
+  checkpoints_prune(options->directory, KEEP_S);
+}
+
+void training_host_fini(training_host *host) {
+  mesh_hosted_fini(&host->hosted);
+}

@@ -1,0 +1,180 @@
+#include "host/training/trainer/trainer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/training/engine/random.h"
+#include "host/training/trainer/internal.h"
+#include "mesh/loop.h"
+
+// How long a slice of steps may take before the clock is looked at, in nanoseconds.
+#define SLICE_NS INT64_C(4000000)
+
+static void *make(size_t count, size_t size) {
+  void *made = calloc(count + 1, size);
+  if (made == NULL) abort();
+  return made;
+}
+
+train_network trainer_network(const strategy *strategy, const dataset *data) {
+  train_network network = strategy->network;
+  if (!strategy->learning.balanced || data->classes == NULL) return network;
+  double rows = (double)data->first[DATASET_VALIDATION];
+  network.weighted = true;
+  for (int i = 0; i < TRAIN_CLASSES; i++) {
+    double present = (double)data->class_rows[i];
+    network.class_weights[i] = present > 0 ? (float)(rows / (TRAIN_CLASSES * present)) : 1;
+  }
+  return network;
+}
+
+// ---- creation ----
+
+mesh_code trainer_create(const trainer_setup *setup, trainer **out, mesh_error *err) {
+  trainer *own = make(1, sizeof *own);
+  *out = NULL;
+  own->setup = *setup;
+  own->rows = dataset_rows(setup->data, DATASET_TRAIN);
+  train_state_init(&own->state, &setup->strategy->network, setup->seed);
+  own->best = make(own->state.parameter_count, sizeof *own->best);
+  own->order = make(own->rows.count, sizeof *own->order);
+  own->epochs = make((size_t)setup->epochs, sizeof *own->epochs);
+  own->slice_rows = (size_t)setup->strategy->learning.batch_rows;
+  own->numbers.learning_rate = setup->strategy->learning.learning_rate;
+  own->numbers.best_value = own->numbers.stop_value = own->numbers.plateau_value = INFINITY;
+  trainer_shuffle(own);
+  mesh_code code = train_engine_attach(setup->engine, &own->rows, err);
+  if (code == GRPC_STATUS_OK) code = train_engine_load(setup->engine, &own->state, err);
+  if (code == GRPC_STATUS_OK) {
+    *out = own;
+  } else {
+    trainer_destroy(own);
+  }
+  return code;
+}
+
+void trainer_destroy(trainer *own) {
+  if (own == NULL) return;
+  train_state_fini(&own->state);
+  free(own->best);
+  free(own->order);
+  free(own->outputs);
+  free(own->epochs);
+  free(own->saved_epochs);
+  free(own);
+}
+
+// ---- the order ----
+
+// Fisher-Yates, from the last to the first.
+void trainer_shuffle(trainer *own) {
+  size_t count = own->rows.count;
+  for (size_t i = 0; i < count; i++)
+    own->order[i] = (uint32_t)i;
+  uint32_t random[4];
+  for (size_t i = count; i-- > 1;) {
+    size_t lane = (count - 1 - i) % 4;
+    if (lane == 0) {
+      train_random4(own->setup.seed, (uint32_t)((count - 1 - i) / 4), (uint32_t)own->counts.epoch,
+                    0, TRAIN_STREAM_SHUFFLE, random);
+    }
+    size_t other = (size_t)(((uint64_t)random[lane] * (i + 1)) >> 32);
+    uint32_t moved = own->order[i];
+    own->order[i] = own->order[other];
+    own->order[other] = moved;
+  }
+}
+
+// ---- advancing ----
+
+// Slices grow or shrink so that the clock is looked at often enough.
+static void fit_slice(trainer *own, size_t rows, int64_t took_ns) {
+  size_t batch = (size_t)own->setup.strategy->learning.batch_rows;
+  if (took_ns < SLICE_NS / 2 && rows == own->slice_rows) own->slice_rows *= 2;
+  if (took_ns > SLICE_NS * 2 && own->slice_rows > batch) {
+    own->slice_rows = own->slice_rows / batch / 2 * batch;
+    if (own->slice_rows < batch) own->slice_rows = batch;
+  }
+}
+
+static mesh_code run_slice(trainer *own, const atomic_bool *stop, bool *stopped, mesh_error *err) {
+  trainer_counts *counts = &own->counts;
+  size_t left = own->rows.count - (size_t)counts->done;
+  train_run run = {.order = own->order + counts->done,
+                   .count = left < own->slice_rows ? left : own->slice_rows,
+                   .batch_rows = own->setup.strategy->learning.batch_rows,
+                   .learning_rate = (float)own->numbers.learning_rate,
+                   .stop = stop};
+  train_ran ran = {0};
+  int64_t began_ns = mesh_now_ns();
+  mesh_code code = train_engine_run(own->setup.engine, &run, &ran, err);
+  int64_t took_ns = mesh_now_ns() - began_ns;
+  counts->done += (int64_t)ran.rows;
+  counts->correct += ran.correct;
+  own->state.step += ran.steps;
+  own->numbers.loss_sum += ran.loss_sum;
+  own->numbers.seconds += (double)took_ns * 1e-9;
+  *stopped = ran.rows < run.count;
+  fit_slice(own, ran.rows, took_ns);
+  return code;
+}
+
+static bool is_finished(const trainer *own) {
+  return own->counts.epoch >= own->setup.epochs || own->counts.stopped_early != 0;
+}
+
+mesh_code trainer_advance(trainer *own, int64_t until_ns, const atomic_bool *stop,
+                          trainer_state *state, mesh_error *err) {
+  *state = TRAINER_FINISHED;
+  if (is_finished(own)) return GRPC_STATUS_OK;
+  bool stopped = false;
+  while ((size_t)own->counts.done < own->rows.count) {
+    *state = TRAINER_RUNNING;
+    mesh_code code = run_slice(own, stop, &stopped, err);
+    if (code != GRPC_STATUS_OK) return code;
+    if (stopped || mesh_now_ns() >= until_ns) break;
+  }
+  if ((size_t)own->counts.done < own->rows.count) return GRPC_STATUS_OK;
+  *state = TRAINER_EPOCH;
+  return trainer_end_epoch(own, err);
+}
+
+// ---- looking at it ----
+
+trainer_progress trainer_progress_of(const trainer *own) {
+  const trainer_counts *counts = &own->counts;
+  int64_t rows = (int64_t)own->rows.count, batch = own->setup.strategy->learning.batch_rows;
+  double done = (double)counts->done;
+  return (trainer_progress){
+      .epoch = (int)counts->epoch + !is_finished(own),
+      .epochs = own->setup.epochs,
+      .rows_done = counts->epoch * rows + counts->done,
+      .rows = own->setup.epochs * rows,
+      .step = own->state.step,
+      .steps = own->setup.epochs * ((rows + batch - 1) / batch),
+      .samples_per_s = own->numbers.seconds > 0 ? done / own->numbers.seconds : 0,
+      .loss = own->numbers.loss_sum / done,
+      .accuracy = (double)counts->correct / done};
+}
+
+const trainer_epoch *trainer_epoch_at(const trainer *own, size_t index) {
+  return index < (size_t)own->counts.epoch ? &own->epochs[index] : NULL;
+}
+
+const trainer_epoch *trainer_last_epoch(const trainer *own) {
+  return own->counts.epoch > 0 ? &own->epochs[own->counts.epoch - 1] : NULL;
+}
+
+bool trainer_stopped_early(const trainer *own) {
+  return own->counts.stopped_early != 0;
+}
+
+mesh_code trainer_conclude(trainer *own, const float **weights, size_t *count, int *best_epoch,
+                           mesh_error *err) {
+  memcpy(own->state.parameters, own->best, own->state.parameter_count * sizeof *own->best);
+  *weights = own->best;
+  *count = own->state.parameter_count;
+  *best_epoch = (int)own->counts.best_epoch;
+  return train_engine_load(own->setup.engine, &own->state, err);
+}
