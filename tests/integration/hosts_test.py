@@ -11,19 +11,21 @@ from mesh_processes import MeshCase, children, file_rows, outcome, wait_for
 class HostsTest(MeshCase):
     def test_list(self):
         mesh = self.up()
-        hosts = self.json("hosts", "list")
-        self.assertEqual([(host["name"], host["state"]) for host in hosts],
-                         [("ib-host", "SERVING")])
-        self.assertEqual(int(hosts[0]["pid"]), children(mesh.pid)["millrace-ib-host"])
+        hosts = {host["name"]: host for host in self.json("hosts", "list")}
+        self.assertEqual({name: host["state"] for name, host in hosts.items()},
+                         {"ib-host": "SERVING", "training-host": "SERVING"})
+        for name, host in hosts.items():
+            self.assertEqual(int(host["pid"]), children(mesh.pid)["millrace-" + name])
         self.assertIn("SERVING", self.ok("hosts", "list").stdout())
 
     def test_one_that_is_away_is_listed_with_the_reason(self):
         mesh = self.up()
         os.kill(children(mesh.pid)["millrace-ib-host"], signal.SIGSTOP)
-        hosts = self.json("hosts", "list")
+        hosts = {host["name"]: host for host in self.json("hosts", "list")}
         os.kill(children(mesh.pid)["millrace-ib-host"], signal.SIGCONT)
-        self.assertEqual(hosts[0]["state"], "UNREACHABLE")
-        self.assertNotEqual(hosts[0]["note"], "")
+        self.assertEqual(hosts["ib-host"]["state"], "UNREACHABLE")
+        self.assertNotEqual(hosts["ib-host"]["note"], "")
+        self.assertEqual(hosts["training-host"]["state"], "SERVING")
 
     def test_an_unknown_one(self):
         self.up()

@@ -22,6 +22,7 @@ PROGRAMS = {
     "millrace": "cli/millrace",
     "millrace-backend": "backend/millrace-backend",
     "millrace-ib-host": "host/ib/millrace-ib-host",
+    "millrace-training-host": "host/training/millrace-training-host",
     "papergate": "tools/papergate/papergate",
     "grpc_cli": "../grpc_source/grpc_cli",
 }

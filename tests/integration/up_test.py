@@ -7,7 +7,7 @@ import unittest
 
 from mesh_processes import MeshCase, children, read_log, wait_for
 
-PROGRAMS = {"papergate", "millrace-ib-host", "millrace-backend"}
+PROGRAMS = {"papergate", "millrace-ib-host", "millrace-training-host", "millrace-backend"}
 
 
 def gone(pid):

@@ -138,7 +138,12 @@ static void fields_are_told_with_their_kind(mesh_schema *schema) {
   assert_true(mesh_schema_field(schema, "millrace.v1.Config.Log", 1, &field));
   assert_int_equal(field.kind, MESH_FIELD_BOOL);
   assert_true(mesh_schema_field(schema, "millrace.v1.BarBatch", 0, &field));
-  assert_int_equal(field.kind, MESH_FIELD_OTHER);
+  assert_int_equal(field.kind, MESH_FIELD_INTEGER);
+  assert_true(field.list);
+  assert_true(mesh_schema_field(schema, "millrace.v1.BarBatch", 1, &field));
+  assert_int_equal(field.kind, MESH_FIELD_NUMBER);
+  assert_true(mesh_schema_field(schema, "millrace.v1.Operation", 11, &field));
+  assert_int_equal(field.kind, MESH_FIELD_OTHER);  // a map
   assert_true(mesh_schema_field(schema, "millrace.v1.Interval", 0, &field));
   assert_int_equal(field.kind, MESH_FIELD_MESSAGE);
   assert_string_equal(field.type, "google.protobuf.Timestamp");

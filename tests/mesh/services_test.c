@@ -197,8 +197,8 @@ static void a_symbol_comes_with_its_file_and_imports(bench *own) {
   request.message_request_case = ASK(FILE_CONTAINING_SYMBOL);
   request.file_containing_symbol = "millrace.v1.DataService.Load";
   response_message *response = ask(call, &request, ANSWER(FILE_DESCRIPTOR_RESPONSE));
-  // data, timestamp, bars, operation, rpc status, any: each once
-  assert_int_equal(response->file_descriptor_response->n_file_descriptor_proto, 6);
+  // data, timestamp, bars, learning, operation, rpc status, any: each once
+  assert_int_equal(response->file_descriptor_response->n_file_descriptor_proto, 7);
   forget(response);
   request.message_request_case = ASK(FILE_BY_FILENAME);
   request.file_by_filename = "google/protobuf/timestamp.proto";

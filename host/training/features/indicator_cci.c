@@ -15,7 +15,9 @@ static void compute(const train_input *input, double *const outputs[]) {
     for (int k = 0; k < period && !isnan(mean[i]); k++)
       deviation += fabs(price[i - (size_t)k] - mean[i]);
     deviation /= period;
-    outputs[0][i] = deviation == 0 ? 0 : (price[i] - mean[i]) / (0.015 * deviation);
+    // Of equal prices the mean may be off by rounding: no deviation either.
+    bool flat = deviation <= 1e-12 * fabs(mean[i]);
+    outputs[0][i] = flat ? 0 : (price[i] - mean[i]) / (0.015 * deviation);
     if (isnan(mean[i])) outputs[0][i] = NAN;
   }
   free(price);

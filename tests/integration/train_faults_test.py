@@ -1,0 +1,77 @@
+"""Trainings that cannot be: one clear line each, and nothing lost."""
+
+import os
+import unittest
+
+from mesh_processes import small_files
+from training import TrainingCase
+
+
+class BadInputTest(TrainingCase):
+    def refused_training(self, *words, flags=(), code=None, text=None, **changes):
+        path = self.strategy(text, **changes)
+        self.check_one_line(self.millrace("train", path, *flags), *words, code=code)
+
+    def test_what_is_wrong_with_the_file(self):
+        with open(self.strategy()) as file:
+            good = file.read()
+        for old, new, words in [
+                ("period: 14", "perid: 14", [":7:30", "perid", "it has: period"]),
+                ("history_required", "histry_required",
+                 [":5:3", "histry_required", "history_required"]),
+                ("type: rsi,", "type: rsj,", [":7:18", "rsj", "rsi"]),
+                ("indicator: rsi_14\n", "indicator: rsi_15\n", [":11:16", "rsi_15"]),
+                ("trend.adx", "trend.adz", ["adz", "plus_di"]),
+                ("[0, 20, 40]", "[0, 20]", [":12:15", "3 numbers", "2 are there"]),
+                ("[30, 50, 70]", "[30, 50, 40]", ["40", "after 50"]),
+                ("epochs: 4", "epochs: many", ["many", "whole number"]),
+                ("dropout: 0.1", "dropout: 1.5", ["dropout 1.5"]),
+                ("hidden_layers: [16, 8]", "hidden_layers: [99999]", ["99999", "4096"]),
+                ("activation: tanh", "activation: swish", ["swish", "leaky_relu"]),
+                ("train: 0.7", "train: 0.9", ["data_split"]),
+                ("type: mlp", "type: lstm", ["mlp"]),
+                ("name: small", "nome: small", [":1:1", "nome", "name"]),
+                ("training_data:", "training_data: [", ["strategy-"])]:
+            with self.subTest(new):
+                self.assertIn(old, good)
+                self.refused_training(*words, text=good.replace(old, new, 1))
+
+    def test_what_is_wrong_with_the_data(self):
+        self.refused_training("GBPUSD 1h", "millrace data load GBPUSD 1h", symbol="GBPUSD")
+        self.refused_training("5000 bars", "history_required is 6000", history=6000)
+        self.refused_training("rows are HOLD", "training.labels", threshold=5)
+        self.refused_training("none of 10 bars", flags=["--from", "2017-04-19T09:00:00Z", "--to",
+                                                        "2017-04-19T19:00:00Z"], history=0)
+        self.refused_training("leaves no row for test", "data_split", train=0.9, validation=0.0999,
+                              test=0.0001)
+
+    def test_no_gpu(self):
+        done = self.millrace("train", self.strategy(), "--device", "cuda")
+        self.check_one_line(done, "device cuda")
+
+    def test_no_such_file(self):
+        self.check_one_line(self.millrace("train", "/nowhere.yaml"), "/nowhere.yaml", code=3)
+
+
+class FullDiskTest(TrainingCase):
+    def test_a_checkpoint_on_a_full_disk(self):
+        """The host's files may not grow beyond what a small model takes."""
+        self.mesh.end()
+        self.mesh = self.up("--output=json", before_exec=None)
+        listen = "unix:" + self.path("small.sock")
+        host = self.start("millrace-training-host", "--listen", listen, "--backend",
+                          self.socket("backend"), "--home", self.home,
+                          before_exec=small_files(20000))
+        host.line(lambda line: "listens" in line or "listening" in line, "host", err=True)
+        self.mesh.end()
+        self.mesh = self.up(env={"MILLRACE_TRAINING_HOST_ADDRESS": listen})
+        done = self.millrace("train", self.strategy(hidden="[64, 64]"), "--checkpoint-epochs", "1")
+        self.check_one_line(done, "checkpoint", "File too large")
+        self.assertTrue(host.running())
+        self.assertEqual([name for name in os.listdir(os.path.join(self.home, "checkpoints"))
+                          if os.listdir(os.path.join(self.home, "checkpoints", name))], [])
+        self.result(self.train(hidden="[4]", epochs=2))
+
+
+if __name__ == "__main__":
+    unittest.main()

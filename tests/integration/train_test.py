@@ -1,0 +1,157 @@
+"""Training through every layer: what comes out, and what outlives what."""
+
+import os
+import random
+import signal
+import time
+import unittest
+
+from mesh_processes import children, outcome, wait_for
+from training import TrainingCase, epochs_of
+
+KILLS = int(os.environ.get("MILLRACE_KILLS", "4"))
+
+
+class ResultTest(TrainingCase):
+    def test_a_model_comes_out(self):
+        events = self.train()
+        self.assertEqual(epochs_of(events), [1, 2, 3, 4])
+        result = self.result(events)
+        self.assertEqual((result["model"], result["version"], result["epochs"]), ("small", 1, 4))
+        self.assertEqual(result["features"], 6)
+        self.assertGreater(result["test"]["accuracy"], 0.4)
+        rows = int(result["trainRows"]) + int(result["validationRows"]) + int(result["testRows"])
+        self.assertAlmostEqual(int(result["trainRows"]) / rows, 0.7, delta=0.01)
+        listed, = self.json("models", "list")
+        self.assertEqual((listed["name"], listed["version"]), ("small", 1))
+        shown, = self.json("models", "show", "small")
+        self.assertEqual(len(shown["epochs"]), 4)
+        self.assertEqual(shown["features"][0], "1h_momentum_oversold")
+        self.assertEqual(shown["features"][-1], "1h_rsi_14_raw")
+        self.assertEqual(int(shown["series"][0]["bars"]), 5000)
+        self.assertEqual(shown["result"]["weightsSha256"], result["weightsSha256"])
+
+    def test_the_same_training_gives_the_same_weights_and_another_version(self):
+        first, second = self.result(self.train()), self.result(self.train())
+        other = self.result(self.train("--seed", "2"))
+        self.assertEqual(first["weightsSha256"], second["weightsSha256"])
+        self.assertNotEqual(first["weightsSha256"], other["weightsSha256"])
+        self.assertEqual([first["version"], second["version"], other["version"]], [1, 2, 3])
+        compared = self.json("models", "compare", "small")
+        self.assertEqual([model["version"] for model in compared], [3, 2, 1])
+
+    def test_predict_export_delete(self):
+        self.train()
+        signals = self.json("models", "predict", "small", "--last", "5")
+        self.assertEqual(len(signals), 5)
+        for one in signals:
+            self.assertIn(one["signal"], ["BUY", "HOLD", "SELL"])
+            self.assertAlmostEqual(sum(one["outputs"]), 1, places=6)
+        stored = self.export("EURUSD", "1h")[-5:]
+        self.assertEqual([one["close"] for one in signals], [bar[4] for bar in stored])
+        onnx, tensors = self.path("m.onnx"), self.path("m.safetensors")
+        self.ok("models", "export", "small", "--out", onnx)
+        self.ok("models", "export", "small", "--format", "safetensors", "--out", tensors)
+        self.assertGreater(os.path.getsize(onnx), 1000)
+        with open(tensors, "rb") as file:
+            self.assertIn(b"layers.0.weight", file.read())
+        self.ok("models", "delete", "small")
+        self.assertEqual(self.json("models", "list"), [])
+        self.assertEqual(os.listdir(os.path.join(self.home, "models")), [])
+        self.check_one_line(self.millrace("models", "show", "small"), "no model 'small'", code=3)
+
+    def test_a_second_training_waits_for_the_slot(self):
+        first = self.start("millrace", "train", self.strategy(epochs=1000000), "--output=json")
+        first.line(lambda line: '"epochReport"' in line, "first epoch")
+        second = self.start("millrace", "train", self.strategy(name="second"), "--output=json")
+        second.line(lambda line: "waiting for a slot" in line, "place in the queue")
+        first.signal(signal.SIGINT)
+        self.assertEqual(first.wait(), 130)
+        self.assertEqual(second.wait(), 0, second.transcript())
+
+
+class StrategyTest(TrainingCase):
+    def test_a_new_strategy_is_valid_and_trains(self):
+        path = self.strategy(self.ok("strategy", "new", "--symbol", "EURUSD").stdout())
+        report, = self.json("strategy", "validate", path)
+        self.assertEqual(len(report["features"]), 12)
+        lines = self.ok("strategy", "features", path, "--output=text").stdout().splitlines()
+        self.assertEqual(lines, report["features"])
+        self.result(self.json("train", path, "--epochs", "1"))
+
+
+class StopTest(TrainingCase):
+    LONG = dict(epochs=60, hidden="[64, 64]")
+
+    def whole(self):
+        """The weights of an uninterrupted run."""
+        return self.result(self.train(**self.LONG))["weightsSha256"]
+
+    def start_training(self):
+        process = self.start("millrace", "train", self.strategy(**self.LONG),
+                             "--checkpoint-epochs", "1", "--output=json")
+        process.line(lambda line: '"epochReport"' in line, "first epoch")
+        return process
+
+    def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on_bit_for_bit(self):
+        want = self.whole()
+        process = self.start_training()
+        process.signal(signal.SIGINT)
+        self.assertEqual(process.wait(), 130, process.transcript())
+        ended = outcome(process.json_lines())["cancelled"]
+        stop = next(one for one in ended["stops"] if one["layer"] == "training-host")
+        self.assertIn("stopped after step", stop["detail"])
+        name = process.json_lines()[0]["operation"]
+        events = self.json("ops", "resume", name)
+        self.assertEqual(self.result(events)["weightsSha256"], want)
+        self.assertEqual(epochs_of(events)[-1], 60)
+        again = self.millrace("ops", "resume", events[0]["operation"])
+        self.check_one_line(again, "has succeeded")
+
+    def test_a_host_that_is_killed_goes_on_bit_for_bit(self):
+        want = self.whole()
+        chance = random.Random(4)
+        for _ in range(KILLS):
+            process = self.start_training()
+            epoch = chance.randrange(1, 50)
+            process.line(lambda line: '"epoch":%d,' % epoch in line, "epoch %d" % epoch)
+            time.sleep(chance.random() * 0.01)
+            self.kill_host()
+            self.assertEqual(process.wait(), 0, process.transcript())
+            events = process.json_lines()
+            self.assertEqual(self.result(events)["weightsSha256"], want)
+            self.assertEqual(sorted(set(epochs_of(events))), list(range(1, 61)))
+
+    def test_a_backend_that_is_killed_goes_on_with_the_same_run(self):
+        want = self.whole()
+        process = self.start_training()
+        host = self.host_pid()
+        os.kill(children(self.mesh.pid)["millrace-backend"], signal.SIGKILL)
+        self.assertEqual(process.wait(), 0, process.transcript())
+        events = process.json_lines()
+        self.assertEqual(self.result(events)["weightsSha256"], want)
+        self.assertEqual(epochs_of(events), list(range(1, 61)))
+        self.assertEqual(self.host_pid(), host)
+
+    def test_a_drained_host_goes_on_at_its_last_step(self):
+        want = self.whole()
+        process = self.start_training()
+        self.ok("hosts", "drain", "training-host")
+        self.assertEqual(process.wait(), 0, process.transcript())
+        events = process.json_lines()
+        self.assertEqual(self.result(events)["weightsSha256"], want)
+        self.assertEqual(epochs_of(events), list(range(1, 61)))
+
+    def test_ten_watchers_see_the_same(self):
+        process = self.start_training()
+        name = process.json_lines()[0]["operation"]
+        watchers = [self.start("millrace", "ops", "watch", name, "--output=json")
+                    for _ in range(10)]
+        self.assertEqual(process.wait(), 0)
+        for watcher in watchers:
+            self.assertEqual(watcher.wait(), 0)
+            self.assertEqual(epochs_of(watcher.json_lines()), list(range(1, 61)))
+
+
+if __name__ == "__main__":
+    unittest.main()
