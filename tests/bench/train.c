@@ -1,0 +1,139 @@
+// train: full training steps (gather, forward, loss, backward, clip, Adam) of the CPU engine,
+// beside python3-torch with OpenBLAS in the same run. Predicted: torch pays about 300 us of Python
+// and dispatch a step, so 30 x and more at batch 32; where its time is in matrix products, 2 to 4
+// x.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/training/engine/engine.h"
+#include "tests/bench/child.h"
+#include "tests/bench/fma_peak.h"
+#include "tests/bench/measure.h"
+
+enum { ROWS = 65536, ROUNDS = 7 };
+
+#define ROUND_NS INT64_C(300000000)
+
+typedef struct shape {
+  int inputs, hidden[2], batch;
+  double wanted;  // times torch
+} shape;
+
+static const shape shapes[] = {
+    {32, {64, 32}, 32, 20},   {32, {64, 32}, 256, 6},      {64, {128, 64}, 256, 6},
+    {64, {128, 64}, 1024, 3}, {64, {256, 256}, 8192, 1.5},
+};
+
+enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+static void must(mesh_code code, const mesh_error *err) {
+  if (code != GRPC_STATUS_OK) bench_die("%s", err->message);
+}
+
+// What a row costs in multiplications with additions: forward, the weights' gradient, and, but for
+// the first layer, the way back.
+static double flops_of(const shape *s) {
+  double first = (double)s->inputs * s->hidden[0];
+  double rest = (double)s->hidden[0] * s->hidden[1] + 3.0 * s->hidden[1];
+  return 4 * first + 6 * rest;
+}
+
+typedef struct data {
+  float *features;
+  uint8_t *classes;
+  uint32_t *order;
+} data;
+
+static data make_data(int inputs) {
+  data made = {malloc((size_t)ROWS * (size_t)inputs * sizeof(float)), malloc(ROWS),
+               malloc(ROWS * sizeof(uint32_t))};
+  if (made.features == NULL || made.classes == NULL || made.order == NULL) abort();
+  srand(1);
+  for (size_t i = 0; i < (size_t)ROWS * (size_t)inputs; i++)
+    made.features[i] = (float)rand() / (float)RAND_MAX;
+  for (uint32_t i = 0; i < ROWS; i++) {
+    made.classes[i] = (uint8_t)(rand() % 3);
+    made.order[i] = (uint32_t)(((uint64_t)i * 40503) % ROWS);
+  }
+  return made;
+}
+
+// Rows a second, the median of rounds of at least ROUND_NS each.
+static double measure(const shape *s, int threads, char device[96]) {
+  train_setup setup = {.network = {.inputs = s->inputs,
+                                   .outputs = 3,
+                                   .hidden_count = 2,
+                                   .hidden = {s->hidden[0], s->hidden[1]}},
+                       .optimizer = train_optimizer_defaults(TRAIN_ADAM),
+                       .batch_rows = s->batch};
+  train_cpu_options options = {.threads = threads};
+  data made = make_data(s->inputs);
+  train_rows rows = {ROWS, made.features, made.classes, NULL};
+  train_state state;
+  train_engine *engine;
+  mesh_error err;
+  train_state_init(&state, &setup.network, 1);
+  must(train_cpu_create(&setup, &options, &engine, &err), &err);
+  must(train_engine_attach(engine, &rows, &err), &err);
+  must(train_engine_load(engine, &state, &err), &err);
+  double rates[ROUNDS];
+  for (int round = 0; round < ROUNDS; round++) {
+    size_t done = 0;
+    int64_t start_ns = bench_now_ns();
+    while (bench_now_ns() - start_ns < ROUND_NS) {
+      train_run run = {made.order, ROWS / 4, s->batch, 0.001f, NULL};
+      train_ran ran;
+      must(train_engine_run(engine, &run, &ran, &err), &err);
+      done += ran.rows;
+    }
+    rates[round] = (double)done / ((double)(bench_now_ns() - start_ns) / 1e9);
+  }
+  snprintf(device, 96, "%s", engine->device);
+  train_engine_destroy(engine);
+  train_state_fini(&state);
+  free(made.features);
+  free(made.classes);
+  free(made.order);
+  return bench_median(rates, ROUNDS);
+}
+
+// Asks the peer for rows a second with its best number of threads; 0 if there is no torch.
+static double measure_torch(const shape *s, int *threads) {
+  char *command = bench_text("/usr/bin/python3 -W ignore tests/bench/train_peer.py %d %d %d %d",
+                             s->inputs, s->hidden[0], s->hidden[1], s->batch);
+  FILE *peer = popen(command, "r");
+  double rate = 0;
+  if (peer == NULL || fscanf(peer, "%lf %d", &rate, threads) != 2) rate = 0;
+  if (peer != NULL) pclose(peer);
+  free(command);
+  return rate;
+}
+
+static bool compare(const shape *s) {
+  char device[96], what[96];
+  int threads = 0;
+  double ours = measure(s, 0, device), torch = measure_torch(s, &threads);
+  printf("%d-%d-%d-3, batch %d: %.2f M rows/s (%.0f GFLOP/s, %s)", s->inputs, s->hidden[0],
+         s->hidden[1], s->batch, ours / 1e6, ours * flops_of(s) / 1e9, device);
+  if (torch == 0) {
+    printf("; no python3-torch here\n");
+    return false;
+  }
+  printf("; torch %.3f M rows/s (%d threads): %.1f x\n", torch / 1e6, threads, ours / torch);
+  snprintf(what, sizeof what, "times torch");
+  return bench_target(what, ours / torch, BENCH_AT_LEAST, s->wanted, "x");
+}
+
+int main(void) {
+  bool all = true;
+  printf("full steps with Adam, median of %d rounds\n", ROUNDS);
+  for (int i = 0; i < SHAPES; i++)
+    all = compare(&shapes[i]) && all;
+  char device[96];
+  double peak = bench_fma_peak(), ours = measure(&shapes[3], 1, device) * flops_of(&shapes[3]);
+  printf("one core: %.1f GFLOP/s of independent FMAs; 64-128-64-3, batch 1024: %.1f (%s)\n",
+         peak / 1e9, ours / 1e9, device);
+  all = bench_target("share of the peak", 100 * ours / peak, BENCH_AT_LEAST, 70, "%") && all;
+  return all ? 0 : 1;
+}
