@@ -6,21 +6,26 @@
 
 enum { CHAINS = 16, TURNS = 20000000 };
 
-// Sixteen chains hide the latency of the longest FMA there is.
-#define DEFINE_PEAK(name, bytes, flags)                                                        \
-  typedef float vec_##name __attribute__((vector_size(bytes)));                                \
-  __attribute__((target(flags), noinline)) static double peak_##name(void) {                   \
-    vec_##name chains[CHAINS] = {{0}}, factor = chains[0] + 0.999f, term = chains[0] + 0.001f; \
-    int64_t start_ns = bench_now_ns();                                                         \
-    for (int i = 0; i < TURNS; i++) {                                                          \
-      _Pragma("GCC unroll 16") for (int c = 0; c < CHAINS; c++) chains[c] =                    \
-          chains[c] * factor + term;                                                           \
-    }                                                                                          \
-    double took_s = (double)(bench_now_ns() - start_ns) / 1e9;                                 \
-    volatile float kept = 0;                                                                   \
-    for (int c = 0; c < CHAINS; c++)                                                           \
-      kept = kept + chains[c][0];                                                              \
-    return 2.0 * CHAINS * (bytes / 4) * TURNS / took_s;                                        \
+// Sixteen chains hide the latency of the longest FMA there is. Each begins with another number that
+// the compiler does not know, or it would find out that they are all the same.
+#define DEFINE_PEAK(name, bytes, flags)                                       \
+  typedef float vec_##name __attribute__((vector_size(bytes)));               \
+  __attribute__((target(flags), noinline)) static double peak_##name(void) {  \
+    volatile float unknown = 1;                                               \
+    vec_##name chains[CHAINS], factor = (vec_##name){0} + (0.999f * unknown); \
+    vec_##name term = (vec_##name){0} + (0.001f * unknown);                   \
+    for (int c = 0; c < CHAINS; c++)                                          \
+      chains[c] = (vec_##name){0} + (float)c * unknown;                       \
+    int64_t start_ns = bench_now_ns();                                        \
+    for (int i = 0; i < TURNS; i++) {                                         \
+      _Pragma("GCC unroll 16") for (int c = 0; c < CHAINS; c++) chains[c] =   \
+          chains[c] * factor + term;                                          \
+    }                                                                         \
+    double took_s = (double)(bench_now_ns() - start_ns) / 1e9;                \
+    volatile float kept = 0;                                                  \
+    for (int c = 0; c < CHAINS; c++)                                          \
+      kept = kept + chains[c][0];                                             \
+    return 2.0 * CHAINS * (bytes / 4) * TURNS / took_s;                       \
   }
 
 DEFINE_PEAK(avx512, 64, "avx512f,fma")

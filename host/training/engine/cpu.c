@@ -115,7 +115,7 @@ static void work(void *arg, int index) {
   cpu_worker *worker = &own->workers[index];
   int first = (int)((int64_t)own->batch * index / own->busy);
   int end = (int)((int64_t)own->batch * (index + 1) / own->busy);
-  memset(worker->gradient, 0, own->shape.parameter_count * sizeof *worker->gradient);
+  worker->fresh = true;
   worker->loss = 0;
   worker->correct = 0;
   for (int at = first; at < end; at += CPU_BLOCK_ROWS) {

@@ -31,6 +31,7 @@ typedef struct cpu_worker {
   float *values[CPU_LAYERS_MAX + 1];  // [0]: features; [l + 1]: after layer l
   float *scales[CPU_LAYERS_MAX];      // dropout: what each unit was multiplied by
   float *deltas[2];                   // gradients of values, back and forth
+  bool fresh;                         // nothing is in `gradient` yet
   float *gradient;                    // (parameters), a sum over its rows
   double loss;                        // a weighted sum
   int64_t correct;

@@ -1,11 +1,12 @@
 #include "host/training/engine/cpu_threads.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { SPINS = 4000, THREADS_MAX = 255 };
+enum { SPINS = 20000, THREADS_MAX = 255 };
 
 struct cpu_threads {
   pthread_t threads[THREADS_MAX];
@@ -66,6 +67,24 @@ static void *run_thread(void *arg) {
   }
 }
 
+// Gives helper `index` a processor of its own, beside the one that the caller is on now: helpers
+// that sleep and wake often are otherwise put onto the caller's, again and again. Where there are
+// not enough of them the scheduler decides.
+static void settle(const cpu_threads *own, int index) {
+  cpu_set_t allowed, one;
+  int here = sched_getcpu(), left = index;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) <= own->count) {
+    return;
+  }
+  for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+    if (!CPU_ISSET(cpu, &allowed) || cpu == here || left-- > 0) continue;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    pthread_setaffinity_np(own->threads[index], sizeof one, &one);
+    return;
+  }
+}
+
 cpu_threads *cpu_threads_create(int count) {
   cpu_threads *own = calloc(1, sizeof *own);
   if (own == NULL) abort();
@@ -74,6 +93,7 @@ cpu_threads *cpu_threads_create(int count) {
   pthread_cond_init(&own->published, NULL);
   for (int i = 0; i < own->count; i++) {
     if (pthread_create(&own->threads[i], NULL, run_thread, own) != 0) abort();
+    settle(own, i);
   }
   return own;
 }
