@@ -142,6 +142,9 @@ static mesh_code read_array(const char *name, const json_t *about, mesh_view dat
   if (type == NULL || !find_type(type, &out->type)) return malformed("an unknown dtype", err);
   mesh_code code = read_shape(json_object_get(about, "shape"), out, err);
   if (code != GRPC_STATUS_OK) return code;
+  if (out->columns > 0 && out->rows > data.size_bytes / out->columns) {
+    return malformed("a shape is larger than the file", err);
+  }
   if (from < 0 || to < from || (size_t)to > data.size_bytes ||
       (size_t)(to - from) != bytes_of(out)) {
     return malformed("an array's offsets do not fit", err);
