@@ -50,7 +50,7 @@ static mesh_code join_layers(backend *own, mesh_error *err) {
 // training-service -> training-manager -> training-adapter -> training-host.
 static mesh_code join_training(backend *own, mesh_error *err) {
   const backend_options *options = &own->options;
-  if (own->training_host == NULL) return GRPC_STATUS_OK;
+  if (own->training_host_count == 0) return GRPC_STATUS_OK;
   mesh_code code = open_layer(own, "training-manager", options->training_manager,
                               &own->to_training_manager, err);
   if (code == GRPC_STATUS_OK) {
@@ -80,15 +80,26 @@ static void create_services(backend *own) {
   own->hosts[own->host_count++] = (hosts_entry){"ib-host", own->ib_host};
 }
 
+// "training-host", "training-host-2", ...
+static mesh_code open_training_hosts(backend *own, mesh_error *err) {
+  for (int i = 0; i < own->options.training_host_count; i++) {
+    training_adapter_host *host = &own->training_hosts[i];
+    snprintf(host->name, sizeof host->name, i == 0 ? "training-host" : "training-host-%d", i + 1);
+    mesh_code code =
+        mesh_link_open(own->loop, host->name, own->options.training_hosts[i], &host->link, err);
+    if (code != GRPC_STATUS_OK) return code;
+    own->training_host_count++;
+    own->hosts[own->host_count++] = (hosts_entry){host->name, host->link};
+  }
+  return GRPC_STATUS_OK;
+}
+
 static mesh_code create_training(backend *own, mesh_error *err) {
   const backend_options *options = &own->options;
-  if (options->training_host == NULL) return GRPC_STATUS_OK;
+  if (options->training_host_count == 0) return GRPC_STATUS_OK;
   snprintf(own->models_directory, sizeof own->models_directory, "%s/models", options->home);
   mesh_code code = mesh_file_make_directory(own->models_directory, err);
-  if (code == GRPC_STATUS_OK) {
-    code = mesh_link_open(own->loop, "training-host", options->training_host, &own->training_host,
-                          err);
-  }
+  if (code == GRPC_STATUS_OK) code = open_training_hosts(own, err);
   if (code != GRPC_STATUS_OK) return code;
   own->training_manager = (training_manager){.loop = own->loop,
                                              .store = own->store,
@@ -100,10 +111,9 @@ static mesh_code create_training(backend *own, mesh_error *err) {
   own->models = (models_service){
       .loop = own->loop, .store = own->store, .pool = own->pool, .models = own->models_directory};
   models_service_init(&own->models);
-  training_adapter_init(&own->training_adapter, own->training_host);
+  training_adapter_init(&own->training_adapter, own->training_hosts, own->training_host_count);
   training_service_init(&own->training, NULL);
   own->kinds[own->kind_count++] = training_manager_kind(&own->training_manager);
-  own->hosts[own->host_count++] = (hosts_entry){"training-host", own->training_host};
   return GRPC_STATUS_OK;
 }
 
@@ -115,7 +125,7 @@ static void add_services(backend *own) {
   mesh_server_add(own->server, &own->operations_api.service);
   mesh_server_add(own->server, &own->longrunning.service);
   mesh_server_add(own->server, &own->hosts_api.service);
-  if (own->training_host == NULL) return;
+  if (own->training_host_count == 0) return;
   mesh_server_add(own->server, &own->training.service);
   mesh_server_add(own->server, &own->training_manager.service);
   mesh_server_add(own->server, &own->training_adapter.service);
@@ -241,7 +251,8 @@ static void tear_down(const program_arg *what) {
   if (what->extension->tear_down != NULL) what->extension->tear_down(what->extension->self);
   mesh_link_close(own->to_training_manager);
   mesh_link_close(own->to_training_adapter);
-  mesh_link_close(own->training_host);
+  for (int i = 0; i < own->training_host_count; i++)
+    mesh_link_close(own->training_hosts[i].link);
   mesh_link_close(own->to_manager);
   mesh_link_close(own->to_adapter);
   mesh_link_close(own->ib_host);

@@ -17,7 +17,7 @@
 #include "backend/training/service.h"
 #include "mesh/program.h"
 
-enum { BACKEND_HOSTS_MAX = 4, BACKEND_KINDS_MAX = 4 };
+enum { BACKEND_HOSTS_MAX = 12, BACKEND_KINDS_MAX = 4 };
 
 // Everything that lives as long as the program.
 typedef struct backend {
@@ -30,7 +30,9 @@ typedef struct backend {
   store *store;
   mesh_server *server;
   mesh_link *ib_host, *to_adapter, *to_manager;
-  mesh_link *training_host, *to_training_adapter, *to_training_manager;  // NULL: no training
+  mesh_link *to_training_adapter, *to_training_manager;
+  training_adapter_host training_hosts[TRAINING_HOSTS_MAX];
+  int training_host_count;  // 0: no training
   store_journal journal;
   mesh_error taken;  // code OK until a newer process has taken the store over
   mesh_operations *operations;

@@ -58,7 +58,8 @@ void backend_options_help(void) {
       "  --home DIR           where millrace.db lies\n"
       "  --listen ADDRESS     unix:/path or a loopback host:port; may be given up to %d times\n"
       "  --ib-host ADDRESS    where millrace-ib-host listens\n"
-      "  --training-host ADDRESS  where millrace-training-host listens (default: no training)\n"
+      "  --training-host ADDRESS  where a millrace-training-host listens; may be given up to 8 "
+      "times\n"
       "  --data-manager ADDRESS  where DataService finds DataManager (default: in this process)\n"
       "  --data-adapter ADDRESS  where DataManager finds DataAdapter (default: in this process)\n"
       "  --training-manager ADDRESS, --training-adapter ADDRESS  likewise, of the training layers\n"
@@ -107,7 +108,10 @@ static mesh_code take_flag(void *arg, int flag, const char *value, mesh_error *e
       out->ib_host = value;
       return GRPC_STATUS_OK;
     case TRAINING_HOST:
-      out->training_host = value;
+      if (out->training_host_count == BACKEND_TRAINING_HOSTS_MAX) {
+        return refuse("--training-host", value, "it at most 8 times", err);
+      }
+      out->training_hosts[out->training_host_count++] = value;
       return GRPC_STATUS_OK;
     case TRAINING_MANAGER:
       out->training_manager = value;

@@ -5,14 +5,15 @@
 #include "mesh/log.h"
 #include "mesh/status.h"
 
-enum { BACKEND_LISTEN_MAX = 8 };
+enum { BACKEND_LISTEN_MAX = 8, BACKEND_TRAINING_HOSTS_MAX = 8 };
 
 typedef struct backend_options {
   const char *home;
   const char *listen[BACKEND_LISTEN_MAX];  // addresses
   int listen_count;
-  const char *ib_host;                      // address of the IB host
-  const char *training_host;                // address of the training host; NULL: there is none
+  const char *ib_host;                                     // address of the IB host
+  const char *training_hosts[BACKEND_TRAINING_HOSTS_MAX];  // addresses
+  int training_host_count;                                 // 0: no training
   const char *data_manager, *data_adapter;  // addresses of the next layers; NULL: in this process
   const char *training_manager, *training_adapter;
   mesh_log_level log_level;

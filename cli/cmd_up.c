@@ -36,7 +36,7 @@ typedef struct up {
   child children[CHILDREN];
   int running;  // fibers that supervise
   char ib_socket[CHILD_PATH_MAX], training_socket[CHILD_PATH_MAX], backend_socket[CHILD_PATH_MAX];
-  char gateway[160], port[8], market[UP_PATH_MAX];
+  char gateway[160], port[8], market[UP_PATH_MAX], more[UP_PATH_MAX];
   int64_t started_ns;
   bool stopping;
   mesh_signal changed;
@@ -192,6 +192,12 @@ static mesh_code describe_backend(up *own, mesh_error *err) {
   add_flag(&line, "--listen", setting_of(own, SETTING_BACKEND_LISTEN));
   add_flag(&line, "--ib-host", setting_of(own, SETTING_IB_HOST_ADDRESS));
   add_flag(&line, "--training-host", setting_of(own, SETTING_TRAINING_HOST_ADDRESS));
+  const char *more = setting_of(own, SETTING_TRAINING_HOST_MORE);
+  snprintf(own->more, sizeof own->more, "%s", more != NULL ? more : "");
+  char *rest = own->more;
+  for (char *address; (address = strsep(&rest, ",")) != NULL;) {
+    if (address[0] != '\0') add_flag(&line, "--training-host", address);
+  }
   add_flag(&line, "--training-manager", setting_of(own, SETTING_LINKS_TRAINING_MANAGER));
   add_flag(&line, "--training-adapter", setting_of(own, SETTING_LINKS_TRAINING_ADAPTER));
   add_flag(&line, "--data-manager", setting_of(own, SETTING_LINKS_DATA_MANAGER));

@@ -31,6 +31,7 @@ static mesh_frame make_request(const relaying *own) {
   mesh_operation_record record = mesh_operation_record_of(own->operation);
   Millrace__V1__RunRequest request = MILLRACE__V1__RUN_REQUEST__INIT;
   request.operation = (char *)record.name;
+  if (own->remote->host != NULL) request.host = (char *)(uintptr_t)own->remote->host;
   request.epoch = own->epoch;
   request.after_sequence = own->after;
   request.grace_ms = own->remote->grace_ms > 0 ? own->remote->grace_ms : DEFAULT_GRACE_MS;

@@ -14,6 +14,7 @@ typedef struct mesh_remote {
   const char *run_method;     // takes a RunRequest: "/millrace.v1.TrainingAdapter/Run"
   const char *cancel_method;  // takes a CancelOperationRequest
   mesh_view request;          // RunRequest.request; borrowed
+  const char *host;           // RunRequest.host; NULL: none
   int64_t grace_ms;           // how long the host goes on without us; 0: 30 s
   mesh_backoff
       backoff;  // between attempts to reach it; its `attempts` count from the last event heard

@@ -1,43 +1,168 @@
 #include "backend/training/adapter.h"
 
+#include <string.h>
+
+#include "mesh/message.h"
 #include "mesh/relay.h"
+#include "millrace/v1/operation.pb-c.h"
+#include "millrace/v1/training_host.pb-c.h"
 
-static mesh_code to_host(mesh_call *call, mesh_frame request, void *self, const char *method,
-                         mesh_error *err) {
-  return mesh_relay(call, ((training_adapter *)self)->host, method, request, err);
+enum { ASK_MS = 1000 };
+
+// ---- which host ----
+
+// Asks a host how it is; NULL where it cannot be asked. The caller frees the message.
+static Millrace__V1__TrainingHostStatus *ask(mesh_scope *scope, const training_adapter_host *host,
+                                             mesh_error *err) {
+  mesh_call_options options = {.timeout_ms = ASK_MS};
+  mesh_call *call;
+  mesh_frame frame;
+  Millrace__V1__TrainingHostStatus *status = NULL;
+  if (mesh_call_open(scope, host->link, "/millrace.v1.TrainingHost/Status", (mesh_frame){0},
+                     &options, &call, err) != GRPC_STATUS_OK)
+    return NULL;
+  if (mesh_call_receive(call, &frame, err) == GRPC_STATUS_OK && !frame.end) {
+    status = millrace__v1__training_host_status__unpack(NULL, frame.size_bytes, frame.data);
+  }
+  mesh_call_close(call);
+  return status;
 }
 
-static mesh_code run(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return mesh_relay_events(call, ((training_adapter *)self)->host, "/millrace.v1.TrainingHost/Run",
-                           request, err);
+// Who runs the operation; NULL: nobody that can be asked.
+static const training_adapter_host *find_run(const training_adapter *self, mesh_scope *scope,
+                                             const char *operation) {
+  const training_adapter_host *found = NULL;
+  for (int i = 0; i < self->count && found == NULL; i++) {
+    Millrace__V1__TrainingHostStatus *status = ask(scope, &self->hosts[i], NULL);
+    if (status == NULL) continue;
+    for (size_t k = 0; k < status->n_operations; k++) {
+      if (strcmp(status->operations[k], operation) == 0) found = &self->hosts[i];
+    }
+    millrace__v1__training_host_status__free_unpacked(status, NULL);
+  }
+  return found;
 }
 
-static mesh_code cancel(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return mesh_relay_events(call, ((training_adapter *)self)->host,
-                           "/millrace.v1.TrainingHost/Cancel", request, err);
+static const training_adapter_host *find_named(const training_adapter *self, const char *name) {
+  for (int i = 0; i < self->count; i++) {
+    if (strcmp(self->hosts[i].name, name) == 0) return &self->hosts[i];
+  }
+  return &self->hosts[0];
 }
 
-static mesh_code fetch_model(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return to_host(call, request, self, "/millrace.v1.TrainingHost/FetchModel", err);
+static bool answers(const training_adapter_host *host, mesh_scope *scope, mesh_error *err) {
+  Millrace__V1__TrainingHostStatus *status = ask(scope, host, err);
+  if (status == NULL) return false;
+  millrace__v1__training_host_status__free_unpacked(status, NULL);
+  return true;
+}
+
+// The first that answers; the first at all where none does.
+static const training_adapter_host *find_reachable(const training_adapter *self,
+                                                   mesh_scope *scope) {
+  for (int i = 0; i < self->count && self->count > 1; i++) {
+    if (answers(&self->hosts[i], scope, NULL)) return &self->hosts[i];
+  }
+  return &self->hosts[0];
+}
+
+// ---- runs ----
+
+static mesh_code run(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  const training_adapter *self = arg;
+  const training_adapter_host *host = &self->hosts[0];
+  if (self->count > 1) {
+    Millrace__V1__RunRequest *request =
+        millrace__v1__run_request__unpack(NULL, frame.size_bytes, frame.data);
+    if (request == NULL) return mesh_message_refuse("RunRequest", err);
+    host = find_run(self, mesh_call_scope(call), request->operation);
+    if (host == NULL) host = find_named(self, request->host);
+    millrace__v1__run_request__free_unpacked(request, NULL);
+  }
+  return mesh_relay_events(call, host->link, "/millrace.v1.TrainingHost/Run", frame, err);
+}
+
+static mesh_code cancel(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  const training_adapter *self = arg;
+  const training_adapter_host *host = &self->hosts[0];
+  if (self->count > 1) {
+    Millrace__V1__CancelOperationRequest *request =
+        millrace__v1__cancel_operation_request__unpack(NULL, frame.size_bytes, frame.data);
+    if (request == NULL) return mesh_message_refuse("CancelOperationRequest", err);
+    host = find_run(self, mesh_call_scope(call), request->name);
+    millrace__v1__cancel_operation_request__free_unpacked(request, NULL);
+    if (host == NULL) host = &self->hosts[0];
+  }
+  return mesh_relay_events(call, host->link, "/millrace.v1.TrainingHost/Cancel", frame, err);
+}
+
+// Whoever has it: the others say NOT_FOUND before they send anything. One that does not answer may
+// have it: then it is worth asking again.
+static mesh_code fetch_model(mesh_call *call, mesh_frame request, void *arg, mesh_error *err) {
+  const training_adapter *self = arg;
+  mesh_error away = {.code = GRPC_STATUS_OK};
+  mesh_code code = GRPC_STATUS_NOT_FOUND;
+  for (int i = 0; i < self->count && code == GRPC_STATUS_NOT_FOUND; i++) {
+    const training_adapter_host *host = &self->hosts[i];
+    if (self->count > 1 && !answers(host, mesh_call_scope(call), &away)) {
+      (void)mesh_link_fail(host->link, GRPC_STATUS_UNAVAILABLE, "it does not answer", &away);
+      continue;
+    }
+    code = mesh_relay(call, host->link, "/millrace.v1.TrainingHost/FetchModel", request, err);
+  }
+  if (code != GRPC_STATUS_NOT_FOUND || away.code == GRPC_STATUS_OK) return code;
+  *err = away;
+  return away.code;
+}
+
+// ---- what any of them can do ----
+
+static mesh_code to_any(mesh_call *call, mesh_frame request, void *arg, const char *method,
+                        mesh_error *err) {
+  const training_adapter_host *host = find_reachable(arg, mesh_call_scope(call));
+  return mesh_relay(call, host->link, method, request, err);
 }
 
 static mesh_code check_strategy(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return to_host(call, request, self, "/millrace.v1.TrainingHost/CheckStrategy", err);
+  return to_any(call, request, self, "/millrace.v1.TrainingHost/CheckStrategy", err);
 }
 
 static mesh_code predict(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return to_host(call, request, self, "/millrace.v1.TrainingHost/Predict", err);
+  return to_any(call, request, self, "/millrace.v1.TrainingHost/Predict", err);
 }
 
 static mesh_code export_model(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return to_host(call, request, self, "/millrace.v1.TrainingHost/ExportModel", err);
+  return to_any(call, request, self, "/millrace.v1.TrainingHost/ExportModel", err);
 }
 
-static mesh_code status(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return to_host(call, request, self, "/millrace.v1.TrainingHost/Status", err);
+static mesh_code send_status(mesh_call *call, const training_adapter_host *host, mesh_error *err) {
+  Millrace__V1__TrainingHostStatus away = MILLRACE__V1__TRAINING_HOST_STATUS__INIT;
+  mesh_error why = {.message = "it does not answer"};
+  Millrace__V1__TrainingHostStatus *status = ask(mesh_call_scope(call), host, &why);
+  char *old = NULL, *name = (char *)(uintptr_t)host->name;
+  if (status == NULL) {
+    away.name = name;
+    away.unreachable = why.message;
+    return mesh_message_send(call, &away.base, err);
+  }
+  old = status->name;
+  status->name = name;
+  mesh_code code = mesh_message_send(call, &status->base, err);
+  status->name = old;
+  millrace__v1__training_host_status__free_unpacked(status, NULL);
+  return code;
 }
 
-void training_adapter_init(training_adapter *self, mesh_link *host) {
+static mesh_code status(mesh_call *call, mesh_frame request, void *arg, mesh_error *err) {
+  (void)request;
+  const training_adapter *self = arg;
+  mesh_code code = GRPC_STATUS_OK;
+  for (int i = 0; i < self->count && code == GRPC_STATUS_OK; i++)
+    code = send_status(call, &self->hosts[i], err);
+  return code;
+}
+
+void training_adapter_init(training_adapter *self, const training_adapter_host *hosts, int count) {
   static const mesh_method methods[] = {
       {.name = "Run", .run = run},
       {.name = "Cancel", .run = cancel},
@@ -49,5 +174,6 @@ void training_adapter_init(training_adapter *self, mesh_link *host) {
   };
   *self = (training_adapter){
       .service = {"millrace.v1.TrainingAdapter", methods, sizeof methods / sizeof *methods, self},
-      .host = host};
+      .hosts = hosts,
+      .count = count};
 }

@@ -22,7 +22,7 @@ typedef struct training {
   Millrace__V1__TrainRequest *request;  // owned
   mesh_bytes bytes;                     // owned: the request as it came
   mesh_bytes checkpoint;                // owned: of the operation that is resumed; empty: none
-  char title[TITLE_MAX], key[KEY_MAX];
+  char title[TITLE_MAX], key[KEY_MAX], host[TRAINING_HOST_NAME_MAX];
   mesh_remote remote;
 } training;
 
@@ -42,8 +42,11 @@ static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeed
   mesh_code code = take_checkpoint(own, operation, err);
   // What has run on the host already has its slot.
   bool fresh = mesh_operation_record_of(operation).source_epoch == 0;
-  if (code == GRPC_STATUS_OK && fresh) code = training_queue_wait(own->manager, operation, err);
+  if (code == GRPC_STATUS_OK && fresh) {
+    code = training_queue_wait(own->manager, operation, own->request->device, own->host, err);
+  }
   if (code != GRPC_STATUS_OK) return code;
+  own->remote.host = own->host;
   own->manager->running++;
   code = mesh_remote_run(&own->remote, operation, succeeded, cancelled, err);
   own->manager->running--;

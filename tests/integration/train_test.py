@@ -70,6 +70,51 @@ class ResultTest(TrainingCase):
         self.assertEqual(second.wait(), 0, second.transcript())
 
 
+class TwoHostsTest(TrainingCase):
+    def settings(self):
+        return {"MILLRACE_TRAINING_HOST_MORE": "unix:" + self.path("second.sock")}
+
+    def setUp(self):
+        super().setUp()
+        self.second = self.start("millrace-training-host", "--listen",
+                                 "unix:" + self.path("second.sock"), "--backend",
+                                 self.socket("backend"), "--home", self.home)
+        wait_for(lambda: self.states().get("training-host-2") == "SERVING", "second host")
+
+    def states(self):
+        return {host["name"]: host["state"] for host in self.json("hosts", "list")}
+
+    def start_endless(self, name):
+        process = self.start("millrace", "train", self.strategy(name=name, epochs=1000000),
+                             "--output=json")
+        process.line(lambda line: '"epochReport"' in line, "first epoch of " + name)
+        return process
+
+    def running(self):
+        return [len(host.get("operations", [])) for host in
+                self.json("call", "millrace.v1.TrainingAdapter/Status", "{}")]
+
+    def test_each_gets_one_and_the_third_waits(self):
+        first, second = self.start_endless("first"), self.start_endless("second")
+        self.assertEqual(self.running(), [1, 1])
+        third = self.start("millrace", "train", self.strategy(name="third"), "--output=json")
+        third.line(lambda line: "waiting for a slot" in line, "place in the queue")
+        os.kill(children(self.mesh.pid)["millrace-backend"], signal.SIGKILL)
+        second.line(lambda line: '"adopted"' in line, "adoption")
+        second.signal(signal.SIGINT)
+        self.assertEqual(second.wait(), 130, second.transcript())
+        self.assertEqual(third.wait(), 0, third.transcript())
+        first.signal(signal.SIGINT)
+        self.assertEqual(first.wait(), 130)
+        wait_for(lambda: self.running() == [0, 0], "empty hosts")
+
+    def test_one_that_is_away_is_not_chosen(self):
+        os.kill(self.host_pid(), signal.SIGSTOP)
+        result = self.result(self.train())
+        os.kill(self.host_pid(), signal.SIGCONT)
+        self.assertEqual(result["version"], 1)
+
+
 class StrategyTest(TrainingCase):
     def test_a_new_strategy_is_valid_and_trains(self):
         path = self.strategy(self.ok("strategy", "new", "--symbol", "EURUSD").stdout())

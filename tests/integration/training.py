@@ -47,8 +47,12 @@ class TrainingCase(MeshCase):
 
     def setUp(self):
         super().setUp()
-        self.mesh = self.up()
+        self.mesh = self.up(env=self.settings())
         self.ok("data", "load", "EURUSD", "1h")
+
+    def settings(self):
+        """Of the mesh, as environment variables."""
+        return {}
 
     def strategy(self, text=None, **changes):
         """Writes a strategy file; returns its path."""

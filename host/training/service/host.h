@@ -24,6 +24,7 @@ typedef struct training_host {
   mesh_pool *pool;
   mesh_link *backend;
   const mesh_schema *schema;
+  struct training_run *runs;  // those that have a slot
   int running;
 } training_host;
 

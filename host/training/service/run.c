@@ -261,6 +261,10 @@ static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeed
 
 static void destroy(void *arg) {
   training_run *own = arg;
+  training_run **at = &own->host->runs;
+  while (*at != own)
+    at = &(*at)->next;
+  *at = own->next;
   own->host->running--;
   trainer_destroy(own->trainer);
   train_engine_destroy(own->engine);
@@ -306,6 +310,8 @@ mesh_code training_run_prepare(void *self, const Millrace__V1__RunRequest *reque
   training_run *own = calloc(1, sizeof *own);
   if (own == NULL) abort();
   own->host = host;
+  own->next = host->runs;
+  host->runs = own;
   host->running++;
   own->request =
       millrace__v1__train_request__unpack(NULL, request->request.len, request->request.data);

@@ -17,6 +17,7 @@
 enum { TRAINING_TEXT_MAX = 256 };
 
 typedef struct training_run {
+  struct training_run *next;  // of the host's
   training_host *host;
   Millrace__V1__TrainRequest *request;  // owned, as are the next five and the series
   strategy *strategy;

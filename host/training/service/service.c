@@ -9,7 +9,7 @@
 #include "host/training/service/run.h"
 #include "millrace/v1/training_host.pb-c.h"
 
-enum { CHUNK_BYTES = 256 * 1024, ABOUT_MAX = 64 << 20, KEEP_S = 30 * 86400 };
+enum { CHUNK_BYTES = 256 * 1024, ABOUT_MAX = 64 << 20, KEEP_S = 30 * 86400, SLOTS_MAX = 64 };
 
 // ---- files ----
 
@@ -151,6 +151,15 @@ static mesh_code status(mesh_call *call, mesh_frame frame, void *self, mesh_erro
   out.no_gpu = (char *)(uintptr_t)reason;
   out.running = host->running;
   out.slots = host->options.slots;
+  out.gpu = reason[0] == '\0';
+  char *operations[SLOTS_MAX];
+  out.operations = operations;
+  for (const training_run *one = host->runs; one != NULL && out.n_operations < SLOTS_MAX;
+       one = one->next) {
+    if (one->operation != NULL) {
+      operations[out.n_operations++] = (char *)(uintptr_t)mesh_operation_name(one->operation);
+    }
+  }
   return mesh_message_send(call, &out.base, err);
 }
 
