@@ -28,7 +28,7 @@ static bool is_backend_down(const client *own, const mesh_error *err) {
 
 // A backend that comes back: it says that it leaves, or somebody starts it again.
 static bool comes_back(const client *own, const mesh_error *err) {
-  if (strcmp(err->reason, "DRAINING") == 0) return true;
+  if (own->streaming || strcmp(err->reason, "DRAINING") == 0) return true;
   if (!is_backend_down(own, err)) return false;
   return own->connected || up_home_is_taken(settings_get(&own->settings, SETTING_HOME));
 }

@@ -32,6 +32,7 @@ struct client {
   void (*on_interrupt)(void *arg);  // what Ctrl-C does; NULL: it cancels the scope
   void *on_interrupt_arg;
   bool connected;     // the backend has answered this command
+  bool streaming;     // a stream without end was heard: whatever is away comes back
   int64_t silent_ms;  // a stream that is silent for so long is dead; 0: 45 s
   int exit_code;      // not 0: counts more than what the body's code means
   client_run run;

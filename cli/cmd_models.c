@@ -171,12 +171,7 @@ static mesh_code take_chunk(client *own, mesh_frame frame, void *arg, mesh_error
   Millrace__V1__FileChunk *chunk =
       millrace__v1__file_chunk__unpack(NULL, frame.size_bytes, frame.data);
   if (chunk == NULL) return client_bad_reply("FileChunk", err);
-  file->data = realloc(file->data, file->size_bytes + chunk->data.len + 1);
-  if (file->data == NULL) abort();
-  if (chunk->data.len > 0) {
-    memcpy(file->data + file->size_bytes, chunk->data.data, chunk->data.len);
-  }
-  file->size_bytes += chunk->data.len;
+  mesh_bytes_append(file, (mesh_view){chunk->data.data, chunk->data.len});
   millrace__v1__file_chunk__free_unpacked(chunk, NULL);
   return GRPC_STATUS_OK;
 }

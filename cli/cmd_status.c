@@ -9,11 +9,12 @@
 #include "cli/output.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "millrace/v1/ib_host.pb-c.h"
+#include "millrace/v1/training_host.pb-c.h"
 
 #define MS_NS INT64_C(1000000)
 #define GATEWAY(name) MILLRACE__V1__HOST_STATUS__GATEWAY__##name
 
-enum { AGAIN_MS = 20 };
+enum { AGAIN_MS = 20, TRAINING_MAX = 8 };
 
 // What the two calls answered.
 typedef struct report {
@@ -22,6 +23,8 @@ typedef struct report {
   int64_t backend_us, host_us;                   // how long the answers took
   mesh_error backend_err, host_err;
   mesh_code backend_code, host_code;
+  Millrace__V1__TrainingHostStatus *training[TRAINING_MAX];  // owned
+  size_t training_count;                                     // 0: there is no training in this mesh
 } report;
 
 // ---- ask ----
@@ -50,7 +53,20 @@ static mesh_code take_host(client *own, mesh_frame frame, void *arg, mesh_error 
   return all->host != NULL ? GRPC_STATUS_OK : client_bad_reply("HostStatus", err);
 }
 
+static mesh_code take_training(client *own, mesh_frame frame, void *arg, mesh_error *err) {
+  (void)own;
+  report *all = arg;
+  if (all->training_count == TRAINING_MAX) return GRPC_STATUS_OK;
+  Millrace__V1__TrainingHostStatus *status =
+      millrace__v1__training_host_status__unpack(NULL, frame.size_bytes, frame.data);
+  if (status == NULL) return client_bad_reply("TrainingHostStatus", err);
+  all->training[all->training_count++] = status;
+  return GRPC_STATUS_OK;
+}
+
 static void report_clear(report *all) {
+  for (size_t i = 0; i < all->training_count; i++)
+    millrace__v1__training_host_status__free_unpacked(all->training[i], NULL);
   if (all->health != NULL) {
     grpc__health__v1__health_list_response__free_unpacked(all->health, NULL);
   }
@@ -69,6 +85,12 @@ static void ask_all(client *own, report *all) {
   if (all->host_code != GRPC_STATUS_OK || all->backend_code != GRPC_STATUS_OK) return;
   all->host_code = ask(own, "/millrace.v1.DataAdapter/Status", &host.base, take_host, all,
                        &all->host_us, &all->host_err);
+  // A backend without training hosts has no such service.
+  Millrace__V1__TrainingHostStatusRequest training =
+      MILLRACE__V1__TRAINING_HOST_STATUS_REQUEST__INIT;
+  mesh_error ignored;
+  (void)!client_call(own, "/millrace.v1.TrainingAdapter/Status", &training.base, take_training, all,
+                     &ignored);
 }
 
 // ---- judge ----
@@ -84,6 +106,9 @@ static bool is_healthy(const report *all) {
   if (all->health == NULL || all->host == NULL) return false;
   for (size_t i = 0; i < all->health->n_statuses; i++) {
     if (strcmp(serving_name(all->health->statuses[i]->value), "SERVING") != 0) return false;
+  }
+  for (size_t i = 0; i < all->training_count; i++) {
+    if (all->training[i]->unreachable[0] != '\0') return false;
   }
   return all->host->gateway == GATEWAY(READY);
 }
@@ -123,6 +148,18 @@ static void print_services(const client *own, const report *all) {
   }
 }
 
+static void print_training(const client *own, const report *all) {
+  for (size_t i = 0; i < all->training_count; i++) {
+    const Millrace__V1__TrainingHostStatus *host = all->training[i];
+    char detail[MESH_ERROR_MESSAGE_MAX];
+    bool away = host->unreachable[0] != '\0';
+    snprintf(detail, sizeof detail, "%.64s, %d of %d slots taken", host->device, host->running,
+             host->slots);
+    print_piece(own, host->name, away ? "UNREACHABLE" : "SERVING", "through the training adapter",
+                -1, away ? host->unreachable : detail);
+  }
+}
+
 static void print_host(const client *own, const report *all) {
   if (all->host == NULL) {
     print_piece(own, "ib-host", mesh_code_name(all->host_code), "", -1, all->host_err.message);
@@ -145,6 +182,7 @@ static void print_report(const client *own, const report *all) {
   if (!own->json) printf("%-18s %-12s %10s\n", "PIECE", "STATE", "ROUND TRIP");
   print_piece(own, "backend", "SERVING", mesh_link_address(own->backend), all->backend_us, "");
   print_services(own, all);
+  print_training(own, all);
   print_host(own, all);
 }
 

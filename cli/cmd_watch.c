@@ -80,6 +80,8 @@ static mesh_code run(client *own, mesh_error *err) {
       attempt = 1;
       since_ns = state.heard_ns;
     }
+    // The host's socket may be gone for a moment, too.
+    own->streaming = state.heard_ns > 0;
     if (client_retry(own, attempt, since_ns, RETRY_S, err) != GRPC_STATUS_OK) break;
   }
   if (own->terminal && state.shown_s != 0) printf("\n");

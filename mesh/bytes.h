@@ -12,6 +12,10 @@ typedef struct mesh_bytes {
 // Copies `from`, freeing what was there. Zero `bytes` first. Never fails (out of memory aborts).
 void mesh_bytes_set(mesh_bytes *bytes, mesh_view from);
 
+// Appends `more`: the caller bounds the size. Zero `bytes` first. Never fails (out of memory
+// aborts). There is always a NUL behind the last byte.
+void mesh_bytes_append(mesh_bytes *bytes, mesh_view more);
+
 static inline mesh_view mesh_bytes_view(mesh_bytes bytes) {
   return (mesh_view){bytes.data, bytes.size_bytes};
 }

@@ -115,6 +115,10 @@ mesh_code mesh_call_status(mesh_call *call, mesh_error *err) {
   text[size_bytes] = '\0';
 
   const grpc_metadata *details = find_details(call);
+  // gRPC's own word for a call that reached a server while it stopped: nobody of ours cancelled it.
+  if (details == NULL && call->status == GRPC_STATUS_CANCELLED && strcmp(text, "CANCELLED") == 0) {
+    return mesh_link_fail(call->link, GRPC_STATUS_UNAVAILABLE, "the server stopped", err);
+  }
   if (details == NULL && call->status == GRPC_STATUS_UNAVAILABLE) {
     return mesh_link_fail(call->link, call->status, text, err);
   }

@@ -40,10 +40,7 @@ static mesh_code take_chunk(keeping *own, mesh_frame frame, mesh_error *err) {
     code = mesh_fail(err, GRPC_STATUS_OUT_OF_RANGE, "the model has more than %d bytes",
                      MODEL_BYTES_MAX);
   } else {
-    own->file.data = realloc(own->file.data, own->file.size_bytes + size + 1);
-    if (own->file.data == NULL) abort();
-    if (size > 0) memcpy(own->file.data + own->file.size_bytes, chunk->data.data, size);
-    own->file.size_bytes += size;
+    mesh_bytes_append(&own->file, (mesh_view){chunk->data.data, size});
   }
   if (chunk->about != NULL && own->about == NULL) {
     own->about = chunk->about;

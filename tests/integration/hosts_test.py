@@ -55,7 +55,8 @@ class HostsTest(MeshCase):
         self.json("hosts", "drain", "ib-host")
         watch.line(lambda line: '"drain"' in line, "drain event")
         seen = len(watch.out)
-        wait_for(lambda: len(watch.out) > seen + 3, "bars of the next host")
+        wait_for(lambda: len(watch.out) > seen + 3 or not watch.running(), "bars of the next host")
+        self.assertTrue(watch.running(), watch.transcript())
         watch.signal(signal.SIGINT)
         self.assertEqual(watch.wait(), 130, watch.transcript())
 

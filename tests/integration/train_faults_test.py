@@ -61,11 +61,11 @@ class FullDiskTest(TrainingCase):
         listen = "unix:" + self.path("small.sock")
         host = self.start("millrace-training-host", "--listen", listen, "--backend",
                           self.socket("backend"), "--home", self.home,
-                          before_exec=small_files(20000))
+                          before_exec=small_files(1 << 20))
         host.line(lambda line: "listens" in line or "listening" in line, "host", err=True)
         self.mesh.end()
         self.mesh = self.up(env={"MILLRACE_TRAINING_HOST_ADDRESS": listen})
-        done = self.millrace("train", self.strategy(hidden="[64, 64]"), "--checkpoint-epochs", "1")
+        done = self.millrace("train", self.strategy(hidden="[384, 384]"), "--checkpoint-epochs", "1")
         self.check_one_line(done, "checkpoint", "File too large")
         self.assertTrue(host.running())
         self.assertEqual([name for name in os.listdir(os.path.join(self.home, "checkpoints"))

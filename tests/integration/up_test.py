@@ -56,7 +56,7 @@ class UpTest(MeshCase):
     def test_status_tells_of_every_layer(self):
         self.up()
         text = self.ok("status").stdout()
-        for layer in ["backend", "ib-host", "gateway"]:
+        for layer in ["backend", "ib-host", "gateway", "training-host"]:
             self.assertIn(layer, text)
 
     def test_call_reaches_any_method_by_reflection(self):

@@ -22,10 +22,7 @@ static mesh_code take_chunk(mesh_bytes *file, mesh_frame frame, mesh_error *err)
     code = mesh_fail(err, GRPC_STATUS_OUT_OF_RANGE, "the model has more than %d bytes",
                      MODEL_BYTES_MAX);
   } else {
-    file->data = realloc(file->data, file->size_bytes + size + 1);
-    if (file->data == NULL) abort();
-    if (size > 0) memcpy(file->data + file->size_bytes, chunk->data.data, size);
-    file->size_bytes += size;
+    mesh_bytes_append(file, (mesh_view){chunk->data.data, size});
   }
   millrace__v1__file_chunk__free_unpacked(chunk, NULL);
   return code;

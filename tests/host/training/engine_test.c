@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/training/engine/random.h"
 #include "tests/unit.h"
 
 enum { ROWS = 600, STEPS = 12 };
@@ -289,6 +290,59 @@ static void check_gradient(void **arg) {
   free_data(&given);
 }
 
+// ---- dropout ----
+
+// A layer without learning shows its mask: units that were dropped get no gradient. The mask is the
+// one that random.h promises, for other engines as for this one.
+static void the_mask_is_the_counters(void **arg) {
+  (void)arg;
+  enum { UNITS = 37, BATCH = 70 };
+  train_setup setup = {.network = {.inputs = 1,
+                                   .outputs = 1,
+                                   .hidden_count = 1,
+                                   .hidden = {UNITS},
+                                   .activation = TRAIN_RELU,
+                                   .dropout = 0.4f,
+                                   .loss = TRAIN_HUBER,
+                                   .loss_parameter = 100},
+                       .optimizer = {.rule = TRAIN_SGD},
+                       .seed = 77,
+                       .batch_rows = BATCH};
+  float features[BATCH], numbers[BATCH] = {0}, want[UNITS] = {0};
+  uint32_t order[BATCH], random[4];
+  for (uint32_t i = 0; i < BATCH; i++) {
+    features[i] = 1;
+    order[i] = i;
+  }
+  train_rows rows = {BATCH, features, NULL, numbers};
+  train_state state;
+  train_state_init(&state, &setup.network, 1);
+  memset(state.parameters, 0, state.parameter_count * sizeof(float));
+  for (int u = 0; u < UNITS; u++)
+    state.parameters[u] = 1;                        // each unit is 1 before dropout
+  state.parameters[state.parameter_count - 1] = 1;  // the output is 1: each row's slope is 1 / rows
+  train_engine *engine;
+  mesh_error err;
+  assert_int_equal(train_cpu_create(&setup, NULL, &engine, &err), GRPC_STATUS_OK);
+  assert_int_equal(train_engine_attach(engine, &rows, &err), GRPC_STATUS_OK);
+  assert_int_equal(train_engine_load(engine, &state, &err), GRPC_STATUS_OK);
+  train_run run = {order, BATCH, BATCH, 1, NULL};
+  train_ran ran;
+  assert_int_equal(train_engine_run(engine, &run, &ran, &err), GRPC_STATUS_OK);
+  store(engine, &state);
+  for (uint32_t row = 0; row < BATCH; row++) {
+    for (uint32_t u = 0; u < UNITS; u++) {
+      uint32_t number = row * UNITS + u;
+      train_random4(setup.seed, number / 4, 0, 0, TRAIN_STREAM_DROPOUT, random);
+      if (random[number % 4] >= train_random_threshold(0.4f)) want[u] -= 1 / 0.6f / BATCH;
+    }
+  }
+  for (int u = 0; u < UNITS; u++)
+    assert_true(fabsf(state.parameters[2 * UNITS + u] - want[u]) < 1e-5f);
+  train_engine_destroy(engine);
+  train_state_fini(&state);
+}
+
 // ---- what is refused ----
 
 static void what_diverges_names_the_step_and_changes_nothing(void **arg) {
@@ -358,14 +412,15 @@ static void bad_numbers_are_named(void **arg) {
 
 int main(void) {
   enum { COUNT = sizeof cases / sizeof *cases };
-  struct CMUnitTest tests[3 * COUNT + 3] = {
+  struct CMUnitTest tests[3 * COUNT + 4] = {
+      cmocka_unit_test(the_mask_is_the_counters),
       cmocka_unit_test(what_diverges_names_the_step_and_changes_nothing),
       cmocka_unit_test(stop_is_read_before_each_step),
       cmocka_unit_test(bad_numbers_are_named),
   };
   void (*checks[])(void **) = {check_bits, check_sets, check_gradient};
   for (int i = 0; i < 3 * COUNT; i++) {
-    tests[3 + i] = (struct CMUnitTest){.name = cases[i % COUNT].name,
+    tests[4 + i] = (struct CMUnitTest){.name = cases[i % COUNT].name,
                                        .test_func = checks[i / COUNT],
                                        .initial_state = (void *)(uintptr_t)&cases[i % COUNT]};
   }
