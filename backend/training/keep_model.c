@@ -80,9 +80,6 @@ static mesh_code fetch_once(keeping *own, mesh_scope *scope, mesh_error *err) {
     if (code != GRPC_STATUS_OK) break;
   }
   mesh_call_close(call);
-  if (code == GRPC_STATUS_CANCELLED && mesh_scope_check(scope, NULL) == GRPC_STATUS_OK) {
-    code = mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the host has left in the middle");
-  }
   return code == GRPC_STATUS_OK ? check_file(own, err) : code;
 }
 

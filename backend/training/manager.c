@@ -22,7 +22,7 @@ typedef struct training {
   Millrace__V1__TrainRequest *request;  // owned
   mesh_bytes bytes;                     // owned: the request as it came
   mesh_bytes checkpoint;                // owned: of the operation that is resumed; empty: none
-  char title[TITLE_MAX], key[KEY_MAX], host[TRAINING_HOST_NAME_MAX];
+  char title[TITLE_MAX], key[KEY_MAX];
   mesh_remote remote;
 } training;
 
@@ -40,17 +40,14 @@ static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeed
   training *own = arg;
   own->remote.link = own->manager->adapter;
   mesh_code code = take_checkpoint(own, operation, err);
-  // What has run on the host already has its slot.
-  bool fresh = mesh_operation_record_of(operation).source_epoch == 0;
-  if (code == GRPC_STATUS_OK && fresh) {
-    code = training_queue_wait(own->manager, operation, own->request->device, own->host, err);
+  training_place place;
+  if (code == GRPC_STATUS_OK) {
+    code = training_queue_enter(own->manager, operation, own->request->device, &place, err);
   }
   if (code != GRPC_STATUS_OK) return code;
-  own->remote.host = own->host;
-  own->manager->running++;
+  own->remote.host = place.host;
   code = mesh_remote_run(&own->remote, operation, succeeded, cancelled, err);
-  own->manager->running--;
-  mesh_signal_notify(&own->manager->changed);
+  training_queue_leave(own->manager, &place);
   if (code == GRPC_STATUS_OK) code = training_keep_model(own->manager, operation, succeeded, err);
   return code;
 }

@@ -8,10 +8,13 @@
 #include "mesh/pool.h"
 #include "mesh/server.h"
 
-// A training that waits, on its fiber's stack.
-typedef struct training_waiting {
-  struct training_waiting *next;
-} training_waiting;
+enum { TRAINING_HOST_NAME_MAX = 64 };  // bytes, with the NUL
+
+// A training's place: in the queue first, then with a host. See queue.h.
+typedef struct training_place {
+  struct training_place *next;
+  char host[TRAINING_HOST_NAME_MAX];  // "": it could not be asked for
+} training_place;
 
 typedef struct training_manager {
   mesh_service service;  // add this one to a server
@@ -22,10 +25,8 @@ typedef struct training_manager {
   const mesh_journal *journal;
   const char *models;  // the directory of their files; it is there
   mesh_link *adapter;
-  // Trainings on the host, and those that wait for one of its slots, in the order in which they
-  // came.
-  int running;
-  training_waiting *waiting;
+  training_place *waiting;  // for a slot, in the order in which they came
+  training_place *placed;   // with a host
   mesh_signal changed;
 } training_manager;
 

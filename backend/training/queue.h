@@ -4,14 +4,16 @@
 
 #include "backend/training/manager.h"
 
-enum { TRAINING_HOST_NAME_MAX = 64 };  // bytes, with the NUL
+// Waits until it is this operation's turn; its place is shown as progress. `place` (the caller's,
+// until training_queue_leave()) says then who shall have it: of the hosts that can be reached and
+// have a free slot one with a GPU (but for device "cpu"), then the one with the most free slots. An
+// adopted operation that a host still runs waits for nothing. The operation's own code if it has to
+// stop first: then it is not to leave.
+MESH_NODISCARD mesh_code training_queue_enter(training_manager *self, mesh_operation *operation,
+                                              const char *device, training_place *place,
+                                              mesh_error *err);
 
-// Waits until it is this operation's turn; its place is shown as progress. `host` is who shall have
-// it: of those that can be reached and have a free slot one with a GPU (but for device "cpu"), then
-// the one with the most free slots; "" where none could be asked. The operation's own code if it
-// has to stop first.
-MESH_NODISCARD mesh_code training_queue_wait(training_manager *self, mesh_operation *operation,
-                                             const char *device, char host[TRAINING_HOST_NAME_MAX],
-                                             mesh_error *err);
+// Gives the slot back.
+void training_queue_leave(training_manager *self, training_place *place);
 
 #endif

@@ -53,6 +53,20 @@ class BadInputTest(TrainingCase):
         self.check_one_line(self.millrace("train", "/nowhere.yaml"), "/nowhere.yaml", code=3)
 
 
+class MemoryTest(TrainingCase):
+    def settings(self):
+        return {"MILLRACE_TRAINING_HOST_MEMORY_MIB": "1"}
+
+    def test_rows_that_are_too_large_are_refused(self):
+        with open(self.strategy()) as file:
+            text = file.read()
+        large = text.replace("  training: {", "  features: {lookback_periods: 50}\n  training: {", 1)
+        self.assertNotEqual(large, text)
+        self.check_one_line(self.millrace("train", self.strategy(large)), "5000 bars with 306 features",
+                            "this host gives a training 1")
+        self.result(self.train())
+
+
 class FullDiskTest(TrainingCase):
     def test_a_checkpoint_on_a_full_disk(self):
         """The host's files may not grow beyond what a small model takes."""

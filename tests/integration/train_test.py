@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import time
 import unittest
 
 from mesh_processes import children, outcome, wait_for
@@ -60,6 +59,16 @@ class ResultTest(TrainingCase):
         self.assertEqual(os.listdir(os.path.join(self.home, "models")), [])
         self.check_one_line(self.millrace("models", "show", "small"), "no model 'small'", code=3)
 
+    def test_a_damaged_model_is_not_used(self):
+        self.train()
+        path, = [os.path.join(self.home, "models", name)
+                 for name in os.listdir(os.path.join(self.home, "models"))]
+        with open(path, "r+b") as file:
+            file.seek(-3, os.SEEK_END)
+            file.write(b"\1\2\3")
+        for command in [["export"], ["predict"]]:
+            self.check_one_line(self.millrace("models", *command, "small"), "is damaged")
+
     def test_a_second_training_waits_for_the_slot(self):
         first = self.start("millrace", "train", self.strategy(epochs=1000000), "--output=json")
         first.line(lambda line: '"epochReport"' in line, "first epoch")
@@ -68,6 +77,20 @@ class ResultTest(TrainingCase):
         first.signal(signal.SIGINT)
         self.assertEqual(first.wait(), 130)
         self.assertEqual(second.wait(), 0, second.transcript())
+
+
+    def test_a_backend_that_is_killed_in_the_first_epoch_does_not_queue_its_training(self):
+        """The host has the run, though the journal has heard nothing of it yet."""
+        process = self.start("millrace", "train", self.strategy(hidden="[1024, 1024]", epochs=1000000),
+                             "--output=json")
+        process.line(lambda line: '"note":"epoch 1 of' in line, "first steps")
+        os.kill(children(self.mesh.pid)["millrace-backend"], signal.SIGKILL)
+        process.line(lambda line: '"adopted"' in line, "adoption")
+        self.assertEqual(epochs_of(process.json_lines()), [])
+        process.line(lambda line: '"epochReport"' in line, "first epoch")
+        self.assertFalse(any("waiting for a slot" in line for _, line in process.out))
+        process.signal(signal.SIGINT)
+        self.assertEqual(process.wait(), 130, process.transcript())
 
 
 class TwoHostsTest(TrainingCase):
@@ -107,6 +130,14 @@ class TwoHostsTest(TrainingCase):
         first.signal(signal.SIGINT)
         self.assertEqual(first.wait(), 130)
         wait_for(lambda: self.running() == [0, 0], "empty hosts")
+
+    def test_trainings_that_start_together_take_turns(self):
+        """None of them is sent to a host that has no slot for it."""
+        all_of_them = [self.start("millrace", "train", self.strategy(name="together%d" % i, epochs=40),
+                                  "--output=json") for i in range(6)]
+        for process in all_of_them:
+            self.assertEqual(process.wait(), 0, process.transcript())
+            self.assertEqual([event for event in process.json_lines() if "attempt" in event], [])
 
     def test_one_that_is_away_is_not_chosen(self):
         os.kill(self.host_pid(), signal.SIGSTOP)
@@ -160,12 +191,57 @@ class StopTest(TrainingCase):
             process = self.start_training()
             epoch = chance.randrange(1, 50)
             process.line(lambda line: '"epoch":%d,' % epoch in line, "epoch %d" % epoch)
-            time.sleep(chance.random() * 0.01)
+            enough = len(process.out) + chance.randrange(12)  # events further: somewhere in an epoch
+            wait_for(lambda: len(process.out) >= enough or not process.running(), "more events")
             self.kill_host()
             self.assertEqual(process.wait(), 0, process.transcript())
             events = process.json_lines()
             self.assertEqual(self.result(events)["weightsSha256"], want)
             self.assertEqual(sorted(set(epochs_of(events))), list(range(1, 61)))
+
+    def stopped(self):
+        """A training that was stopped; its name."""
+        process = self.start_training()
+        process.line(lambda line: '"epoch":5,' in line, "epoch 5")
+        process.signal(signal.SIGINT)
+        self.assertEqual(process.wait(), 130, process.transcript())
+        return process.json_lines()[0]["operation"]
+
+    def checkpoints(self, name):
+        directory = os.path.join(self.home, "checkpoints", name)
+        return sorted(os.path.join(directory, file) for file in os.listdir(directory))
+
+    def resumed(self, name):
+        """The weights of a training that went on, and what its log events say."""
+        events = self.json("ops", "resume", name)
+        return (self.result(events)["weightsSha256"],
+                [event["log"]["text"] for event in events if "log" in event])
+
+    def test_a_damaged_checkpoint_gives_way_to_an_older_one(self):
+        want, name = self.whole(), self.stopped()
+        newest = self.checkpoints(name)[-1]
+        with open(newest, "r+b") as file:
+            file.seek(-3, os.SEEK_END)
+            file.write(b"\1\2\3")
+        weights, said = self.resumed(name)
+        self.assertEqual(weights, want)
+        self.assertEqual(len(said), 1)
+        self.assertIn("is damaged", said[0])
+        self.assertIn("an older one is used", said[0])
+
+    def test_without_any_checkpoint_it_begins_again(self):
+        want, name = self.whole(), self.stopped()
+        for path in self.checkpoints(name):
+            os.unlink(path)
+        weights, said = self.resumed(name)
+        self.assertEqual(weights, want)
+        self.assertEqual(len(said), 1)
+        self.assertIn("training begins again", said[0])
+
+    def test_what_cannot_be_resumed(self):
+        self.check_one_line(self.millrace("ops", "resume", "train-nothing"), "train-nothing", code=3)
+        load = self.json("data", "load", "SPX", "1d")[0]["operation"]
+        self.check_one_line(self.millrace("ops", "resume", load), "is no training")
 
     def test_a_backend_that_is_killed_goes_on_with_the_same_run(self):
         want = self.whole()
