@@ -1,6 +1,7 @@
 """Live bars, through every layer, until Ctrl-C."""
 
 import json
+import os
 import signal
 import unittest
 
@@ -20,6 +21,32 @@ class WatchTest(MeshCase):
         watch.signal(signal.SIGINT)
         self.assertEqual(watch.wait(), 130)
         wait_for(lambda: read_log(self.log, "cancelHistoricalData"), "cancel at the gateway")
+
+    def test_it_outlives_a_host_whose_socket_is_away(self):
+        """The next host is started only when watch has met the missing socket."""
+        away = "unix:" + self.path("away.sock")
+        gateway = self.papergate("--live-interval-ms", "50")
+        self.home = self.path("elsewhere")
+
+        def start_host():
+            host = self.start("millrace-ib-host", "--listen", away, "--gateway", gateway.address)
+            host.line(lambda line: "listens on" in line, "listening host", err=True)
+            return host
+
+        host = start_host()
+        self.start("millrace", "up", "--home", self.home, env={"MILLRACE_IB_HOST_ADDRESS": away}).line(
+            lambda line: json.loads(line)["event"] == "ready", "healthy mesh")
+        watch = self.start("millrace", "data", "watch", "SYNA", "1m", "--output=json")
+        watch.line(lambda line: "bars" in json.loads(line), "bars so far")
+        self.assertEqual(host.end(), 0)
+        for _ in range(15):  # each is a call to the host that is away
+            self.assertEqual(self.millrace("data", "search", "SYN").code, 4)
+        seen = len(watch.out)
+        start_host()
+        wait_for(lambda: len(watch.out) > seen + 3 or not watch.running(), "bars of the next host")
+        self.assertTrue(watch.running(), watch.transcript())
+        watch.signal(signal.SIGINT)
+        self.assertEqual(watch.wait(), 130, watch.transcript())
 
     def test_a_series_without_live_bars_says_so(self):
         for symbol in ["EURUSD", "NOSUCH"]:  # one that has no one-minute bars, one that is unknown
