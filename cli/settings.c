@@ -47,6 +47,7 @@ static const setting_info infos[SETTING_COUNT] = {
     [SETTING_TRAINING_HOST_SLOTS] = {"training_host.slots", NULL, "1"},
     [SETTING_TRAINING_HOST_THREADS] = {"training_host.threads", NULL, "0"},
     [SETTING_TRAINING_HOST_MEMORY_MIB] = {"training_host.memory_mib", NULL, "4096"},
+    [SETTING_TRAINING_HOST_GPU_MEMORY_MIB] = {"training_host.gpu_memory_mib", NULL, "0"},
     [SETTING_TRAINING_HOST_MORE] = {"training_host.more", NULL, NULL},
 };
 

@@ -177,6 +177,8 @@ def read_log(path, name=None):
 class MeshCase(unittest.TestCase):
     """A test with a directory of its own and processes that end with it."""
 
+    OTHER_PROGRAMS = {}  # in the place of those of PROGRAMS with the same names
+
     def setUp(self):
         adopt_orphans()
         # Not below TEST_TMPDIR: a unix socket's path has room for 107 bytes.
@@ -185,7 +187,7 @@ class MeshCase(unittest.TestCase):
         self.home = self.path("home")
         self.bin = self.path("bin")
         os.mkdir(self.bin)
-        for name, path in PROGRAMS.items():
+        for name, path in {**PROGRAMS, **self.OTHER_PROGRAMS}.items():
             os.symlink(os.path.abspath(path), os.path.join(self.bin, name))
         self.processes = []
         self.addCleanup(self.end_all)

@@ -156,20 +156,23 @@ class StrategyTest(TrainingCase):
         self.result(self.json("train", path, "--epochs", "1"))
 
 
-class StopTest(TrainingCase):
+class StopCase(TrainingCase):
+    """Trainings of 60 epochs that something stops, and their weights without that."""
+
     LONG = dict(epochs=60, hidden="[64, 64]")
+    FLAGS = ()
 
     def whole(self):
         """The weights of an uninterrupted run."""
-        return self.result(self.train(**self.LONG))["weightsSha256"]
+        return self.result(self.train(*self.FLAGS, **self.LONG))["weightsSha256"]
 
     def start_training(self):
         process = self.start("millrace", "train", self.strategy(**self.LONG),
-                             "--checkpoint-epochs", "1", "--output=json")
+                             "--checkpoint-epochs", "1", "--output=json", *self.FLAGS)
         process.line(lambda line: '"epochReport"' in line, "first epoch")
         return process
 
-    def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on_bit_for_bit(self):
+    def check_ctrl_c(self):
         want = self.whole()
         process = self.start_training()
         process.signal(signal.SIGINT)
@@ -184,10 +187,10 @@ class StopTest(TrainingCase):
         again = self.millrace("ops", "resume", events[0]["operation"])
         self.check_one_line(again, "has succeeded")
 
-    def test_a_host_that_is_killed_goes_on_bit_for_bit(self):
+    def check_kills(self, kills):
         want = self.whole()
         chance = random.Random(4)
-        for _ in range(KILLS):
+        for _ in range(kills):
             process = self.start_training()
             epoch = chance.randrange(1, 50)
             process.line(lambda line: '"epoch":%d,' % epoch in line, "epoch %d" % epoch)
@@ -198,6 +201,14 @@ class StopTest(TrainingCase):
             events = process.json_lines()
             self.assertEqual(self.result(events)["weightsSha256"], want)
             self.assertEqual(sorted(set(epochs_of(events))), list(range(1, 61)))
+
+
+class StopTest(StopCase):
+    def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on_bit_for_bit(self):
+        self.check_ctrl_c()
+
+    def test_a_host_that_is_killed_goes_on_bit_for_bit(self):
+        self.check_kills(KILLS)
 
     def stopped(self):
         """A training that was stopped; its name."""

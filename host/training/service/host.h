@@ -10,10 +10,11 @@
 #include "mesh/server.h"
 
 typedef struct training_host_options {
-  const char *directory;  // of the checkpoints; it is there
-  int slots;              // trainings at a time
-  int threads;            // of one engine; 0: one a core
-  int64_t memory_bytes;   // what the rows and the network of one training may take; 0: no limit
+  const char *directory;     // of the checkpoints; it is there
+  int slots;                 // trainings at a time
+  int threads;               // of one engine; 0: one a core
+  int64_t memory_bytes;      // what the rows and the network of one training may take; 0: no limit
+  int64_t gpu_memory_bytes;  // of one training; 0: what is free
 } training_host_options;
 
 typedef struct training_host {
@@ -24,6 +25,8 @@ typedef struct training_host {
   mesh_pool *pool;
   mesh_link *backend;
   const mesh_schema *schema;
+  char device[128];           // for people: the GPU, or "cpu"
+  const char *no_gpu;         // why there is none; "" if there is
   struct training_run *runs;  // those that have a slot
   int running;
 } training_host;

@@ -14,6 +14,7 @@ enum {
   SLOTS,
   THREADS,
   MEMORY,
+  GPU_MEMORY,
   DRAIN_LIMIT,
   LOG_LEVEL,
   LOG_JSON,
@@ -28,6 +29,7 @@ static const struct option flags[] = {
     {"slots", required_argument, NULL, SLOTS},
     {"threads", required_argument, NULL, THREADS},
     {"memory-mib", required_argument, NULL, MEMORY},
+    {"gpu-memory-mib", required_argument, NULL, GPU_MEMORY},
     {"drain-limit-ms", required_argument, NULL, DRAIN_LIMIT},
     {"log-level", required_argument, NULL, LOG_LEVEL},
     {"log-json", no_argument, NULL, LOG_JSON},
@@ -48,6 +50,7 @@ void training_options_help(void) {
       "  --slots N            trainings at a time (default 1)\n"
       "  --threads N          of one training on the CPU; 0: one a core (default)\n"
       "  --memory-mib N       what the rows of one training may take; 0: no limit (default 4096)\n"
+      "  --gpu-memory-mib N   what one training may take of a GPU; 0: what is free (default)\n"
       "  --drain-limit-ms N   how long what runs may take to stop at SIGTERM (default 4000)\n"
       "  --log-level LEVEL    debug, info (default), warn, error\n"
       "  --log-json           one JSON object a line\n"
@@ -93,6 +96,8 @@ static mesh_code take_flag(void *arg, int flag, const char *value, mesh_error *e
       return take_number("--threads", value, 0, 256, &out->threads, err);
     case MEMORY:
       return take_number("--memory-mib", value, 0, 1 << 24, &out->memory_mib, err);
+    case GPU_MEMORY:
+      return take_number("--gpu-memory-mib", value, 0, 1 << 24, &out->gpu_memory_mib, err);
     case DRAIN_LIMIT:
       return take_number("--drain-limit-ms", value, 0, 3600000, &out->drain_limit_ms, err);
     case LOG_LEVEL:

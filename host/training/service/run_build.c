@@ -56,7 +56,8 @@ static mesh_code create_engine(training_run *own, char note[TRAINING_TEXT_MAX], 
     if (any) return create_on_cpu(own, &setup, err);
     return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "device cuda: %s", reason);
   }
-  mesh_code code = train_cuda_create(&setup, 0, 0, &own->engine, err);
+  mesh_code code =
+      train_cuda_create(&setup, 0, (size_t)own->host->options.gpu_memory_bytes, &own->engine, err);
   if (code == GRPC_STATUS_OK || !any) return code;
   snprintf(note, TRAINING_TEXT_MAX, "on the CPU, since CUDA has failed: %.200s", err->message);
   return create_on_cpu(own, &setup, err);

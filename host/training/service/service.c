@@ -7,6 +7,7 @@
 #include "host/training/service/host.h"
 #include "host/training/service/predict.h"
 #include "host/training/service/run.h"
+#include "mesh/log.h"
 #include "millrace/v1/training_host.pb-c.h"
 
 enum { CHUNK_BYTES = 256 * 1024, ABOUT_MAX = 64 << 20, KEEP_S = 30 * 86400, SLOTS_MAX = 64 };
@@ -140,18 +141,11 @@ static mesh_code status(mesh_call *call, mesh_frame frame, void *self, mesh_erro
   (void)frame;
   const training_host *host = self;
   Millrace__V1__TrainingHostStatus out = MILLRACE__V1__TRAINING_HOST_STATUS__INIT;
-  const char *reason = "";
-  train_cuda_device device;
-  char text[128] = "cpu";
-  if (train_cuda_count(&reason) > 0 && train_cuda_describe(0, &device, NULL) == GRPC_STATUS_OK) {
-    snprintf(text, sizeof text, "cuda:0 %s", device.name);
-    reason = "";
-  }
-  out.device = text;
-  out.no_gpu = (char *)(uintptr_t)reason;
+  out.device = (char *)(uintptr_t)host->device;
+  out.no_gpu = (char *)(uintptr_t)host->no_gpu;
   out.running = host->running;
   out.slots = host->options.slots;
-  out.gpu = reason[0] == '\0';
+  out.gpu = host->no_gpu[0] == '\0';
   char *operations[SLOTS_MAX];
   out.operations = operations;
   for (const training_run *one = host->runs; one != NULL && out.n_operations < SLOTS_MAX;
@@ -173,6 +167,21 @@ static mesh_code cancel(mesh_call *call, mesh_frame frame, void *self, mesh_erro
   return mesh_hosted_cancel(call, frame, &((training_host *)self)->hosted, err);
 }
 
+// Once, before anybody waits: a driver takes its time to look at a device.
+static void look_for_gpu(training_host *host) {
+  train_cuda_device device;
+  mesh_error err;
+  snprintf(host->device, sizeof host->device, "cpu");
+  if (train_cuda_count(&host->no_gpu) == 0) return;
+  if (train_cuda_describe(0, &device, &err) != GRPC_STATUS_OK) {
+    mesh_log(MESH_LOG_WARN, "training-host", "%s", err.message);
+    host->no_gpu = "its GPU cannot be used: the log says why";
+    return;
+  }
+  snprintf(host->device, sizeof host->device, "cuda:0 %s", device.name);
+  host->no_gpu = "";
+}
+
 void training_host_init(training_host *host, mesh_loop *loop, mesh_pool *pool, mesh_link *backend,
                         const mesh_schema *schema, const training_host_options *options) {
   static const mesh_method methods[] = {
@@ -192,6 +201,7 @@ void training_host_init(training_host *host, mesh_loop *loop, mesh_pool *pool, m
       .backend = backend,
       .schema = schema};
   mesh_hosted_kind kind = {"train", training_run_prepare, host};
+  look_for_gpu(host);
   mesh_hosted_init(&host->hosted, loop, "training-host", &kind);
   checkpoints_prune(options->directory, KEEP_S);
 }

@@ -1,0 +1,2 @@
+// The CUDA engine as plain C++.
+#include "host/training/engine/cuda.cu"

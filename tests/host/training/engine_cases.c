@@ -1,0 +1,296 @@
+#include "tests/host/training/engine_cases.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/training/engine/random.h"
+#include "tests/unit.h"
+
+const engine_case engine_cases[ENGINE_CASES] = {
+    {"one row, no hidden layer", 3, 3, 0, {0}, 1, TRAIN_RELU, TRAIN_CROSS_ENTROPY, TRAIN_SGD, 0, 0},
+    {"odd widths, relu, adam",
+     7,
+     3,
+     2,
+     {17, 5},
+     33,
+     TRAIN_RELU,
+     TRAIN_CROSS_ENTROPY,
+     TRAIN_ADAM,
+     0,
+     0},
+    {"wide batch, tanh, adamw, weights",
+     20,
+     3,
+     2,
+     {64, 32},
+     256,
+     TRAIN_TANH,
+     TRAIN_CROSS_ENTROPY,
+     TRAIN_ADAMW,
+     0,
+     1},
+    {"many workers, leaky relu",
+     40,
+     3,
+     2,
+     {100, 60},
+     600,
+     TRAIN_LEAKY_RELU,
+     TRAIN_CROSS_ENTROPY,
+     TRAIN_ADAM,
+     0,
+     0},
+    {"focal loss, sigmoid, rmsprop",
+     9,
+     3,
+     1,
+     {33},
+     64,
+     TRAIN_SIGMOID_UNIT,
+     TRAIN_FOCAL,
+     TRAIN_RMSPROP,
+     0,
+     1},
+    {"numbers, three layers",
+     12,
+     1,
+     3,
+     {16, 16, 16},
+     50,
+     TRAIN_TANH,
+     TRAIN_HUBER,
+     TRAIN_ADAM,
+     0,
+     0},
+    {"dropout", 16, 3, 2, {48, 24}, 128, TRAIN_RELU, TRAIN_CROSS_ENTROPY, TRAIN_ADAM, 0.3f, 0},
+};
+
+static float unit(void) {
+  return 2 * (float)rand() / (float)RAND_MAX - 1;
+}
+
+engine_data make_data(const engine_case *c) {
+  engine_data made = {.features = malloc((size_t)ROWS * (size_t)c->inputs * sizeof(float)),
+                      .numbers = malloc(ROWS * sizeof(float)),
+                      .classes = malloc(ROWS),
+                      .order = malloc(ROWS * sizeof(uint32_t))};
+  srand(3);
+  for (int i = 0; i < ROWS * c->inputs; i++)
+    made.features[i] = unit();
+  for (int i = 0; i < ROWS; i++) {
+    made.numbers[i] = 0.05f * unit();
+    made.classes[i] = (uint8_t)(rand() % c->outputs);
+    made.order[i] = (uint32_t)(i * 7) % ROWS;
+  }
+  bool classes = c->loss != TRAIN_HUBER;
+  made.rows = (train_rows){ROWS, made.features, classes ? made.classes : NULL,
+                           classes ? NULL : made.numbers};
+  return made;
+}
+
+void free_data(engine_data *own) {
+  free(own->features);
+  free(own->numbers);
+  free(own->classes);
+  free(own->order);
+}
+
+train_setup setup_of(const engine_case *c) {
+  train_setup setup = {.network = {.inputs = c->inputs,
+                                   .outputs = c->outputs,
+                                   .hidden_count = c->hidden_count,
+                                   .activation = c->activation,
+                                   .dropout = c->dropout,
+                                   .loss = c->loss,
+                                   .loss_parameter = c->loss == TRAIN_HUBER ? 0.01f : 2,
+                                   .weighted = c->weighted,
+                                   .class_weights = {0.5f, 2, 1}},
+                       .optimizer = train_optimizer_defaults(c->rule),
+                       .seed = 11,
+                       .batch_rows = c->batch};
+  memcpy(setup.network.hidden, c->hidden, sizeof c->hidden);
+  return setup;
+}
+
+train_engine *prepare_engine(train_engine *engine, const engine_data *given,
+                             const train_state *state) {
+  mesh_error err;
+  assert_int_equal(train_engine_attach(engine, &given->rows, &err), GRPC_STATUS_OK);
+  assert_int_equal(train_engine_load(engine, state, &err), GRPC_STATUS_OK);
+  return engine;
+}
+
+void run_steps(train_engine *engine, const engine_case *c, const engine_data *given, int from,
+               int to) {
+  mesh_error err;
+  for (int i = from; i < to; i++) {
+    size_t first = (size_t)(i * 13 % (ROWS - c->batch + 1));
+    train_run run = {given->order + first, (size_t)c->batch, c->batch, 0.01f, NULL};
+    train_ran ran;
+    assert_int_equal(train_engine_run(engine, &run, &ran, &err), GRPC_STATUS_OK);
+    assert_int_equal(ran.steps, 1);
+    assert_true(isfinite(ran.last_loss));
+  }
+}
+
+void store_state(train_engine *engine, train_state *state) {
+  mesh_error err;
+  assert_int_equal(train_engine_store(engine, state, &err), GRPC_STATUS_OK);
+}
+
+void assert_same_state(const train_state *a, const train_state *b) {
+  size_t size = a->parameter_count * sizeof(float);
+  assert_int_equal(a->step, b->step);
+  assert_memory_equal(a->parameters, b->parameters, size);
+  assert_memory_equal(a->first, b->first, size);
+  assert_memory_equal(a->second, b->second, size);
+}
+
+// ---- gradients ----
+
+// The loss of the whole data as the engine sees it, with given parameters.
+static double loss_at(engine_maker make, const train_setup *setup, const engine_case *c,
+                      const engine_data *given, const train_state *state) {
+  train_engine *engine = prepare_engine(make(setup), given, state);
+  train_run run = {given->order, (size_t)c->batch, c->batch, 0, NULL};
+  train_ran ran;
+  mesh_error err;
+  assert_int_equal(train_engine_run(engine, &run, &ran, &err), GRPC_STATUS_OK);
+  train_engine_destroy(engine);
+  return ran.last_loss;
+}
+
+// SGD without momentum, decay and clip at rate 1: the step is the gradient.
+void check_gradient_of(const engine_case *c, engine_maker make) {
+  if (c->dropout > 0) return;  // its mask depends on the step, which a difference would change
+  train_setup setup = setup_of(c);
+  setup.optimizer = (train_optimizer){.rule = TRAIN_SGD};
+  engine_data given = make_data(c);
+  train_state begin, after;
+  train_state_init(&begin, &setup.network, 5);
+  train_state_init(&after, &setup.network, 5);
+  train_engine *engine = prepare_engine(make(&setup), &given, &begin);
+  train_run run = {given.order, (size_t)c->batch, c->batch, 1, NULL};
+  train_ran ran;
+  mesh_error err;
+  assert_int_equal(train_engine_run(engine, &run, &ran, &err), GRPC_STATUS_OK);
+  store_state(engine, &after);
+  train_engine_destroy(engine);
+  size_t apart = begin.parameter_count / 25 + 1;
+  for (size_t i = 0; i < begin.parameter_count; i += apart) {
+    double gradient = (double)begin.parameters[i] - (double)after.parameters[i];
+    float kept = begin.parameters[i], off = 4e-3f;
+    begin.parameters[i] = kept + off;
+    double above = loss_at(make, &setup, c, &given, &begin);
+    begin.parameters[i] = kept - off;
+    double below = loss_at(make, &setup, c, &given, &begin);
+    begin.parameters[i] = kept;
+    double difference = (above - below) / (2 * (double)off);
+    assert_true(fabs(difference - gradient) < 2e-3 + 0.03 * fabs(gradient));
+  }
+  train_state_fini(&begin);
+  train_state_fini(&after);
+  free_data(&given);
+}
+
+// ---- dropout ----
+
+// A layer without learning shows its mask: units that were dropped get no gradient. The mask is the
+// one that random.h promises, for other engines as for this one.
+void check_mask_of(engine_maker make) {
+  enum { UNITS = 37, BATCH = 70 };
+  train_setup setup = {.network = {.inputs = 1,
+                                   .outputs = 1,
+                                   .hidden_count = 1,
+                                   .hidden = {UNITS},
+                                   .activation = TRAIN_RELU,
+                                   .dropout = 0.4f,
+                                   .loss = TRAIN_HUBER,
+                                   .loss_parameter = 100},
+                       .optimizer = {.rule = TRAIN_SGD},
+                       .seed = 77,
+                       .batch_rows = BATCH};
+  float features[BATCH], numbers[BATCH] = {0}, want[UNITS] = {0};
+  uint32_t order[BATCH], random[4];
+  for (uint32_t i = 0; i < BATCH; i++) {
+    features[i] = 1;
+    order[i] = i;
+  }
+  train_rows rows = {BATCH, features, NULL, numbers};
+  train_state state;
+  train_state_init(&state, &setup.network, 1);
+  memset(state.parameters, 0, state.parameter_count * sizeof(float));
+  for (int u = 0; u < UNITS; u++)
+    state.parameters[u] = 1;                        // each unit is 1 before dropout
+  state.parameters[state.parameter_count - 1] = 1;  // the output is 1: each row's slope is 1 / rows
+  train_engine *engine = make(&setup);
+  mesh_error err;
+  assert_int_equal(train_engine_attach(engine, &rows, &err), GRPC_STATUS_OK);
+  assert_int_equal(train_engine_load(engine, &state, &err), GRPC_STATUS_OK);
+  train_run run = {order, BATCH, BATCH, 1, NULL};
+  train_ran ran;
+  assert_int_equal(train_engine_run(engine, &run, &ran, &err), GRPC_STATUS_OK);
+  store_state(engine, &state);
+  for (uint32_t row = 0; row < BATCH; row++) {
+    for (uint32_t u = 0; u < UNITS; u++) {
+      uint32_t number = row * UNITS + u;
+      train_random4(setup.seed, number / 4, 0, 0, TRAIN_STREAM_DROPOUT, random);
+      if (random[number % 4] >= train_random_threshold(0.4f)) want[u] -= 1 / 0.6f / BATCH;
+    }
+  }
+  for (int u = 0; u < UNITS; u++)
+    assert_true(fabsf(state.parameters[2 * UNITS + u] - want[u]) < 1e-5f);
+  train_engine_destroy(engine);
+  train_state_fini(&state);
+}
+
+// ---- what is refused ----
+
+void check_divergence_of(engine_maker make) {
+  const engine_case *c = &engine_cases[1];
+  train_setup setup = setup_of(c);
+  engine_data given = make_data(c);
+  train_state before, after;
+  train_state_init(&before, &setup.network, 5);
+  train_state_init(&after, &setup.network, 6);
+  train_engine *engine = prepare_engine(make(&setup), &given, &before);
+  run_steps(engine, c, &given, 0, 2);
+  store_state(engine, &before);
+  given.features[given.order[5] * (uint32_t)c->inputs] = NAN;
+  assert_int_equal(train_engine_attach(engine, &given.rows, NULL), GRPC_STATUS_OK);
+  train_run run = {given.order, ROWS, c->batch, 0.01f, NULL};
+  train_ran ran;
+  mesh_error err;
+  assert_int_equal(train_engine_run(engine, &run, &ran, &err), GRPC_STATUS_OUT_OF_RANGE);
+  assert_non_null(strstr(err.message, "step 3"));
+  assert_int_equal(ran.steps, 0);
+  store_state(engine, &after);
+  assert_same_state(&before, &after);
+  train_engine_destroy(engine);
+  train_state_fini(&before);
+  train_state_fini(&after);
+  free_data(&given);
+}
+
+void check_stop_of(engine_maker make) {
+  const engine_case *c = &engine_cases[1];
+  train_setup setup = setup_of(c);
+  engine_data given = make_data(c);
+  train_state state;
+  train_state_init(&state, &setup.network, 5);
+  train_engine *engine = prepare_engine(make(&setup), &given, &state);
+  atomic_bool stop = true;
+  train_run run = {given.order, ROWS, c->batch, 0.01f, &stop};
+  train_ran ran;
+  mesh_error err;
+  assert_int_equal(train_engine_run(engine, &run, &ran, &err), GRPC_STATUS_OK);
+  assert_int_equal(ran.steps, 0);
+  stop = false;
+  assert_int_equal(train_engine_run(engine, &run, &ran, &err), GRPC_STATUS_OK);
+  assert_int_equal(ran.rows, ROWS);
+  train_engine_destroy(engine);
+  train_state_fini(&state);
+  free_data(&given);
+}

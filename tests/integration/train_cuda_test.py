@@ -1,0 +1,53 @@
+"""Training with the CUDA engine through every layer, on the emulated device of tests/emulation; or on
+a real one: tests/gpu."""
+
+import os
+import unittest
+
+import train_test
+
+EMULATED = os.environ.get("MILLRACE_REAL_GPU") is None
+
+
+class CudaTest(train_test.StopCase):
+    OTHER_PROGRAMS = {
+        "millrace-training-host": "tests/emulation/millrace-training-host"} if EMULATED else {}
+    LONG = dict(epochs=60, hidden="[8]", batch=128)
+    FLAGS = ("--device", "cuda")
+
+    def test_the_device_is_named_and_the_weights_are_its_own(self):
+        trained = self.result(self.train(*self.FLAGS))
+        shown, = self.json("models", "show", "small")
+        self.assertRegex(shown["engine"], "^cuda:0 emulated$" if EMULATED else "^cuda:0 ")
+        host = next(one for one in self.json("hosts", "list") if "training" in str(one))
+        self.assertIn("cuda:0", str(host))
+        on_cpu = self.result(self.train("--device", "cpu"))
+        self.assertNotEqual(trained["weightsSha256"], on_cpu["weightsSha256"])
+        self.assertAlmostEqual(trained["test"]["loss"], on_cpu["test"]["loss"], places=3)
+
+    def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on_bit_for_bit(self):
+        self.check_ctrl_c()
+
+    def test_a_host_that_is_killed_goes_on_bit_for_bit(self):
+        self.check_kills(1)
+
+
+class MemoryTest(train_test.TrainingCase):
+    OTHER_PROGRAMS = CudaTest.OTHER_PROGRAMS
+
+    def settings(self):
+        return {"MILLRACE_TRAINING_HOST_GPU_MEMORY_MIB": "1"}
+
+    def test_what_the_gpu_lacks_is_named_and_without_a_wish_the_cpu_does_it(self):
+        refused = self.millrace("train", self.strategy(hidden="[512, 512]"), "--device", "cuda")
+        self.check_one_line(refused, "MiB of device memory are needed")
+        events = self.train(hidden="[512, 512]", epochs=1)
+        said = [event["log"]["text"] for event in events if "log" in event]
+        self.assertEqual(len(said), 1)
+        self.assertRegex(said[0], "^on the CPU, since CUDA has failed: cuda:0 ")
+        shown, = self.json("models", "show", "small")
+        self.assertRegex(shown["engine"], "^cpu ")
+
+
+if __name__ == "__main__":
+    unittest.main()
