@@ -17,10 +17,7 @@ class CudaTest(train_test.StopCase):
 
     def test_the_device_is_named_and_the_weights_are_its_own(self):
         trained = self.result(self.train(*self.FLAGS))
-        shown, = self.json("models", "show", "small")
-        self.assertRegex(shown["engine"], "^cuda:0 emulated$" if EMULATED else "^cuda:0 ")
-        host = next(one for one in self.json("hosts", "list") if "training" in str(one))
-        self.assertIn("cuda:0", str(host))
+        self.assertRegex(trained["device"], "^cuda:0 emulated$" if EMULATED else "^cuda:0 ")
         on_cpu = self.result(self.train("--device", "cpu"))
         self.assertNotEqual(trained["weightsSha256"], on_cpu["weightsSha256"])
         self.assertAlmostEqual(trained["test"]["loss"], on_cpu["test"]["loss"], places=3)
@@ -45,8 +42,7 @@ class MemoryTest(train_test.TrainingCase):
         said = [event["log"]["text"] for event in events if "log" in event]
         self.assertEqual(len(said), 1)
         self.assertRegex(said[0], "^on the CPU, since CUDA has failed: cuda:0 ")
-        shown, = self.json("models", "show", "small")
-        self.assertRegex(shown["engine"], "^cpu ")
+        self.assertRegex(self.result(events)["device"], "^cpu ")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@
 #include "tests/host/training/engine_cases.h"
 #include "tests/unit.h"
 
-enum { STEPS = 5 };
-
 // How a network is computed: as a small one, in shared memory, or in layers.
 static size_t shared_bytes = CUDA_EMULATION_SHARED_BYTES;
 
@@ -33,121 +31,13 @@ static train_engine *make_cpu(const train_setup *setup) {
   return engine;
 }
 
-// ---- against the CPU engine ----
-
-// Several steps in one run, the last one with what is left.
-static train_ran run_all(train_engine *engine, const engine_case *c, const engine_data *given) {
-  size_t count = (size_t)(STEPS * c->batch > ROWS ? ROWS : STEPS * c->batch);
-  if (c->batch > 2) count -= (size_t)c->batch / 2;
-  train_run run = {given->order, count, c->batch, 0.01f, NULL};
-  train_ran ran;
-  mesh_error err;
-  assert_int_equal(train_engine_run(engine, &run, &ran, &err), GRPC_STATUS_OK);
-  assert_int_equal(ran.rows, count);
-  return ran;
-}
-
-static void assert_close(const float *a, const float *b, size_t count) {
-  for (size_t i = 0; i < count; i++) {
-    if (!(fabsf(a[i] - b[i]) <= 5e-5f)) {
-      fail_msg("number %zu of %zu: %g, not %g", i, count, (double)a[i], (double)b[i]);
-    }
-  }
-}
-
-// Adam divides by what may be almost nothing: where a gradient is a rounding error, its sign decides
-// about a whole step. So few may be far off, and all together hardly.
-static void assert_trained_alike(const train_state *a, const train_state *b) {
-  double squares = 0;
-  assert_int_equal(a->step, b->step);
-  for (size_t i = 0; i < a->parameter_count; i++) {
-    double off = (double)a->parameters[i] - (double)b->parameters[i];
-    if (!(fabs(off) <= 1e-3)) fail_msg("parameter %zu is off by %g", i, off);
-    squares += off * off;
-  }
-  double typical = sqrt(squares / (double)a->parameter_count);
-  if (!(typical <= 5e-6)) fail_msg("parameters are off by %g", typical);
-  assert_close(a->first, b->first, a->parameter_count);
-  assert_close(a->second, b->second, a->parameter_count);
-}
-
-static void check_outputs(train_engine *cpu, train_engine *cuda, const engine_case *c,
-                          const engine_data *given) {
-  float *want = calloc((size_t)(ROWS * c->outputs), sizeof *want);
-  float *have = calloc((size_t)(ROWS * c->outputs), sizeof *have);
-  mesh_error err;
-  assert_int_equal(train_engine_predict(cpu, given->features, ROWS, want, &err), GRPC_STATUS_OK);
-  assert_int_equal(train_engine_predict(cuda, given->features, ROWS, have, &err), GRPC_STATUS_OK);
-  assert_close(have, want, (size_t)(ROWS * c->outputs));
-  free(want);
-  free(have);
-}
-
 static void check_numbers(const engine_case *c) {
-  train_setup setup = setup_of(c);
-  engine_data given = make_data(c);
-  train_state begin, want, have;
-  train_state_init(&begin, &setup.network, 5);
-  train_state_init(&want, &setup.network, 6);
-  train_state_init(&have, &setup.network, 7);
-  train_engine *cpu = prepare_engine(make_cpu(&setup), &given, &begin);
-  train_engine *cuda = prepare_engine(make_cuda(&setup), &given, &begin);
-  train_ran of_cpu = run_all(cpu, c, &given), of_cuda = run_all(cuda, c, &given);
-  assert_int_equal(of_cuda.steps, of_cpu.steps);
-  assert_int_equal(of_cuda.correct, of_cpu.correct);
-  assert_true(fabs(of_cuda.loss_sum - of_cpu.loss_sum) <= 1e-5 * fabs(of_cpu.loss_sum));
-  assert_true(fabs(of_cuda.last_loss - of_cpu.last_loss) <= 1e-5 * fabs(of_cpu.last_loss));
-  assert_true(fabs(of_cuda.last_norm - of_cpu.last_norm) <= 1e-4 * fabs(of_cpu.last_norm));
-  store_state(cpu, &want);
-  store_state(cuda, &have);
-  assert_trained_alike(&have, &want);
-  prepare_engine(cuda, &given, &want);  // the outputs of the same parameters
-  check_outputs(cpu, cuda, c, &given);
-  train_engine_destroy(cpu);
-  train_engine_destroy(cuda);
+  check_numbers_of(c, make_cuda, make_cpu);
   assert_int_equal(cuda_emulation_taken_bytes(), 0);
-  train_state_fini(&begin);
-  train_state_fini(&want);
-  train_state_fini(&have);
-  free_data(&given);
 }
-
-// ---- the same bits ----
 
 static void check_bits(const engine_case *c) {
-  train_setup setup = setup_of(c);
-  engine_data given = make_data(c);
-  train_state begin, whole, other;
-  train_state_init(&begin, &setup.network, 5);
-  train_state_init(&whole, &setup.network, 6);
-  train_state_init(&other, &setup.network, 7);
-
-  train_engine *engine = prepare_engine(make_cuda(&setup), &given, &begin);
-  run_steps(engine, c, &given, 0, STEPS);
-  store_state(engine, &whole);
-
-  cuda_emulation_reverse(true);
-  prepare_engine(engine, &given, &begin);
-  run_steps(engine, c, &given, 0, STEPS);
-  store_state(engine, &other);
-  train_engine_destroy(engine);
-  cuda_emulation_reverse(false);
-  assert_same_state(&whole, &other);
-
-  engine = prepare_engine(make_cuda(&setup), &given, &begin);
-  run_steps(engine, c, &given, 0, STEPS / 2);
-  store_state(engine, &other);
-  train_engine_destroy(engine);
-  engine = prepare_engine(make_cuda(&setup), &given, &other);
-  run_steps(engine, c, &given, STEPS / 2, STEPS);
-  store_state(engine, &other);
-  train_engine_destroy(engine);
-  assert_same_state(&whole, &other);
-
-  train_state_fini(&begin);
-  train_state_fini(&whole);
-  train_state_fini(&other);
-  free_data(&given);
+  check_resume_of(c, make_cuda, cuda_emulation_reverse);
 }
 
 // ---- each way ----
@@ -182,11 +72,11 @@ static void take_way(const way *way) {
 
 static void run_check(void **arg) {
   const check *own = *arg;
+  // Its numbers are those of the kernel, whose gradients are checked.
+  if (own->run == check_gradient && own->way->blas) return;
   long products = cuda_emulation_products();
   take_way(own->way);
   own->run(own->c);
-  // Dropout's gradient is not checked by differences.
-  if (own->run == check_gradient && own->c->dropout > 0) return;
   assert_int_equal(cuda_emulation_products() > products, own->way->blas);
 }
 

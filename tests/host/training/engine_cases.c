@@ -1,6 +1,7 @@
 #include "tests/host/training/engine_cases.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -292,5 +293,121 @@ void check_stop_of(engine_maker make) {
   assert_int_equal(ran.rows, ROWS);
   train_engine_destroy(engine);
   train_state_fini(&state);
+  free_data(&given);
+}
+
+// ---- against another engine ----
+
+// Several steps in one run, the last one with what is left.
+static train_ran run_all(train_engine *engine, const engine_case *c, const engine_data *given) {
+  size_t count = (size_t)(STEPS_OF_A_RUN * c->batch > ROWS ? ROWS : STEPS_OF_A_RUN * c->batch);
+  if (c->batch > 2) count -= (size_t)c->batch / 2;
+  train_run run = {given->order, count, c->batch, 0.01f, NULL};
+  train_ran ran;
+  mesh_error err;
+  assert_int_equal(train_engine_run(engine, &run, &ran, &err), GRPC_STATUS_OK);
+  assert_int_equal(ran.rows, count);
+  return ran;
+}
+
+static void assert_close(const float *a, const float *b, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    if (!(fabsf(a[i] - b[i]) <= 5e-5f)) {
+      fail_msg("number %zu of %zu: %g, not %g", i, count, (double)a[i], (double)b[i]);
+    }
+  }
+}
+
+// Adam divides by what may be almost nothing: where a gradient is a rounding error, its sign
+// decides about a whole step. So few may be far off, and all together hardly.
+static void assert_trained_alike(const train_state *a, const train_state *b) {
+  double squares = 0;
+  assert_int_equal(a->step, b->step);
+  for (size_t i = 0; i < a->parameter_count; i++) {
+    double off = (double)a->parameters[i] - (double)b->parameters[i];
+    if (!(fabs(off) <= 1e-3)) fail_msg("parameter %zu is off by %g", i, off);
+    squares += off * off;
+  }
+  double typical = sqrt(squares / (double)a->parameter_count);
+  if (!(typical <= 5e-6)) fail_msg("parameters are off by %g", typical);
+  assert_close(a->first, b->first, a->parameter_count);
+  assert_close(a->second, b->second, a->parameter_count);
+}
+
+static void check_outputs(train_engine *peer, train_engine *own, const engine_case *c,
+                          const engine_data *given) {
+  float *want = calloc((size_t)(ROWS * c->outputs), sizeof *want);
+  float *have = calloc((size_t)(ROWS * c->outputs), sizeof *have);
+  mesh_error err;
+  assert_int_equal(train_engine_predict(peer, given->features, ROWS, want, &err), GRPC_STATUS_OK);
+  assert_int_equal(train_engine_predict(own, given->features, ROWS, have, &err), GRPC_STATUS_OK);
+  assert_close(have, want, (size_t)(ROWS * c->outputs));
+  free(want);
+  free(have);
+}
+
+void check_numbers_of(const engine_case *c, engine_maker make, engine_maker make_peer) {
+  train_setup setup = setup_of(c);
+  engine_data given = make_data(c);
+  train_state begin, want, have;
+  train_state_init(&begin, &setup.network, 5);
+  train_state_init(&want, &setup.network, 6);
+  train_state_init(&have, &setup.network, 7);
+  train_engine *peer = prepare_engine(make_peer(&setup), &given, &begin);
+  train_engine *own = prepare_engine(make(&setup), &given, &begin);
+  train_ran of_peer = run_all(peer, c, &given), of_own = run_all(own, c, &given);
+  assert_int_equal(of_own.steps, of_peer.steps);
+  assert_int_equal(of_own.correct, of_peer.correct);
+  assert_true(fabs(of_own.loss_sum - of_peer.loss_sum) <= 1e-5 * fabs(of_peer.loss_sum));
+  assert_true(fabs(of_own.last_loss - of_peer.last_loss) <= 1e-5 * fabs(of_peer.last_loss));
+  assert_true(fabs(of_own.last_norm - of_peer.last_norm) <= 1e-4 * fabs(of_peer.last_norm));
+  store_state(peer, &want);
+  store_state(own, &have);
+  assert_trained_alike(&have, &want);
+  prepare_engine(own, &given, &want);  // the outputs of the same parameters
+  check_outputs(peer, own, c, &given);
+  train_engine_destroy(peer);
+  train_engine_destroy(own);
+  train_state_fini(&begin);
+  train_state_fini(&want);
+  train_state_fini(&have);
+  free_data(&given);
+}
+
+// ---- the same bits ----
+
+void check_resume_of(const engine_case *c, engine_maker make, engine_change change) {
+  train_setup setup = setup_of(c);
+  engine_data given = make_data(c);
+  train_state begin, whole, other;
+  train_state_init(&begin, &setup.network, 5);
+  train_state_init(&whole, &setup.network, 6);
+  train_state_init(&other, &setup.network, 7);
+
+  train_engine *engine = prepare_engine(make(&setup), &given, &begin);
+  run_steps(engine, c, &given, 0, STEPS_OF_A_RUN);
+  store_state(engine, &whole);
+
+  if (change != NULL) change(true);
+  prepare_engine(engine, &given, &begin);
+  run_steps(engine, c, &given, 0, STEPS_OF_A_RUN);
+  store_state(engine, &other);
+  train_engine_destroy(engine);
+  if (change != NULL) change(false);
+  assert_same_state(&whole, &other);
+
+  engine = prepare_engine(make(&setup), &given, &begin);
+  run_steps(engine, c, &given, 0, STEPS_OF_A_RUN / 2);
+  store_state(engine, &other);
+  train_engine_destroy(engine);
+  engine = prepare_engine(make(&setup), &given, &other);
+  run_steps(engine, c, &given, STEPS_OF_A_RUN / 2, STEPS_OF_A_RUN);
+  store_state(engine, &other);
+  train_engine_destroy(engine);
+  assert_same_state(&whole, &other);
+
+  train_state_fini(&begin);
+  train_state_fini(&whole);
+  train_state_fini(&other);
   free_data(&given);
 }

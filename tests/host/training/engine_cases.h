@@ -4,7 +4,7 @@
 
 #include "host/training/engine/engine.h"
 
-enum { ROWS = 600, ENGINE_CASES = 7 };
+enum { ROWS = 600, ENGINE_CASES = 7, STEPS_OF_A_RUN = 5 };
 
 typedef struct engine_case {
   const char *name;
@@ -47,6 +47,12 @@ void assert_same_state(const train_state *a, const train_state *b);
 
 // Gradients against finite differences of the engine's own loss.
 void check_gradient_of(const engine_case *c, engine_maker make);
+// The numbers of another engine, but for rounding: loss, rows that are right, norm, state, outputs.
+void check_numbers_of(const engine_case *c, engine_maker make, engine_maker make_peer);
+// The same bits a second time, with change(true) in force if that is not NULL, and from a state in
+// the middle.
+typedef void (*engine_change)(bool on);
+void check_resume_of(const engine_case *c, engine_maker make, engine_change change);
 // Dropout's mask is the one that random.h promises.
 void check_mask_of(engine_maker make);
 // A loss that is not finite names the step, and nothing has changed.
