@@ -1,12 +1,12 @@
 // train: full training steps (gather, forward, loss, backward, clip, Adam) of the CPU engine,
 // beside python3-torch with OpenBLAS in the same run. Predicted: torch pays about 300 us of Python
 // and dispatch a step, so 30 x and more at batch 32; where its time is in matrix products, 2 to 4
-// x.
+// x. With the argument `cuda`: a GPU beside this machine's CPU.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/training/engine/engine.h"
+#include "host/training/engine/cuda.h"
 #include "tests/bench/child.h"
 #include "tests/bench/fma_peak.h"
 #include "tests/bench/measure.h"
@@ -59,7 +59,19 @@ static data make_data(int inputs) {
   return made;
 }
 
-// Rows a second, the median of rounds of at least ROUND_NS each.
+enum { ON_GPU = -1 };  // in the place of a number of threads
+
+static train_engine *make_engine(const train_setup *setup, int threads) {
+  train_cpu_options options = {.threads = threads};
+  train_engine *engine;
+  mesh_error err;
+  must(threads == ON_GPU ? train_cuda_create(setup, 0, 0, &engine, &err)
+                         : train_cpu_create(setup, &options, &engine, &err),
+       &err);
+  return engine;
+}
+
+// Rows a second, the median of rounds of at least ROUND_NS each. `threads`: 0 for the best, ON_GPU.
 static double measure(const shape *s, int threads, char device[96]) {
   train_setup setup = {.network = {.inputs = s->inputs,
                                    .outputs = 3,
@@ -67,14 +79,12 @@ static double measure(const shape *s, int threads, char device[96]) {
                                    .hidden = {s->hidden[0], s->hidden[1]}},
                        .optimizer = train_optimizer_defaults(TRAIN_ADAM),
                        .batch_rows = s->batch};
-  train_cpu_options options = {.threads = threads};
   data made = make_data(s->inputs);
   train_rows rows = {ROWS, made.features, made.classes, NULL};
   train_state state;
-  train_engine *engine;
+  train_engine *engine = make_engine(&setup, threads);
   mesh_error err;
   train_state_init(&state, &setup.network, 1);
-  must(train_cpu_create(&setup, &options, &engine, &err), &err);
   must(train_engine_attach(engine, &rows, &err), &err);
   must(train_engine_load(engine, &state, &err), &err);
   double rates[ROUNDS];
@@ -125,8 +135,21 @@ static bool compare(const shape *s) {
   return bench_target(what, ours / torch, BENCH_AT_LEAST, s->wanted, "x");
 }
 
-int main(void) {
+// A GPU against this machine's CPU: there is no target, since no machine of ours has one.
+static int compare_gpu(void) {
+  for (int i = 0; i < SHAPES; i++) {
+    const shape *s = &shapes[i];
+    char gpu[96], cpu[96];
+    double ours = measure(s, ON_GPU, gpu), peer = measure(s, 0, cpu);
+    printf("%d-%d-%d-3, batch %d: %.2f M rows/s (%s); %.2f M rows/s (%s): %.1f x\n", s->inputs,
+           s->hidden[0], s->hidden[1], s->batch, ours / 1e6, gpu, peer / 1e6, cpu, ours / peer);
+  }
+  return 0;
+}
+
+int main(int argc, char **argv) {
   bool all = true;
+  if (argc == 2 && strcmp(argv[1], "cuda") == 0) return compare_gpu();
   printf("full steps with Adam, median of %d rounds\n", ROUNDS);
   for (int i = 0; i < SHAPES; i++)
     all = compare(&shapes[i]) && all;
