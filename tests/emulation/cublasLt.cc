@@ -16,6 +16,7 @@ struct cublasLtMatrixLayout {
 };
 struct cublasLtMatmulPreference {
   uint32_t schemes;
+  uint32_t alignments[4];  // bytes, of a, b, c, d
 };
 
 namespace {
@@ -33,6 +34,11 @@ view view_of(const void *at, cublasLtMatrixLayout_t layout, cublasOperation_t op
   bool transposed = operation == CUBLAS_OP_T;
   return {static_cast<const float *>(at), transposed ? layout->columns : layout->rows,
           transposed ? layout->rows : layout->columns, layout->leading, transposed};
+}
+
+cublasStatus_t refuse() {
+  cuda_emulation_count_product(true);
+  return CUBLAS_STATUS_INVALID_VALUE;
 }
 
 void multiply(const view &a, const view &b, float *d, int64_t leading) {
@@ -93,15 +99,19 @@ cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) {
 }
 
 cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *out) {
-  *out = new cublasLtMatmulPreference{~0u};
+  *out = new cublasLtMatmulPreference{~0u, {256, 256, 256, 256}};
   return CUBLAS_STATUS_SUCCESS;
 }
 
 cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference,
-                                                    cublasLtMatmulPreferenceAttributes_t,
+                                                    cublasLtMatmulPreferenceAttributes_t attribute,
                                                     const void *value, size_t size_bytes) {
   if (size_bytes != sizeof preference->schemes) return CUBLAS_STATUS_INVALID_VALUE;
-  memcpy(&preference->schemes, value, size_bytes);
+  uint32_t *to = &preference->schemes;
+  if (attribute != CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK) {
+    to = &preference->alignments[attribute - CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES];
+  }
+  memcpy(to, value, size_bytes);
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -119,8 +129,10 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t, cublasLtMatmulDe
   *count = 0;
   if (wanted < 1 || c != d || preference->schemes != CUBLASLT_REDUCTION_SCHEME_NONE ||
       left.columns != right.rows || left.rows != d->rows || right.columns != d->columns)
-    return CUBLAS_STATUS_INVALID_VALUE;
+    return refuse();
   found[0] = cublasLtMatmulHeuristicResult_t();
+  for (int i = 0; i < 4; i++)
+    found[0].algo.data[i] = preference->alignments[i];
   *count = 1;
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -129,13 +141,18 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
                               const void *a, cublasLtMatrixLayout_t a_layout, const void *b,
                               cublasLtMatrixLayout_t b_layout, const void *beta, const void *c,
                               cublasLtMatrixLayout_t, void *d, cublasLtMatrixLayout_t d_layout,
-                              const cublasLtMatmulAlgo_t *, void *, size_t, cudaStream_t stream) {
+                              const cublasLtMatmulAlgo_t *algo, void *, size_t,
+                              cudaStream_t stream) {
+  const void *addresses[] = {a, b, c, d};
+  for (int i = 0; i < 4; i++) {
+    if (reinterpret_cast<uintptr_t>(addresses[i]) % algo->data[i] != 0) return refuse();
+  }
   if (*static_cast<const float *>(alpha) != 1 || *static_cast<const float *>(beta) != 0 || c != d)
-    return CUBLAS_STATUS_INVALID_VALUE;
+    return refuse();
   // The layouts may be destroyed before the stream comes to this.
   view left = view_of(a, a_layout, desc->a), right = view_of(b, b_layout, desc->b);
   int64_t leading = d_layout->leading;
-  cuda_emulation_count_product();
+  cuda_emulation_count_product(false);
   cuda_emulation_queue(stream, [=] { multiply(left, right, static_cast<float *>(d), leading); });
   return CUBLAS_STATUS_SUCCESS;
 }

@@ -53,7 +53,7 @@ char started, met, finished;  // what ThreadSanitizer's orders hang on
 size_t shared_limit = CUDA_EMULATION_SHARED_BYTES;
 bool reversed;
 bool blas = true;
-long captured, graphs, products, kernels_left;
+long captured, graphs, products, refused_products, kernels_left;
 void (*when_none_is_left)(void);
 
 void acquire(char *order) {
@@ -430,6 +430,10 @@ bool cuda_emulation_has_blas(void) {
   return blas;
 }
 
-void cuda_emulation_count_product(void) {
-  products++;
+void cuda_emulation_count_product(bool refused) {
+  refused ? refused_products++ : products++;
+}
+
+long cuda_emulation_refused_products(void) {
+  return refused_products;
 }

@@ -106,9 +106,9 @@ cudaError_t cuda_emulation_queue(cudaStream_t stream, const std::function<void()
 void cuda_emulation_run(dim3 grid, dim3 block, size_t shared_bytes,
                         const std::function<void()> &thread);
 
-// Asked by the emulated cuBLASLt: whether it is there; it counts what it multiplies.
+// Asked by the emulated cuBLASLt: whether it is there; it counts what it multiplies and refuses.
 extern "C" bool cuda_emulation_has_blas(void);
-extern "C" void cuda_emulation_count_product(void);
+extern "C" void cuda_emulation_count_product(bool refused);
 
 template <class... Parameters, class... Given>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(Parameters...),

@@ -24,11 +24,12 @@ void cuda_emulation_offer_blas(bool offer);
 void cuda_emulation_after(long kernels, void (*call)(void));
 
 // How much device memory is taken now. Since the program began: graphs that were captured and
-// launched, and products that cuBLASLt multiplied.
+// launched, and products that cuBLASLt multiplied, or refused.
 size_t cuda_emulation_taken_bytes(void);
 long cuda_emulation_captured(void);
 long cuda_emulation_graphs(void);
 long cuda_emulation_products(void);
+long cuda_emulation_refused_products(void);
 
 #ifdef __cplusplus
 }

@@ -2,6 +2,7 @@
 
 #include <cublasLt.h>
 #include <dlfcn.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 struct cuda_blas {
@@ -45,9 +46,12 @@ static bool find(cuda_blas *own) {
   return true;
 }
 
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+
 static void *open_library(void) {
   // The version that this was built against: its structures are part of the interface.
-  return dlopen("libcublasLt.so.13", RTLD_NOW | RTLD_LOCAL);
+  return dlopen("libcublasLt.so." TEXT(CUBLAS_VER_MAJOR), RTLD_NOW | RTLD_LOCAL);
 }
 
 cuda_blas *cuda_blas_open(void) {
@@ -86,23 +90,40 @@ static bool lay_out(cuda_blas *own, cublasLtMatrixLayout_t *out, cuda_blas_facto
                             (int64_t)factor.stride) == CUBLAS_STATUS_SUCCESS;
 }
 
+// Bytes that an address is a multiple of, up to the 256 that cuBLASLt takes for granted otherwise:
+// layers lie behind each other, wherever the one before ends.
+static uint32_t alignment_of(const void *at) {
+  uintptr_t lowest = (uintptr_t)at & -(uintptr_t)at;
+  return lowest == 0 || lowest > 256 ? 256 : (uint32_t)lowest;
+}
+
+static bool prefer(cuda_blas *own, product *p, cublasLtMatmulPreferenceAttributes_t attribute,
+                   uint32_t value) {
+  return own->preference_set(p->preference, attribute, &value, sizeof value) ==
+         CUBLAS_STATUS_SUCCESS;
+}
+
+static bool describe(cuda_blas *own, product *p, cublasLtMatmulDescAttributes_t attribute,
+                     const cuda_blas_factor *factor) {
+  cublasOperation_t operation = factor->transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
+  return own->desc_set(p->desc, attribute, &operation, sizeof operation) == CUBLAS_STATUS_SUCCESS;
+}
+
 static bool prepare(cuda_blas *own, product *p, cuda_blas_factor a, cuda_blas_factor b, float *c,
                     int m, int n, int k) {
-  cublasOperation_t left = b.transposed ? CUBLAS_OP_T : CUBLAS_OP_N,
-                    right = a.transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-  // Sums that are split over blocks would be added in an order that differs from run to run.
-  uint32_t in_one_piece = CUBLASLT_REDUCTION_SCHEME_NONE;
   cuda_blas_factor to = {c, (size_t)n, false};
   return own->desc_create(&p->desc, CUBLAS_COMPUTE_32F, CUDA_R_32F) == CUBLAS_STATUS_SUCCESS &&
-         own->desc_set(p->desc, CUBLASLT_MATMUL_DESC_TRANSA, &left, sizeof left) ==
-             CUBLAS_STATUS_SUCCESS &&
-         own->desc_set(p->desc, CUBLASLT_MATMUL_DESC_TRANSB, &right, sizeof right) ==
-             CUBLAS_STATUS_SUCCESS &&
-         lay_out(own, &p->left, b, k, n) && lay_out(own, &p->right, a, m, k) &&
-         lay_out(own, &p->to, to, m, n) &&
+         describe(own, p, CUBLASLT_MATMUL_DESC_TRANSA, &b) &&
+         describe(own, p, CUBLASLT_MATMUL_DESC_TRANSB, &a) && lay_out(own, &p->left, b, k, n) &&
+         lay_out(own, &p->right, a, m, k) && lay_out(own, &p->to, to, m, n) &&
          own->preference_create(&p->preference) == CUBLAS_STATUS_SUCCESS &&
-         own->preference_set(p->preference, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
-                             &in_one_piece, sizeof in_one_piece) == CUBLAS_STATUS_SUCCESS;
+         // Sums that are split over blocks would be added in an order that differs from run to run.
+         prefer(own, p, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+                CUBLASLT_REDUCTION_SCHEME_NONE) &&
+         prefer(own, p, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment_of(b.at)) &&
+         prefer(own, p, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment_of(a.at)) &&
+         prefer(own, p, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment_of(c)) &&
+         prefer(own, p, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment_of(c));
 }
 
 static void discard(cuda_blas *own, product *p) {

@@ -74,10 +74,11 @@ static void run_check(void **arg) {
   const check *own = *arg;
   // Its numbers are those of the kernel, whose gradients are checked.
   if (own->run == check_gradient && own->way->blas) return;
-  long products = cuda_emulation_products();
+  long products = cuda_emulation_products(), refused = cuda_emulation_refused_products();
   take_way(own->way);
   own->run(own->c);
   assert_int_equal(cuda_emulation_products() > products, own->way->blas);
+  assert_int_equal(cuda_emulation_refused_products(), refused);
 }
 
 // A network as long as the large ones: its products have several tiles each way.
