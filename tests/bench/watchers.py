@@ -9,7 +9,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 
 ROUNDS, WATCHERS, TARGET = 5, 10, 2.0
 PROGRAMS = ["cli/millrace", "backend/millrace-backend", "host/ib/millrace-ib-host",
@@ -62,12 +61,11 @@ def train(millrace, env, strategy, watchers):
     name = json.loads(started.splitlines()[0])["operation"]
     watching = [subprocess.Popen([millrace, "ops", "watch", name, "--output", "json"], env=env,
                                  stdout=subprocess.DEVNULL) for _ in range(watchers)]
-    while True:
-        operation = json.loads(subprocess.run([millrace, "ops", "show", name, "--output", "json"], env=env,
-                                              check=True, stdout=subprocess.PIPE, text=True).stdout)
-        if "outcome" in operation:
-            break
-        time.sleep(0.25)
+    # Waits without asking: the one call answers when the training has ended.
+    subprocess.run([millrace, "call", "google.longrunning.Operations/WaitOperation", json.dumps({"name": name})],
+                   env=env, check=True, stdout=subprocess.DEVNULL)
+    operation = json.loads(subprocess.run([millrace, "ops", "show", name, "--output", "json"], env=env,
+                                          check=True, stdout=subprocess.PIPE, text=True).stdout)
     for process in watching:
         process.wait()
     result = operation["outcome"]["succeeded"]["train"]
