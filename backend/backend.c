@@ -106,6 +106,7 @@ static mesh_code create_training(backend *own, mesh_error *err) {
                                              .pool = own->pool,
                                              .operations = own->operations,
                                              .journal = &own->journal.table,
+                                             .grace_ms = options->training_grace_s * 1000,
                                              .models = own->models_directory};
   training_manager_init(&own->training_manager);
   own->models = (models_service){

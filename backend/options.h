@@ -22,6 +22,7 @@ typedef struct backend_options {
   bool exit_with_parent;
   int parallel;                        // segments of a load at a time
   int64_t keep_days, keep_operations;  // of ended operations; 0: no bound
+  int64_t training_grace_s;            // of a training whose host, or whose backend, is away
   int64_t drain_limit_ms;
   bool help;
 } backend_options;

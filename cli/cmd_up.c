@@ -204,6 +204,7 @@ static mesh_code describe_backend(up *own, mesh_error *err) {
   add_flag(&line, "--data-manager", setting_of(own, SETTING_LINKS_DATA_MANAGER));
   add_flag(&line, "--data-adapter", setting_of(own, SETTING_LINKS_DATA_ADAPTER));
   add_flag(&line, "--parallel", setting_of(own, SETTING_DATA_PARALLEL));
+  add_flag(&line, "--training-grace-s", setting_of(own, SETTING_TRAINING_HOST_GRACE_S));
   add_flag(&line, "--synchronous", setting_of(own, SETTING_STORE_SYNCHRONOUS));
   add_flag(&line, "--keep-days", setting_of(own, SETTING_STORE_KEEP_DAYS));
   add_flag(&line, "--keep-operations", setting_of(own, SETTING_STORE_KEEP_OPERATIONS));

@@ -15,7 +15,7 @@
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 
-enum { GRACE_MS = 60000, TITLE_MAX = 160, KEY_MAX = MESH_SHA256_HEX + 8 };
+enum { HOSTS_MAX = 3, TITLE_MAX = 160, KEY_MAX = MESH_SHA256_HEX + 8 };
 
 typedef struct training {
   training_manager *manager;
@@ -35,19 +35,53 @@ static mesh_code take_checkpoint(training *own, mesh_operation *operation, mesh_
                                err);
 }
 
-static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeeded *succeeded,
-                     Millrace__V1__Cancelled *cancelled, mesh_error *err) {
-  training *own = arg;
-  own->remote.link = own->manager->adapter;
-  mesh_code code = take_checkpoint(own, operation, err);
+// With one host, as far as it goes.
+static mesh_code run_on_a_host(training *own, mesh_operation *operation,
+                               Millrace__V1__Succeeded *succeeded,
+                               Millrace__V1__Cancelled *cancelled, mesh_error *err) {
   training_place place;
-  if (code == GRPC_STATUS_OK) {
-    code = training_queue_enter(own->manager, operation, own->request->device, &place, err);
-  }
+  mesh_code code = training_queue_enter(own->manager, operation, own->request->device, &place, err);
   if (code != GRPC_STATUS_OK) return code;
   own->remote.host = place.host;
   code = mesh_remote_run(&own->remote, operation, succeeded, cancelled, err);
   training_queue_leave(own->manager, &place);
+  return code;
+}
+
+// True if the host has stayed away for so long that it has given the training up, and there is
+// another (or itself again) that can go on from the last checkpoint.
+static bool can_move(training *own, mesh_operation *operation, mesh_code code) {
+  return code == GRPC_STATUS_UNAVAILABLE && own->remote.outcome == NULL &&
+         mesh_operation_scope(operation)->code == GRPC_STATUS_OK &&
+         training_queue_has_host(own->manager, operation, own->request->device);
+}
+
+static mesh_code report_move(mesh_operation *operation, const mesh_error *why, mesh_error *err) {
+  char text[MESH_ERROR_MESSAGE_MAX + 64];
+  snprintf(text, sizeof text, "the host stays away (%s): a host that answers goes on",
+           why->message);
+  Millrace__V1__LogLine line = MILLRACE__V1__LOG_LINE__INIT;
+  line.level = MILLRACE__V1__LOG_LINE__LEVEL__WARNING;
+  line.layer = "training-manager";
+  line.text = text;
+  return mesh_message_report(operation, PAYLOAD(LOG), &line.base, err);
+}
+
+static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeeded *succeeded,
+                     Millrace__V1__Cancelled *cancelled, mesh_error *err) {
+  training *own = arg;
+  own->remote.link = own->manager->adapter;
+  mesh_error failed;
+  mesh_code code = take_checkpoint(own, operation, err);
+  for (int hosts = 0; code == GRPC_STATUS_OK; hosts++) {
+    code = run_on_a_host(own, operation, succeeded, cancelled, &failed);
+    if (code == GRPC_STATUS_OK) break;
+    if (hosts + 1 < HOSTS_MAX && can_move(own, operation, code)) {
+      code = report_move(operation, &failed, err);
+    } else if (err != NULL) {
+      *err = failed;
+    }
+  }
   if (code == GRPC_STATUS_OK) code = training_keep_model(own->manager, operation, succeeded, err);
   return code;
 }
@@ -106,11 +140,15 @@ static mesh_code prepare(void *self, mesh_view request, mesh_start *start, mesh_
   }
   make_title(own);
   make_key(own);
-  own->remote = (mesh_remote){.run_method = "/millrace.v1.TrainingAdapter/Run",
-                              .cancel_method = "/millrace.v1.TrainingAdapter/Cancel",
-                              .request = mesh_bytes_view(own->bytes),
-                              .grace_ms = GRACE_MS,
-                              .backoff = {.base_ms = 20, .cap_ms = 1000, .attempts = 120}};
+  own->remote = (mesh_remote){
+      .run_method = "/millrace.v1.TrainingAdapter/Run",
+      .cancel_method = "/millrace.v1.TrainingAdapter/Cancel",
+      .request = mesh_bytes_view(own->bytes),
+      .grace_ms = own->manager->grace_ms,
+      // All waits together are longer than the grace: a wait is at least half of its ceiling, so
+      // the first six come to more than half a second, and each of the others to 500 ms.
+      .backoff = {
+          .base_ms = 20, .cap_ms = 1000, .attempts = 8 + (int)(own->manager->grace_ms / 500)}};
   *start = (mesh_start){.kind = "train",
                         .title = own->title,
                         .work_key = own->key,

@@ -25,6 +25,7 @@ typedef struct training_manager {
   const mesh_journal *journal;
   const char *models;  // the directory of their files; it is there
   mesh_link *adapter;
+  int64_t grace_ms;  // a host trains on for so long without us; away for longer, it is given up
   training_place *waiting;  // for a slot, in the order in which they came
   training_place *placed;   // with a host
   mesh_signal changed;

@@ -140,6 +140,11 @@ mesh_code training_queue_enter(training_manager *self, mesh_operation *operation
   return code;
 }
 
+bool training_queue_has_host(training_manager *self, mesh_operation *operation,
+                             const char *device) {
+  return choose(self, operation, device).hosts > 0;
+}
+
 void training_queue_leave(training_manager *self, training_place *place) {
   unlink_place(&self->placed, place);
   mesh_signal_notify(&self->changed);

@@ -13,6 +13,9 @@ MESH_NODISCARD mesh_code training_queue_enter(training_manager *self, mesh_opera
                                               const char *device, training_place *place,
                                               mesh_error *err);
 
+// Whether a host can be reached that could go on with the operation.
+bool training_queue_has_host(training_manager *self, mesh_operation *operation, const char *device);
+
 // Gives the slot back.
 void training_queue_leave(training_manager *self, training_place *place);
 

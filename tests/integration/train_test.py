@@ -78,15 +78,18 @@ class ResultTest(TrainingCase):
         self.assertEqual(first.wait(), 130)
         self.assertEqual(second.wait(), 0, second.transcript())
 
-
     def test_a_backend_that_is_killed_in_the_first_epoch_does_not_queue_its_training(self):
         """The host has the run, though the journal has heard nothing of it yet."""
-        process = self.start("millrace", "train", self.strategy(hidden="[1024, 1024]", epochs=1000000),
+        process = self.start("millrace", "train", self.strategy(hidden="[2048, 1024]", epochs=1000000),
                              "--output=json")
         process.line(lambda line: '"note":"epoch 1 of' in line, "first steps")
+        host = self.host_pid()
+        os.kill(host, signal.SIGSTOP)  # so that the epoch does not end before the backend is there again
         os.kill(children(self.mesh.pid)["millrace-backend"], signal.SIGKILL)
         process.line(lambda line: '"adopted"' in line, "adoption")
-        self.assertEqual(epochs_of(process.json_lines()), [])
+        epochs = epochs_of(process.json_lines())
+        os.kill(host, signal.SIGCONT)
+        self.assertEqual(epochs, [])
         process.line(lambda line: '"epochReport"' in line, "first epoch")
         self.assertFalse(any("waiting for a slot" in line for _, line in process.out))
         process.signal(signal.SIGINT)
@@ -201,6 +204,35 @@ class StopCase(TrainingCase):
             events = process.json_lines()
             self.assertEqual(self.result(events)["weightsSha256"], want)
             self.assertEqual(sorted(set(epochs_of(events))), list(range(1, 61)))
+
+
+class MoveTest(StopCase):
+    """A second host, which nothing starts again."""
+
+    def settings(self):
+        return {"MILLRACE_TRAINING_HOST_MORE": "unix:" + self.path("second.sock"),
+                "MILLRACE_TRAINING_HOST_GRACE_S": "1"}
+
+    def test_another_host_goes_on_where_one_stays_away(self):
+        want = self.whole()
+        second = self.start("millrace-training-host", "--listen",
+                            "unix:" + self.path("second.sock"), "--backend",
+                            self.socket("backend"), "--home", self.home)
+        other = self.start("millrace", "train", self.strategy(name="other", epochs=1000000),
+                           "--output=json")
+        other.line(lambda line: '"epochReport"' in line, "first epoch of another")
+        process = self.start_training()
+        process.line(lambda line: '"epoch":5,' in line, "epoch 5")
+        second.signal(signal.SIGKILL)
+        other.signal(signal.SIGINT)
+        self.assertEqual(other.wait(), 130)
+        self.assertEqual(process.wait(), 0, process.transcript())
+        events = process.json_lines()
+        self.assertEqual(self.result(events)["weightsSha256"], want)
+        self.assertEqual(sorted(set(epochs_of(events))), list(range(1, 61)))
+        said = [event["log"]["text"] for event in events if "log" in event]
+        self.assertEqual(len(said), 1)
+        self.assertRegex(said[0], "^the host stays away .*: a host that answers goes on$")
 
 
 class StopTest(StopCase):
