@@ -91,6 +91,8 @@ static void read_words(const args *given, Millrace__V1__TrainRequest *out) {
   static char *const devices[] = {"", "cpu", "cuda"};
   const char *device = args_get(given, "device"), *warmup = args_get(given, "warmup");
   out->device = devices[device == NULL ? 0 : strcmp(device, "cpu") == 0 ? 1 : 2];
+  const char *precision = args_get(given, "precision");
+  if (precision != NULL && strcmp(precision, "bf16") == 0) out->precision = "bf16";
   if (warmup != NULL && strcmp(warmup, "zero") == 0) {
     out->warmup = MILLRACE__V1__TRAIN_REQUEST__WARMUP__ZERO;
   }

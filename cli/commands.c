@@ -86,6 +86,7 @@ static const args_flag train_flags[] = {
     {"epochs", "N", "instead of the file's own"},
     {"seed", "N", "of weights, order and dropout; default: 1"},
     {"device", "cpu|cuda", "default: a GPU where there is one"},
+    {"precision", "fp32|bf16", "of the factors of products; bf16 is the CPU's; default: fp32"},
     {"warmup", "drop|zero", "rows in which a feature has no value yet: left out (default), or 0"},
     {"checkpoint-epochs", "N", "a checkpoint after so many epochs"},
     {"checkpoint-seconds", "N",

@@ -1,7 +1,8 @@
 // train: full training steps (gather, forward, loss, backward, clip, Adam) of the CPU engine,
 // beside python3-torch with OpenBLAS in the same run. Predicted: torch pays about 300 us of Python
 // and dispatch a step, so 30 x and more at batch 32; where its time is in matrix products, 2 to 4
-// x. With the argument `cuda`: a GPU beside this machine's CPU.
+// x. With the argument `cuda`: a GPU beside this machine's CPU. With four numbers (inputs, two
+// hidden widths, batch): that shape.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,9 @@ static const shape shapes[] = {
 };
 
 enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+// A large network: OpenBLAS's products, and oneDNN's of bf16.
+static const shape large = {256, {1024, 1024}, 4096, 1};
 
 static void must(mesh_code code, const mesh_error *err) {
   if (code != GRPC_STATUS_OK) bench_die("%s", err->message);
@@ -61,8 +65,8 @@ static data make_data(int inputs) {
 
 enum { ON_GPU = -1 };  // in the place of a number of threads
 
-static train_engine *make_engine(const train_setup *setup, int threads) {
-  train_cpu_options options = {.threads = threads};
+static train_engine *make_engine(const train_setup *setup, int threads, train_products products) {
+  train_cpu_options options = {.threads = threads, .products = products};
   train_engine *engine;
   mesh_error err;
   must(threads == ON_GPU ? train_cuda_create(setup, 0, 0, &engine, &err)
@@ -72,7 +76,7 @@ static train_engine *make_engine(const train_setup *setup, int threads) {
 }
 
 // Rows a second, the median of rounds of at least ROUND_NS each. `threads`: 0 for the best, ON_GPU.
-static double measure(const shape *s, int threads, char device[96]) {
+static double measure(const shape *s, int threads, train_products products, char device[96]) {
   train_setup setup = {.network = {.inputs = s->inputs,
                                    .outputs = 3,
                                    .hidden_count = 2,
@@ -82,7 +86,7 @@ static double measure(const shape *s, int threads, char device[96]) {
   data made = make_data(s->inputs);
   train_rows rows = {ROWS, made.features, made.classes, NULL};
   train_state state;
-  train_engine *engine = make_engine(&setup, threads);
+  train_engine *engine = make_engine(&setup, threads, products);
   mesh_error err;
   train_state_init(&state, &setup.network, 1);
   must(train_engine_attach(engine, &rows, &err), &err);
@@ -108,10 +112,13 @@ static double measure(const shape *s, int threads, char device[96]) {
   return bench_median(rates, ROUNDS);
 }
 
-// Asks the peer for rows a second with its best number of threads; 0 if there is no torch.
+// Asks the peer for rows a second with its best number of threads; 0 if there is no torch. It gets
+// the kernels of OpenBLAS that we would use.
 static double measure_torch(const shape *s, int *threads) {
-  char *command = bench_text("/usr/bin/python3 -W ignore tests/bench/train_peer.py %d %d %d %d",
-                             s->inputs, s->hidden[0], s->hidden[1], s->batch);
+  char *command = bench_text(
+      "env -u OPENBLAS_NUM_THREADS /usr/bin/python3 -W ignore "
+      "tests/bench/train_peer.py %d %d %d %d",
+      s->inputs, s->hidden[0], s->hidden[1], s->batch);
   FILE *peer = popen(command, "r");
   double rate = 0;
   if (peer == NULL || fscanf(peer, "%lf %d", &rate, threads) != 2) rate = 0;
@@ -123,7 +130,7 @@ static double measure_torch(const shape *s, int *threads) {
 static bool compare(const shape *s) {
   char device[96], what[96];
   int threads = 0;
-  double ours = measure(s, 0, device), torch = measure_torch(s, &threads);
+  double ours = measure(s, 0, TRAIN_PRODUCTS_BEST, device), torch = measure_torch(s, &threads);
   printf("%d-%d-%d-3, batch %d: %.2f M rows/s (%.0f GFLOP/s, %s)", s->inputs, s->hidden[0],
          s->hidden[1], s->batch, ours / 1e6, ours * flops_of(s) / 1e9, device);
   if (torch == 0) {
@@ -135,12 +142,38 @@ static bool compare(const shape *s) {
   return bench_target(what, ours / torch, BENCH_AT_LEAST, s->wanted, "x");
 }
 
+static bool has_bf16(void) {
+  train_setup setup = {.network = {.inputs = 1, .outputs = 1}, .batch_rows = 1};
+  train_cpu_options options = {.products = TRAIN_PRODUCTS_BF16};
+  return train_cpu_bytes(&setup, &options) > 0;
+}
+
+// The library that large networks get, against our own kernels; and bf16 against that.
+static bool compare_products(void) {
+  char device[96];
+  double best = measure(&large, 0, TRAIN_PRODUCTS_BEST, device);
+  double own = measure(&large, 0, TRAIN_PRODUCTS_OWN, device);
+  printf("%d-%d-%d-3 with our own kernels: %.3f M rows/s (%.0f GFLOP/s)\n", large.inputs,
+         large.hidden[0], large.hidden[1], own / 1e6, own * flops_of(&large) / 1e9);
+  bool reached = bench_target("OpenBLAS, times our own", best / own, BENCH_AT_LEAST, 1, "x");
+  if (!has_bf16()) {
+    printf("no AMX and no AVX512_BF16 here: bf16 was not measured\n");
+    return reached;
+  }
+  double halves = measure(&large, 0, TRAIN_PRODUCTS_BF16, device);
+  printf("%d-%d-%d-3 in bf16: %.3f M rows/s (%.0f GFLOP/s, %s): %.1f x fp32\n", large.inputs,
+         large.hidden[0], large.hidden[1], halves / 1e6, halves * flops_of(&large) / 1e9, device,
+         halves / best);
+  return reached;
+}
+
 // A GPU against this machine's CPU: there is no target, since no machine of ours has one.
 static int compare_gpu(void) {
   for (int i = 0; i < SHAPES; i++) {
     const shape *s = &shapes[i];
     char gpu[96], cpu[96];
-    double ours = measure(s, ON_GPU, gpu), peer = measure(s, 0, cpu);
+    double ours = measure(s, ON_GPU, TRAIN_PRODUCTS_BEST, gpu);
+    double peer = measure(s, 0, TRAIN_PRODUCTS_BEST, cpu);
     printf("%d-%d-%d-3, batch %d: %.2f M rows/s (%s); %.2f M rows/s (%s): %.1f x\n", s->inputs,
            s->hidden[0], s->hidden[1], s->batch, ours / 1e6, gpu, peer / 1e6, cpu, ours / peer);
   }
@@ -149,12 +182,20 @@ static int compare_gpu(void) {
 
 int main(int argc, char **argv) {
   bool all = true;
+  train_cpu_prepare();
   if (argc == 2 && strcmp(argv[1], "cuda") == 0) return compare_gpu();
+  if (argc == 5) {
+    shape s = {atoi(argv[1]), {atoi(argv[2]), atoi(argv[3])}, atoi(argv[4]), 1};
+    return compare(&s) ? 0 : 1;
+  }
   printf("full steps with Adam, median of %d rounds\n", ROUNDS);
   for (int i = 0; i < SHAPES; i++)
     all = compare(&shapes[i]) && all;
+  all = compare(&large) && all;
+  all = compare_products() && all;
   char device[96];
-  double peak = bench_fma_peak(), ours = measure(&shapes[3], 1, device) * flops_of(&shapes[3]);
+  double peak = bench_fma_peak();
+  double ours = measure(&shapes[3], 1, TRAIN_PRODUCTS_BEST, device) * flops_of(&shapes[3]);
   printf("one core: %.1f GFLOP/s of independent FMAs; 64-128-64-3, batch 1024: %.1f (%s)\n",
          peak / 1e9, ours / 1e9, device);
   all = bench_target("share of the peak", 100 * ours / peak, BENCH_AT_LEAST, 70, "%") && all;

@@ -49,6 +49,10 @@ class BadInputTest(TrainingCase):
         done = self.millrace("train", self.strategy(), "--device", "cuda")
         self.check_one_line(done, "device cuda")
 
+    def test_bf16_is_of_the_cpu(self):
+        done = self.millrace("train", self.strategy(), "--device", "cuda", "--precision", "bf16")
+        self.check_one_line(done, "precision bf16", "--device cuda")
+
     def test_no_such_file(self):
         self.check_one_line(self.millrace("train", "/nowhere.yaml"), "/nowhere.yaml", code=3)
 
@@ -65,6 +69,10 @@ class MemoryTest(TrainingCase):
         self.check_one_line(self.millrace("train", self.strategy(large)), "5000 bars with 306 features",
                             "this host gives a training 1")
         self.result(self.train())
+
+    def test_networks_that_are_too_large_are_refused(self):
+        done = self.millrace("train", self.strategy(hidden="[256, 256]", batch=4096))
+        self.check_one_line(done, "network of", "batches of 4096 rows", "this host gives a training 1")
 
 
 class FullDiskTest(TrainingCase):

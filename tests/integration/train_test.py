@@ -1,5 +1,6 @@
 """Training through every layer: what comes out, and what outlives what."""
 
+import json
 import os
 import random
 import signal
@@ -38,6 +39,22 @@ class ResultTest(TrainingCase):
         self.assertEqual([first["version"], second["version"], other["version"]], [1, 2, 3])
         compared = self.json("models", "compare", "small")
         self.assertEqual([model["version"] for model in compared], [3, 2, 1])
+
+    def test_large_layers_are_openblas_s(self):
+        trained = self.result(self.train(hidden="[1024, 1024]", epochs=1, batch=512))
+        self.assertRegex(trained["device"], "^cpu .*, OpenBLAS ")
+
+    def test_bf16_where_the_processor_has_it(self):
+        path = self.strategy(hidden="[64, 64]")
+        done = self.millrace("train", path, "--precision", "bf16", "--output=json")
+        if done.code != 0:
+            self.check_one_line(done, "precision bf16", "neither AMX nor AVX512_BF16", code=5)
+            return
+        result = self.result([json.loads(line) for line in done.stdout().splitlines()])
+        self.assertRegex(result["device"], "^cpu .*, oneDNN ")
+        whole = self.result(self.train(hidden="[64, 64]"))
+        self.assertNotEqual(result["weightsSha256"], whole["weightsSha256"])
+        self.assertAlmostEqual(result["test"]["loss"], whole["test"]["loss"], delta=0.02)
 
     def test_predict_export_delete(self):
         self.train()

@@ -112,15 +112,31 @@ typedef enum train_isa {
   TRAIN_ISA_AVX512,
 } train_isa;
 
+// Who multiplies matrices.
+typedef enum train_products {
+  TRAIN_PRODUCTS_BEST,      // our own kernels; a network of large layers is OpenBLAS's where it is
+  TRAIN_PRODUCTS_OWN,       // always our own
+  TRAIN_PRODUCTS_OPENBLAS,  // always OpenBLAS
+  TRAIN_PRODUCTS_BF16,      // oneDNN: bf16 factors, fp32 sums and state; AMX or AVX512_BF16
+} train_products;
+
 typedef struct train_cpu_options {
   int threads;    // 0: one a core
   train_isa isa;  // the numbers differ in their last bits from one to another
+  train_products products;
 } train_cpu_options;
 
-// INVALID_ARGUMENT: as train_network_check(), or an instruction set that is not there. `options`
-// may be NULL. On OK the caller owns *out.
+// INVALID_ARGUMENT: as train_network_check(), or an instruction set that is not there. UNAVAILABLE:
+// a library that was asked for is not. `options` may be NULL. On OK the caller owns *out.
 MESH_NODISCARD mesh_code train_cpu_create(const train_setup *setup,
                                           const train_cpu_options *options, train_engine **out,
                                           mesh_error *err);
+
+// Bytes that such an engine takes, the rows not counted. 0: none can be made.
+size_t train_cpu_bytes(const train_setup *setup, const train_cpu_options *options);
+
+// Call once, while the program has one thread: tells OpenBLAS, which is opened later, to start no
+// threads and to use AVX-512 where it would not find it. What the environment already says stands.
+void train_cpu_prepare(void);
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "host/training/engine/engine.h"
 #include "host/training/service/options.h"
 #include "mesh/file.h"
 #include "mesh/host_control.h"
@@ -92,6 +93,7 @@ int main(int argc, char **argv) {
     return 0;
   }
   mesh_log_init("millrace-training-host", own.options.log_level, own.options.log_json);
+  train_cpu_prepare();
   mesh_process_block_signals();
   if (own.options.exit_with_parent) mesh_process_exit_with_parent();
   own.pool = mesh_pool_create((int)own.options.slots + 1);

@@ -35,9 +35,39 @@ static mesh_code build_rows(training_run *own, mesh_error *err) {
 
 // ---- the engine ----
 
+static bool wants_bf16(const training_run *own) {
+  return strcmp(own->request->precision, "bf16") == 0;
+}
+
 static mesh_code create_on_cpu(training_run *own, const train_setup *setup, mesh_error *err) {
-  train_cpu_options options = {.threads = own->host->options.threads};
-  return train_cpu_create(setup, &options, &own->engine, err);
+  train_cpu_options options = {
+      .threads = own->host->options.threads,
+      .products = wants_bf16(own) ? TRAIN_PRODUCTS_BF16 : TRAIN_PRODUCTS_BEST};
+  int64_t needed = (int64_t)train_cpu_bytes(setup, &options),
+          limit = own->host->options.memory_bytes;
+  if (limit > 0 && needed > limit) {
+    return mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED,
+                     "a network of %zu parameters with batches of %d rows needs %lld MiB: this "
+                     "host gives a training %lld",
+                     train_network_parameter_count(&setup->network), setup->batch_rows,
+                     (long long)needed >> 20, (long long)limit >> 20);
+  }
+  mesh_code code = train_cpu_create(setup, &options, &own->engine, err);
+  if (code == GRPC_STATUS_UNAVAILABLE) {  // not a host that is away: one that cannot
+    code = mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "precision bf16: %.200s", err->message);
+  }
+  return code;
+}
+
+static mesh_code check_precision(const training_run *own, mesh_error *err) {
+  const char *precision = own->request->precision;
+  if (precision[0] != '\0' && strcmp(precision, "fp32") != 0 && !wants_bf16(own)) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "precision '%s': use fp32 or bf16",
+                     precision);
+  }
+  if (!wants_bf16(own) || strcmp(own->request->device, "cuda") != 0) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                   "precision bf16 is the CPU's: without --device cuda");
 }
 
 // A GPU where one is asked for or, without a wish, where there is one that takes it.
@@ -48,7 +78,11 @@ static mesh_code create_engine(training_run *own, char note[TRAINING_TEXT_MAX], 
                        .batch_rows = own->strategy->learning.batch_rows};
   const char *device = own->request->device, *reason = NULL;
   bool any = device[0] == '\0';
-  if (strcmp(device, "cpu") == 0) return create_on_cpu(own, &setup, err);
+  mesh_code code = check_precision(own, err);
+  if (code != GRPC_STATUS_OK) return code;
+  if (strcmp(device, "cpu") == 0 || (any && wants_bf16(own))) {
+    return create_on_cpu(own, &setup, err);
+  }
   if (!any && strcmp(device, "cuda") != 0) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "device '%s': use cpu or cuda", device);
   }
@@ -56,7 +90,7 @@ static mesh_code create_engine(training_run *own, char note[TRAINING_TEXT_MAX], 
     if (any) return create_on_cpu(own, &setup, err);
     return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "device cuda: %s", reason);
   }
-  mesh_code code =
+  code =
       train_cuda_create(&setup, 0, (size_t)own->host->options.gpu_memory_bytes, &own->engine, err);
   if (code == GRPC_STATUS_OK || !any) return code;
   snprintf(note, TRAINING_TEXT_MAX, "on the CPU, since CUDA has failed: %.200s", err->message);

@@ -26,7 +26,7 @@ static train_engine *make_cuda(const train_setup *setup) {
 static train_engine *make_cpu(const train_setup *setup) {
   train_engine *engine;
   mesh_error err;
-  train_cpu_options options = {1, TRAIN_ISA_GENERIC};
+  train_cpu_options options = {.threads = 1, .isa = TRAIN_ISA_GENERIC};
   assert_int_equal(train_cpu_create(setup, &options, &engine, &err), GRPC_STATUS_OK);
   return engine;
 }
