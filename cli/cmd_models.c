@@ -13,7 +13,7 @@
 #include "mesh/file.h"
 #include "millrace/v1/models.pb-c.h"
 
-enum { VERSION_MAX = 1000000, LAST_BARS = 20 };
+enum { VERSION_MAX = 1000000, LAST_BARS = 20, RETRY_S = 30 };
 
 // ---- list, compare ----
 
@@ -116,20 +116,57 @@ int cmd_models_show(const command *self, const args *given) {
 
 // ---- predict ----
 
-static mesh_code take_signal(client *own, mesh_frame frame, void *arg, mesh_error *err) {
-  (void)arg;
-  mesh_view view = {frame.data, frame.size_bytes};
-  if (own->json) return client_print_json(own, "millrace.v1.Signal", view, err);
-  Millrace__V1__Signal *signal = millrace__v1__signal__unpack(NULL, frame.size_bytes, frame.data);
-  if (signal == NULL) return client_bad_reply("Signal", err);
+typedef struct signals {
+  int64_t heard_ns;  // when the last one came, monotonic
+  int64_t shown_s;   // the time of the bar on the line that is still open; 0: none is
+} signals;
+
+static void print_signal(const client *own, signals *state, const Millrace__V1__Signal *signal) {
   char time[TIMES_TEXT_MAX] = "-";
-  if (signal->time != NULL) times_format(signal->time->seconds, time);
+  int64_t time_s = signal->time != NULL ? signal->time->seconds : 0;
+  if (signal->time != NULL) times_format(time_s, time);
+  // On a terminal a bar that still forms is drawn over.
+  if (own->terminal)
+    printf(state->shown_s == 0 ? "" : state->shown_s == time_s ? "\r\033[K" : "\n");
   printf("%s  %12.5f  %-5s", time, signal->close, signal->signal);
   for (size_t i = 0; i < signal->n_outputs; i++)
     printf(signal->n_outputs > 1 ? "  %.3f" : "  %.6f", signal->outputs[i]);
-  printf("\n");
+  if (signal->forming) printf("  so far");
+  if (!own->terminal || !signal->forming) printf("\n");
+  state->shown_s = own->terminal && signal->forming ? time_s : 0;
+}
+
+static mesh_code take_signal(client *own, mesh_frame frame, void *arg, mesh_error *err) {
+  signals *state = arg;
+  mesh_view view = {frame.data, frame.size_bytes};
+  state->heard_ns = mesh_now_ns();
+  if (own->json) return client_print_json(own, "millrace.v1.Signal", view, err);
+  Millrace__V1__Signal *signal = millrace__v1__signal__unpack(NULL, frame.size_bytes, frame.data);
+  if (signal == NULL) return client_bad_reply("Signal", err);
+  print_signal(own, state, signal);
   millrace__v1__signal__free_unpacked(signal, NULL);
   return output_flush(err);
+}
+
+// Live signals go on where a host or a backend is started again.
+static mesh_code call_predict(client *own, Millrace__V1__PredictRequest *request, mesh_error *err) {
+  signals state = {0};
+  int64_t since_ns = mesh_now_ns();
+  mesh_code code;
+  for (int attempt = 1;; attempt++) {
+    code = client_call(own, "/millrace.v1.ModelsService/Predict", &request->base, take_signal,
+                       &state, err);
+    if (code != GRPC_STATUS_UNAVAILABLE || !request->live) break;
+    if (state.heard_ns > since_ns) {
+      attempt = 1;
+      since_ns = state.heard_ns;
+      request->last = 1;
+    }
+    own->streaming = state.heard_ns > 0;
+    if (client_retry(own, attempt, since_ns, RETRY_S, err) != GRPC_STATUS_OK) break;
+  }
+  if (state.shown_s != 0) printf("\n");
+  return code;
 }
 
 static mesh_code run_predict(client *own, mesh_error *err) {
@@ -152,11 +189,11 @@ static mesh_code run_predict(client *own, mesh_error *err) {
   request.from = window.from;
   request.to = window.to;
   request.last = last;
+  request.live = args_get(own->given, "live") != NULL;
   if (!own->json) {
     printf("%-20s  %12s  %-5s  %s\n", "TIME", "CLOSE", "SAYS", "BUY, HOLD, SELL (or a return)");
   }
-  return client_call(own, "/millrace.v1.ModelsService/Predict", &request.base, take_signal, NULL,
-                     err);
+  return call_predict(own, &request, err);
 }
 
 int cmd_models_predict(const command *self, const args *given) {

@@ -109,6 +109,7 @@ static const args_flag predict_flags[] = {
     {"version", "N", "default: the newest"},
     {"symbol", "SYMBOL", "default: the one that it learned from"},
     {"last", "N", "only the last N bars; default: 20, or all of the window that is given"},
+    {"live", NULL, "then go on with live bars, until Ctrl-C"},
     {0},
 };
 static const args_flag model_export_flags[] = {

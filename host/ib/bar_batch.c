@@ -2,6 +2,7 @@
 
 #include <pb_encode.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "millrace/v1/bars.pb.h"
 
@@ -46,4 +47,25 @@ void ib_bars_allocate(ib_bars *bars, size_t capacity) {
 void ib_bars_free(ib_bars *bars) {
   free(bars->times);
   *bars = (ib_bars){0};
+}
+
+static void copy_bars(ib_bars *to, const ib_bars *from, size_t first, size_t count) {
+  int64_t *times = to->times + to->count;
+  if (count > 0) memcpy(times, from->times + first, count * WIDTH);
+  double *columns[] = {to->open, to->high, to->low, to->close, to->volume};
+  const double *source[] = {from->open, from->high, from->low, from->close, from->volume};
+  for (size_t i = 0; i < COLUMNS - 1 && count > 0; i++)
+    memcpy(columns[i] + to->count, source[i] + first, count * WIDTH);
+  to->count += count;
+}
+
+void ib_bars_append(ib_bars *bars, const ib_bars *from, size_t index) {
+  if (bars->count == bars->capacity) {
+    ib_bars larger;
+    ib_bars_allocate(&larger, 2 * bars->capacity + 8);
+    copy_bars(&larger, bars, 0, bars->count);
+    ib_bars_free(bars);
+    *bars = larger;
+  }
+  copy_bars(bars, from, index, 1);
 }

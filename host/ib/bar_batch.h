@@ -17,4 +17,7 @@ size_t ib_bar_batch_encode(const ib_bars *bars, size_t first, size_t count, bool
 void ib_bars_allocate(ib_bars *bars, size_t capacity);
 void ib_bars_free(ib_bars *bars);
 
+// Adds bar `index` of `from` to the end; what has no columns yet may be zeros.
+void ib_bars_append(ib_bars *bars, const ib_bars *from, size_t index);
+
 #endif

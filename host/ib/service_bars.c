@@ -16,9 +16,11 @@ typedef struct bars_query {
   ib_bar_window window;
   bool live;
   int64_t from_s, to_s;
-  ib_bars bars;     // a history, or the first part of a live stream
-  bool has_update;  // a live bar that was not sent yet
-  ib_bars update;
+  ib_bars bars;  // a history; of a live stream, bars that have ended and were not sent yet
+  // Of a live stream: the bar that forms, whether it was sent as it is now, and where the next
+  // update is read.
+  ib_bars forming, update;
+  bool has_update;
 } bars_query;
 
 static void encode_query(ib_outbox *out, int id, int server_version, const void *what) {
@@ -33,7 +35,30 @@ static mesh_code take_history(bars_query *query, ib_fields *fields, mesh_error *
   if (code != GRPC_STATUS_OK) return code;
   ib_bars_free(&query->bars);
   ib_bars_allocate(&query->bars, count + 1);
-  return ib_decode_bars(fields, count, query->from_s, query->to_s, &query->bars, err);
+  code = ib_decode_bars(fields, count, query->from_s, query->to_s, &query->bars, err);
+  if (code == GRPC_STATUS_OK && query->live && query->bars.count > 0) {
+    query->forming.count = 0;
+    ib_bars_append(&query->forming, &query->bars, --query->bars.count);
+    query->has_update = true;
+  }
+  return code;
+}
+
+// A bar has ended when the next one begins: what is known of it then is not replaced any more.
+static mesh_code take_update(bars_query *query, ib_fields *fields, mesh_error *err) {
+  mesh_code code = ib_decode_bar_update(fields, &query->update, err);
+  if (code != GRPC_STATUS_OK) return code;
+  int64_t time = query->update.times[0];
+  int64_t now = query->forming.count > 0 ? query->forming.times[0] : INT64_MIN;
+  if (time < now) {  // a late word on a bar that has ended
+    ib_bars_append(&query->bars, &query->update, 0);
+    return GRPC_STATUS_OK;
+  }
+  if (time > now && query->forming.count > 0) ib_bars_append(&query->bars, &query->forming, 0);
+  query->forming.count = 0;
+  ib_bars_append(&query->forming, &query->update, 0);
+  query->has_update = true;
+  return GRPC_STATUS_OK;
 }
 
 // A reply of the gateway; true when it was the last one.
@@ -44,8 +69,7 @@ static bool on_reply(ib_request *request, ib_reply reply, ib_fields *fields) {
     return !query->live || request->code != GRPC_STATUS_OK;
   }
   if (reply == IB_REPLY_BAR_UPDATE && query->live) {
-    request->code = ib_decode_bar_update(fields, &query->update, &request->err);
-    query->has_update = request->code == GRPC_STATUS_OK;
+    request->code = take_update(query, fields, &request->err);
     return request->code != GRPC_STATUS_OK;
   }
   return false;
@@ -164,19 +188,18 @@ mesh_code ib_fetch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_erro
 
 // ---- WatchBars ----
 
-// Sends the bars so far, then each update, until the caller goes or the gateway fails.
+// Sends the bars so far, then each one that ends, and the last as it forms, until the caller goes
+// or the gateway fails.
 static mesh_code stream_live(ib_request *request, bars_query *query, mesh_scope *scope, sender *to,
                              mesh_error *err) {
-  bool history_sent = false;
   for (;;) {
-    mesh_code code = GRPC_STATUS_OK;
-    if (!history_sent && query->bars.count > 0) {
-      code = put_bars(to, &query->bars, false, err);
-      history_sent = true;
-    }
+    ib_bars ended = query->bars;  // more may come while these are sent
+    query->bars = (ib_bars){0};
+    mesh_code code = put_bars(to, &ended, false, err);
+    ib_bars_free(&ended);
     if (code == GRPC_STATUS_OK && query->has_update) {
       query->has_update = false;
-      code = put_bars(to, &query->update, true, err);
+      code = put_bars(to, &query->forming, true, err);
     }
     if (code != GRPC_STATUS_OK) return code;
     if (request->done) return ib_request_wait(request, scope, err);
@@ -227,11 +250,13 @@ mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_erro
     code = ib_bar_window_of(request->timeframe, now_s - length_s - 1, now_s, &query.window, err);
   }
   ib_bars_allocate(&query.update, 1);
+  ib_bars_allocate(&query.forming, 1);
   if (code == GRPC_STATUS_OK) {
     code = watch(self, call, request->operation, &query, err);
     code = ib_name_symbol(request->symbol, code, err);
   }
   ib_bars_free(&query.update);
+  ib_bars_free(&query.forming);
   ib_bars_free(&query.bars);
   millrace__v1__watch_bars_request__free_unpacked(request, NULL);
   return code;

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import time
 import unittest
 
 from mesh_processes import children, outcome, wait_for
@@ -111,6 +112,61 @@ class ResultTest(TrainingCase):
         self.assertFalse(any("waiting for a slot" in line for _, line in process.out))
         process.signal(signal.SIGINT)
         self.assertEqual(process.wait(), 130, process.transcript())
+
+
+class LivePredictionTest(TrainingCase):
+    """A gateway whose clock is thirty times as fast as ours: a bar in two seconds. It begins two hours ago, so that its
+    live bars are past for everybody else."""
+
+    def settings(self):
+        self.begin = int(time.time()) // 300 * 300 - 7200
+        gateway = self.papergate("--live-interval-ms", "50", "--clock-speed", "30", "--now",
+                                 self.stamp(self.begin))
+        return {"MILLRACE_GATEWAY_ADDRESS": gateway.address}
+
+    def stamp(self, at_s):
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_s))
+
+    def load(self, from_s, to_s):
+        for timeframe in ["1m", "5m"]:
+            self.ok("data", "load", "SYNA", timeframe, "--from", self.stamp(from_s), "--to", self.stamp(to_s))
+
+    def setUp(self):
+        super().setUp()
+        self.load(self.begin - 86400, self.begin - 3600)
+        self.train("--timeframes", "1m,5m", symbol="SYNA", epochs=2, threshold=0.002)
+
+    def predict(self, *flags):
+        return self.start("millrace", "models", "predict", "small", "--output=json", *flags)
+
+    def test_live_bars_after_stored_ones(self):
+        self.check_one_line(self.millrace("models", "predict", "small", "--live", "--to", "2024-01-01"),
+                            "live bars have no end", code=2)
+        gap = self.predict("--live", "--last", "1")
+        self.assertNotEqual(gap.wait(), 0)
+        self.assertRegex(gap.stderr(), "SYNA [15]m is stored up to .*, live bars begin at .*: "
+                                       "millrace data load SYNA [15]m --mode tail")
+        self.load(self.begin - 3600, self.begin)
+        live = self.predict("--live", "--last", "3")
+
+        def signals(forming):
+            return [one for one in live.json_lines() if one.get("forming", False) == forming]
+
+        # Three of stored bars, then those that the gateway had beside them, then six that end now; five minutes end
+        # with one of them.
+        wait_for(lambda: signals(True), "a bar that forms")
+        begun = len(signals(False))
+        wait_for(lambda: len(signals(False)) >= begun + 6, "bars that have ended")
+        live.signal(signal.SIGINT)
+        self.assertEqual(live.wait(), 130, live.transcript())
+        times = [one["time"] for one in signals(False)]
+        self.assertEqual(times, sorted(set(times)))
+        # What was said of live bars is what is said of the same ones once they are stored.
+        for timeframe in ["1m", "5m"]:
+            self.ok("data", "load", "SYNA", timeframe, "--from", times[0], "--to", times[-1])
+        stored = self.json("models", "predict", "small", "--from", times[0], "--to", times[-1])
+        self.assertGreaterEqual(len(stored), 3 + 6 - 1)
+        self.assertEqual(signals(False)[:-1], stored)
 
 
 class TwoHostsTest(TrainingCase):

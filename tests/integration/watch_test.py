@@ -22,6 +22,24 @@ class WatchTest(MeshCase):
         self.assertEqual(watch.wait(), 130)
         wait_for(lambda: read_log(self.log, "cancelHistoricalData"), "cancel at the gateway")
 
+    def test_bars_that_have_ended_come_as_durable_events(self):
+        """A clock that is sixty times as fast: a bar a second."""
+        gateway = self.papergate("--live-interval-ms", "50", "--clock-speed", "60")
+        self.home = self.path("fast")
+        self.up(env={"MILLRACE_GATEWAY_ADDRESS": gateway.address})
+        watch = self.start("millrace", "data", "watch", "SYNA", "1m", "--output=json")
+
+        def events(forming):
+            return [event for event in watch.json_lines() if event["bars"].get("forming", False) == forming]
+
+        wait_for(lambda: len(events(False)) >= 4, "bars that have ended")
+        watch.signal(signal.SIGINT)
+        self.assertEqual(watch.wait(), 130)
+        ended = [int(time) for event in events(False) for time in event["bars"]["times"]]
+        self.assertEqual(ended, list(range(ended[0], ended[-1] + 60, 60)))
+        self.assertEqual({event["eventClass"] for event in events(False)}, {"DURABLE"})
+        self.assertEqual({event["eventClass"] for event in events(True)}, {"MERGEABLE"})
+
     def test_it_outlives_a_host_whose_socket_is_away(self):
         """The next host is started only when watch has met the missing socket."""
         away = "unix:" + self.path("away.sock")

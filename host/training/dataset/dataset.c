@@ -37,11 +37,11 @@ static const train_bars *base_of(const building *own, int symbol) {
 
 // ---- the bars ----
 
-static void write_time(int64_t time_s, char out[24]) {
+void dataset_time_text(int64_t time_s, char out[DATASET_TIME_TEXT]) {
   time_t at = (time_t)time_s;
   struct tm parts;
   gmtime_r(&at, &parts);
-  strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  strftime(out, DATASET_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &parts);
 }
 
 static mesh_code check_prices(const char *symbol, const char *timeframe, const train_bars *bars,
@@ -51,8 +51,8 @@ static mesh_code check_prices(const char *symbol, const char *timeframe, const t
   for (size_t i = 0; i < bars->count; i++) {
     for (int k = 0; k < 4; k++) {
       if (isfinite(prices[k][i])) continue;
-      char time[24];
-      write_time(bars->times[i], time);
+      char time[DATASET_TIME_TEXT];
+      dataset_time_text(bars->times[i], time);
       return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "%s %s: the %s of the bar at %s is %g",
                        symbol, timeframe, names[k], time, prices[k][i]);
     }

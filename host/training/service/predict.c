@@ -6,6 +6,7 @@
 
 #include "host/training/model/model.h"
 #include "host/training/service/host.h"
+#include "host/training/service/live.h"
 #include "host/training/service/series.h"
 #include "mesh/message.h"
 #include "millrace/v1/training_host.pb-c.h"
@@ -57,42 +58,73 @@ static mesh_code read_model(mesh_call *caller, training_host *host, char *name, 
 typedef struct predicting {
   training_host *host;
   const Millrace__V1__PredictRequest *request;
-  model *model;
-  series *series;  // by timeframe
-  float *features, *outputs;
+  const char *symbol;
+  model *model;          // this and the rest are owned
+  series *series;        // by timeframe
+  train_engine *engine;  // with the model's weights
+  size_t first, end;     // base bars that are predicted
+  float *features;       // of all base bars
+  float *outputs;        // of those that are predicted
   mesh_code code;
   mesh_error err;
 } predicting;
 
-// On a pool thread: features, then the network.
+static const series *base_of(const predicting *own) {
+  return &own->series[own->model->strategy->base];
+}
+
+static mesh_code make_engine(predicting *own, mesh_error *err) {
+  const strategy *strategy = own->model->strategy;
+  train_setup setup = {
+      .network = strategy->network, .optimizer = strategy->learning.optimizer, .batch_rows = 1};
+  train_cpu_options options = {.threads = 1};
+  mesh_code code = train_cpu_create(&setup, &options, &own->engine, err);
+  if (code != GRPC_STATUS_OK) return code;
+  train_state state;
+  train_state_init(&state, &strategy->network, 0);
+  memcpy(state.parameters, own->model->weights, own->model->weight_count * sizeof(float));
+  code = train_engine_load(own->engine, &state, err);
+  train_state_fini(&state);
+  return code;
+}
+
+static void clear_numbers(predicting *own) {
+  free(own->features);
+  free(own->outputs);
+  own->features = own->outputs = NULL;
+}
+
+// On a pool thread: features of all bars, since indicators need those before the window; then the
+// network, from base bar `first` on.
 static void compute(void *arg) {
   predicting *own = arg;
   const strategy *strategy = own->model->strategy;
   train_bars bars[STRATEGY_TIMEFRAMES_MAX];
   for (int i = 0; i < strategy->timeframe_count; i++)
     bars[i] = series_bars(&own->series[i]);
-  size_t count = bars[strategy->base].count;
-  own->code = dataset_features(strategy, bars, own->model->zero, &own->model->scaling,
-                               &own->features, &own->err);
+  clear_numbers(own);
+  size_t count = own->end - own->first;
+  own->code = GRPC_STATUS_OK;
+  if (own->engine == NULL) own->code = make_engine(own, &own->err);
+  if (own->code == GRPC_STATUS_OK) {
+    own->code = dataset_features(strategy, bars, own->model->zero, &own->model->scaling,
+                                 &own->features, &own->err);
+  }
   if (own->code != GRPC_STATUS_OK) return;
-  train_setup setup = {
-      .network = strategy->network, .optimizer = strategy->learning.optimizer, .batch_rows = 1};
-  train_cpu_options options = {.threads = 1};
-  train_engine *engine;
-  own->code = train_cpu_create(&setup, &options, &engine, &own->err);
-  if (own->code != GRPC_STATUS_OK) return;
-  train_state state;
-  train_state_init(&state, &strategy->network, 0);
-  memcpy(state.parameters, own->model->weights, own->model->weight_count * sizeof(float));
   own->outputs = calloc(count * (size_t)strategy->network.outputs + 1, sizeof *own->outputs);
   if (own->outputs == NULL) abort();
-  own->code = train_engine_load(engine, &state, &own->err);
-  if (own->code == GRPC_STATUS_OK) {
-    own->code = train_engine_predict(engine, own->features, count, own->outputs, &own->err);
-  }
-  train_state_fini(&state);
-  train_engine_destroy(engine);
+  own->code = train_engine_predict(own->engine,
+                                   own->features + own->first * (size_t)strategy->feature_count,
+                                   count, own->outputs, &own->err);
 }
+
+static mesh_code run_compute(predicting *own, mesh_error *err) {
+  mesh_pool_run(own->host->pool, own->host->loop, compute, own);
+  if (own->code != GRPC_STATUS_OK) *err = own->err;
+  return own->code;
+}
+
+// ---- signals ----
 
 // Softmax, and the name of the likeliest; below the strategy's confidence it is HOLD.
 static char *decide(const strategy *strategy, const float *outputs, double chances[TRAIN_CLASSES]) {
@@ -111,74 +143,145 @@ static char *decide(const strategy *strategy, const float *outputs, double chanc
   return names[chances[likeliest] < strategy->confidence_threshold ? TRAIN_HOLD : likeliest];
 }
 
-static mesh_code send_signal(mesh_call *call, const predicting *own, size_t row, mesh_error *err) {
+static mesh_code send_signal(mesh_call *call, const predicting *own, size_t row, bool forming,
+                             mesh_error *err) {
   const strategy *strategy = own->model->strategy;
-  const series *base = &own->series[strategy->base];
+  const series *base = base_of(own);
   Millrace__V1__Signal signal = MILLRACE__V1__SIGNAL__INIT;
   Google__Protobuf__Timestamp time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
   double chances[TRAIN_CLASSES];
   size_t outputs = (size_t)strategy->network.outputs;
+  const float *output = own->outputs + (row - own->first) * outputs;
   time.seconds = base->times[row];
   signal.time = &time;
   signal.close = base->close[row];
   signal.n_outputs = outputs;
   signal.outputs = chances;
+  signal.forming = forming;
   if (outputs == 1) {
-    chances[0] = (double)own->outputs[row];
+    chances[0] = (double)output[0];
   } else {
-    signal.signal = decide(strategy, own->outputs + row * outputs, chances);
+    signal.signal = decide(strategy, output, chances);
   }
   return mesh_message_send(call, &signal.base, err);
 }
 
-// The rows that were asked for and have all their features.
-static mesh_code send_signals(mesh_call *call, const predicting *own, mesh_error *err) {
-  const strategy *strategy = own->model->strategy;
-  const series *base = &own->series[strategy->base];
-  size_t inputs = (size_t)strategy->feature_count;
-  int64_t from_s = own->request->from != NULL ? own->request->from->seconds : INT64_MIN;
-  size_t first = 0;
-  if (own->request->last > 0 && (size_t)own->request->last < base->count) {
-    first = base->count - (size_t)own->request->last;
-  }
+// The rows that were predicted, from `from_s` on, and have all their features. The newest bar still
+// forms unless `ended`.
+static mesh_code send_signals(mesh_call *call, const predicting *own, int64_t from_s, bool ended,
+                              mesh_error *err) {
+  const series *base = base_of(own);
+  size_t inputs = (size_t)own->model->strategy->feature_count;
   mesh_code code = GRPC_STATUS_OK;
-  for (size_t i = first; i < base->count && code == GRPC_STATUS_OK; i++) {
+  for (size_t i = own->first; i < own->end && code == GRPC_STATUS_OK; i++) {
     bool whole = base->times[i] >= from_s;
     for (size_t f = 0; f < inputs && whole; f++)
       whole = isfinite(own->features[i * inputs + f]);
-    if (whole) code = send_signal(call, own, i, err);
+    if (whole) code = send_signal(call, own, i, !ended && i + 1 == base->count, err);
   }
   return code;
 }
 
+// ---- stored bars ----
+
 // Indicators need the bars before the window: all of them are read.
 static mesh_code read_bars(mesh_call *call, predicting *own, mesh_error *err) {
   const strategy *strategy = own->model->strategy;
-  const char *symbol =
-      own->request->symbol[0] != '\0' ? own->request->symbol : strategy->symbols[0];
   series_window window = {.from_s = INT64_MIN,
                           .to_s = own->request->to != NULL ? own->request->to->seconds : INT64_MAX};
   own->series = calloc((size_t)strategy->timeframe_count, sizeof *own->series);
   if (own->series == NULL) abort();
   mesh_code code = GRPC_STATUS_OK;
   for (int i = 0; i < strategy->timeframe_count && code == GRPC_STATUS_OK; i++) {
-    code = series_read(mesh_call_scope(call), own->host->backend, symbol, strategy->timeframes[i],
-                       &window, &own->series[i], err);
+    code = series_read(mesh_call_scope(call), own->host->backend, own->symbol,
+                       strategy->timeframes[i], &window, &own->series[i], err);
   }
   return code;
 }
 
-static mesh_code predict(mesh_call *call, predicting *own, mesh_error *err) {
-  mesh_code code =
-      read_model(call, own->host, own->request->name, own->request->version, &own->model, err);
-  if (code == GRPC_STATUS_OK) code = read_bars(call, own, err);
+static mesh_code predict_stored(mesh_call *call, predicting *own, mesh_error *err) {
+  mesh_code code = read_bars(call, own, err);
   if (code != GRPC_STATUS_OK) return code;
-  mesh_pool_run(own->host->pool, own->host->loop, compute, own);
-  if (own->code != GRPC_STATUS_OK) {
-    *err = own->err;
-    return own->code;
+  size_t count = base_of(own)->count, last = (size_t)own->request->last;
+  int64_t from_s = own->request->from != NULL ? own->request->from->seconds : INT64_MIN;
+  own->first = last > 0 && last < count ? count - last : 0;
+  own->end = count;
+  code = run_compute(own, err);
+  return code == GRPC_STATUS_OK ? send_signals(call, own, from_s, true, err) : code;
+}
+
+// ---- live bars ----
+
+// False if a longer bar has ended within this base bar and its end is not known yet: its stream is
+// another one, and may be a moment behind.
+static bool is_settled(const predicting *own, size_t row) {
+  const strategy *strategy = own->model->strategy;
+  int64_t begin_s = base_of(own)->times[row];
+  int64_t end_s = begin_s + strategy_timeframe_s(strategy->timeframes[strategy->base]);
+  for (int i = 0; i < strategy->timeframe_count; i++) {
+    const series *other = &own->series[i];
+    if (i == strategy->base || other->count == 0) continue;
+    int64_t ends_s = other->times[other->count - 1] + strategy_timeframe_s(strategy->timeframes[i]);
+    if (ends_s > begin_s && ends_s <= end_s) return false;
   }
-  return send_signals(call, own, err);
+  return true;
+}
+
+// What is newer than `sent_s`: bars that have ended, since the next one has begun, then the one
+// that forms.
+static void choose_rows(predicting *own, int64_t sent_s) {
+  const series *base = base_of(own);
+  own->first = own->end = base->count;
+  while (own->first > 0 && base->times[own->first - 1] > sent_s)
+    own->first--;
+  for (size_t row = own->first; row + 1 < base->count && own->end == base->count; row++) {
+    if (!is_settled(own, row)) own->end = row;
+  }
+}
+
+// Signals of what is newer than `sent_s`, the last stored bar: of each bar when it has ended, and
+// of the newest whenever there is news of it.
+static mesh_code follow(mesh_call *call, predicting *own, live *bars, int64_t sent_s,
+                        mesh_error *err) {
+  for (;;) {
+    mesh_code code = live_take(bars, err);
+    if (code != GRPC_STATUS_OK) return code;
+    choose_rows(own, sent_s);
+    if (own->first == own->end) continue;
+    code = run_compute(own, err);
+    if (code == GRPC_STATUS_OK) code = send_signals(call, own, INT64_MIN, false, err);
+    if (code != GRPC_STATUS_OK) return code;
+    size_t ended = own->end < base_of(own)->count ? own->end : base_of(own)->count - 1;
+    if (ended > own->first) sent_s = base_of(own)->times[ended - 1];
+  }
+}
+
+// Until the caller goes, or this host leaves.
+static mesh_code predict_live(mesh_call *call, predicting *own, mesh_error *err) {
+  mesh_scope *scope = mesh_call_drain_scope(call);
+  const series *base = base_of(own);
+  live bars;
+  if (base->count == 0) {
+    return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "no bar of %s is stored", own->symbol);
+  }
+  live_open(&bars, scope, own->host->backend, own->symbol, own->model->strategy, own->series);
+  mesh_code code = follow(call, own, &bars, base->times[base->count - 1], err);
+  live_close(&bars);
+  return scope->code == GRPC_STATUS_UNAVAILABLE ? mesh_fail_draining(err, "training-host") : code;
+}
+
+// ---- the methods ----
+
+static mesh_code predict(mesh_call *call, predicting *own, mesh_error *err) {
+  const Millrace__V1__PredictRequest *request = own->request;
+  if (request->live && request->to != NULL) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "live bars have no end: leave `to` out");
+  }
+  mesh_code code = read_model(call, own->host, request->name, request->version, &own->model, err);
+  if (code != GRPC_STATUS_OK) return code;
+  own->symbol = request->symbol[0] != '\0' ? request->symbol : own->model->strategy->symbols[0];
+  code = predict_stored(call, own, err);
+  return code == GRPC_STATUS_OK && request->live ? predict_live(call, own, err) : code;
 }
 
 mesh_code training_predict(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
@@ -190,8 +293,8 @@ mesh_code training_predict(mesh_call *call, mesh_frame frame, void *self, mesh_e
   for (int i = 0; own.series != NULL && i < own.model->strategy->timeframe_count; i++)
     series_clear(&own.series[i]);
   free(own.series);
-  free(own.features);
-  free(own.outputs);
+  clear_numbers(&own);
+  train_engine_destroy(own.engine);
   model_destroy(own.model);
   millrace__v1__predict_request__free_unpacked(request, NULL);
   return code;

@@ -35,21 +35,58 @@ static void reserve(series *own, size_t count) {
   *own = grown;
 }
 
-static mesh_code append(series *own, const Millrace__V1__BarBatch *batch, mesh_error *err) {
-  const double *values[] = {batch->open, batch->high, batch->low, batch->close, batch->volume};
+static mesh_code check(const Millrace__V1__BarBatch *batch, mesh_error *err) {
   size_t counts[] = {batch->n_open, batch->n_high, batch->n_low, batch->n_close, batch->n_volume};
   for (int i = 0; i < 5; i++) {
     if (counts[i] == batch->n_times) continue;
     return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "malformed BarBatch: columns differ in length");
   }
-  reserve(own, own->count + batch->n_times);
-  double *columns[] = {own->open, own->high, own->low, own->close, own->volume};
-  if (batch->n_times == 0) return GRPC_STATUS_OK;
-  memcpy(own->times + own->count, batch->times, batch->n_times * WIDTH);
-  for (int i = 0; i < 5; i++)
-    memcpy(columns[i] + own->count, values[i], batch->n_times * WIDTH);
-  own->count += batch->n_times;
   return GRPC_STATUS_OK;
+}
+
+static void copy(series *own, size_t to, const train_bars *from, size_t first, size_t count) {
+  double *columns[] = {own->open, own->high, own->low, own->close, own->volume};
+  const double *values[] = {from->open, from->high, from->low, from->close, from->volume};
+  memcpy(own->times + to, from->times + first, count * WIDTH);
+  for (int i = 0; i < 5; i++)
+    memcpy(columns[i] + to, values[i] + first, count * WIDTH);
+}
+
+static train_bars bars_of(const Millrace__V1__BarBatch *batch) {
+  return (train_bars){batch->n_times, batch->times, batch->open,  batch->high,
+                      batch->low,     batch->close, batch->volume};
+}
+
+static mesh_code append(series *own, const Millrace__V1__BarBatch *batch, mesh_error *err) {
+  mesh_code code = check(batch, err);
+  if (code != GRPC_STATUS_OK || batch->n_times == 0) return code;
+  train_bars bars = bars_of(batch);
+  reserve(own, own->count + bars.count);
+  copy(own, own->count, &bars, 0, bars.count);
+  own->count += bars.count;
+  return GRPC_STATUS_OK;
+}
+
+static void put_newer(series *own, const train_bars *bars) {
+  reserve(own, own->count + bars->count);
+  for (size_t i = 0; i < bars->count; i++) {
+    int64_t last = own->count > 0 ? own->times[own->count - 1] : INT64_MIN;
+    if (bars->times[i] < last) continue;
+    if (bars->times[i] > last || own->count == 0) own->count++;
+    copy(own, own->count - 1, bars, i, 1);
+  }
+}
+
+mesh_code series_merge(series *own, const Millrace__V1__BarBatch *batch, mesh_error *err) {
+  mesh_code code = check(batch, err);
+  train_bars bars = bars_of(batch);
+  if (code == GRPC_STATUS_OK) put_newer(own, &bars);
+  return code;
+}
+
+void series_join(series *own, const series *newer) {
+  train_bars bars = series_bars(newer);
+  put_newer(own, &bars);
 }
 
 static mesh_code take_frame(series *own, mesh_frame frame, mesh_error *err) {

@@ -6,6 +6,7 @@
 #include "mesh/call.h"
 #include "mesh/file.h"
 #include "mesh/link.h"
+#include "millrace/v1/bars.pb-c.h"
 
 // Zero it first.
 typedef struct series {
@@ -29,6 +30,12 @@ MESH_NODISCARD mesh_code series_read(mesh_scope *scope, mesh_link *backend, cons
 void series_clear(series *own);
 
 train_bars series_bars(const series *own);
+
+// Puts bars behind those that are there, oldest first; one with the time of the last one takes its
+// place, older ones are left out. DATA_LOSS: the batch's columns differ in length.
+MESH_NODISCARD mesh_code series_merge(series *own, const Millrace__V1__BarBatch *batch,
+                                      mesh_error *err);
+void series_join(series *own, const series *newer);
 
 // The SHA-256 of the columns, one after the other.
 void series_hash(const series *own, char out[MESH_SHA256_HEX]);

@@ -1,0 +1,178 @@
+#include "host/training/service/live.h"
+
+#include <stdlib.h>
+
+#include "host/training/dataset/dataset.h"
+#include "mesh/event.h"
+#include "mesh/message.h"
+#include "mesh/retry.h"
+#include "millrace/v1/data.pb-c.h"
+#include "millrace/v1/operation.pb-c.h"
+
+static const mesh_backoff backoff = {.base_ms = 50, .cap_ms = 1000, .attempts = 30};
+
+// ---- bars ----
+
+// The time of the newest bar that is known.
+static int64_t newest(const live_timeframe *own) {
+  const series *last = own->news.count > 0 ? &own->news : own->into;
+  return last->count > 0 ? last->times[last->count - 1] : INT64_MIN;
+}
+
+// Whether bars between two moments should be there and are not stored.
+static mesh_code find_gap(const live_timeframe *own, int64_t from_s, int64_t to_s, bool *found,
+                          mesh_error *err) {
+  Millrace__V1__GapsRequest request = MILLRACE__V1__GAPS_REQUEST__INIT;
+  Google__Protobuf__Timestamp from = GOOGLE__PROTOBUF__TIMESTAMP__INIT, to = from;
+  request.symbol = (char *)(uintptr_t)own->owner->symbol;
+  request.timeframe = (char *)(uintptr_t)own->name;
+  from.seconds = from_s;
+  to.seconds = to_s;
+  request.from = &from;
+  request.to = &to;
+  mesh_call *call;
+  mesh_frame frame = {0};
+  *found = false;
+  mesh_code code =
+      mesh_message_open(&own->owner->scope, own->owner->backend, "/millrace.v1.DataService/Gaps",
+                        &request.base, NULL, &call, err);
+  if (code != GRPC_STATUS_OK) return code;
+  code = mesh_call_receive(call, &frame, err);
+  *found = code == GRPC_STATUS_OK && !frame.end;
+  mesh_call_close(call);
+  return code;
+}
+
+// The first bars of a stream begin no later than where the known ones end, or in between is a time
+// in which there are none.
+static mesh_code check_overlap(const live_timeframe *own, const Millrace__V1__BarBatch *batch,
+                               mesh_error *err) {
+  char stored[DATASET_TIME_TEXT], first[DATASET_TIME_TEXT];
+  bool missing = false;
+  int64_t last = newest(own);
+  if (batch->n_times == 0 || batch->times[0] <= last) return GRPC_STATUS_OK;
+  int64_t next = last + strategy_timeframe_s(own->name);
+  mesh_code code = GRPC_STATUS_OK;
+  if (next < batch->times[0]) code = find_gap(own, next, batch->times[0], &missing, err);
+  if (code != GRPC_STATUS_OK || !missing) return code;
+  dataset_time_text(last, stored);
+  dataset_time_text(batch->times[0], first);
+  return mesh_fail(
+      err, GRPC_STATUS_FAILED_PRECONDITION,
+      "%s %s is stored up to %s, live bars begin at %s; load what is between: millrace "
+      "data load %s %s --mode tail",
+      own->owner->symbol, own->name, stored, first, own->owner->symbol, own->name);
+}
+
+static mesh_code take_bars(live_timeframe *own, mesh_view body, bool *first, mesh_error *err) {
+  Millrace__V1__BarBatch *batch = millrace__v1__bar_batch__unpack(NULL, body.size_bytes, body.data);
+  if (batch == NULL) return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "malformed BarBatch");
+  mesh_code code = *first ? check_overlap(own, batch, err) : GRPC_STATUS_OK;
+  if (batch->n_times > 0) *first = false;
+  if (code == GRPC_STATUS_OK) code = series_merge(&own->news, batch, err);
+  millrace__v1__bar_batch__free_unpacked(batch, NULL);
+  if (code == GRPC_STATUS_OK) mesh_signal_notify(&own->owner->changed);
+  return code;
+}
+
+static mesh_code take_frame(live_timeframe *own, mesh_frame frame, bool *first, mesh_error *err) {
+  mesh_view one, view = {frame.data, frame.size_bytes};
+  mesh_event event;
+  size_t offset = 0;
+  bool bad;
+  while (mesh_event_next(view, &offset, &one, &bad)) {
+    mesh_code code = mesh_event_decode(one, &event, err);
+    if (code == GRPC_STATUS_OK && event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_BARS) {
+      code = take_bars(own, event.body, first, err);
+    }
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  return bad ? mesh_fail(err, GRPC_STATUS_DATA_LOSS, "malformed OperationEvent") : GRPC_STATUS_OK;
+}
+
+// ---- a stream ----
+
+// One call of Subscribe, until it ends; *heard says whether anything came.
+static mesh_code listen_once(live_timeframe *own, bool *heard, mesh_error *err) {
+  Millrace__V1__SubscribeRequest request = MILLRACE__V1__SUBSCRIBE_REQUEST__INIT;
+  request.symbol = (char *)(uintptr_t)own->owner->symbol;
+  request.timeframe = (char *)(uintptr_t)own->name;
+  mesh_call *call;
+  mesh_frame frame;
+  bool first = true;
+  *heard = false;
+  mesh_code code =
+      mesh_message_open(&own->owner->scope, own->owner->backend,
+                        "/millrace.v1.DataService/Subscribe", &request.base, NULL, &call, err);
+  if (code != GRPC_STATUS_OK) return code;
+  while ((code = mesh_call_receive(call, &frame, err)) == GRPC_STATUS_OK && !frame.end) {
+    *heard = true;
+    code = take_frame(own, frame, &first, err);
+    if (code != GRPC_STATUS_OK) break;
+  }
+  mesh_call_close(call);
+  if (code != GRPC_STATUS_OK) return code;
+  return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the stream of live bars has ended");
+}
+
+static void listen(void *arg) {
+  live_timeframe *own = arg;
+  mesh_scope *scope = &own->owner->scope;
+  mesh_retry_budget *budget = mesh_link_budget(own->owner->backend);
+  mesh_error err;
+  mesh_code code;
+  bool heard;
+  int attempt = 0;
+  do {
+    code = listen_once(own, &heard, &err);
+    if (heard) attempt = 0;
+  } while (mesh_retry_wait(scope, &backoff, budget, ++attempt, &err) == GRPC_STATUS_OK);
+  if (own->owner->code == GRPC_STATUS_OK && scope->code == GRPC_STATUS_OK) {
+    own->owner->code = code;
+    own->owner->err = err;
+  }
+  mesh_signal_notify(&own->owner->changed);
+}
+
+// ---- all of them ----
+
+void live_open(live *own, mesh_scope *scope, mesh_link *backend, const char *symbol,
+               const strategy *strategy, series *into) {
+  *own = (live){.backend = backend, .symbol = symbol, .count = strategy->timeframe_count};
+  mesh_scope_open(&own->scope, scope);
+  for (int i = 0; i < own->count; i++) {
+    own->timeframes[i] =
+        (live_timeframe){.owner = own, .name = strategy->timeframes[i], .into = &into[i]};
+    mesh_fiber_start(&own->scope, listen, &own->timeframes[i]);
+  }
+}
+
+void live_close(live *own) {
+  mesh_scope_cancel(&own->scope, GRPC_STATUS_CANCELLED, "nobody listens");
+  mesh_scope_close(&own->scope);
+  for (int i = 0; i < own->count; i++)
+    series_clear(&own->timeframes[i].news);
+}
+
+static bool has_news(const live *own) {
+  for (int i = 0; i < own->count; i++) {
+    if (own->timeframes[i].news.count > 0) return true;
+  }
+  return false;
+}
+
+mesh_code live_take(live *own, mesh_error *err) {
+  mesh_code code = mesh_scope_check(&own->scope, err);
+  while (code == GRPC_STATUS_OK && own->code == GRPC_STATUS_OK && !has_news(own))
+    code = mesh_signal_wait(&own->changed, &own->scope, MESH_NEVER, err);
+  if (code != GRPC_STATUS_OK) return code;
+  if (own->code != GRPC_STATUS_OK) {
+    *err = own->err;
+    return own->code;
+  }
+  for (int i = 0; i < own->count; i++) {
+    series_join(own->timeframes[i].into, &own->timeframes[i].news);
+    own->timeframes[i].news.count = 0;
+  }
+  return GRPC_STATUS_OK;
+}
