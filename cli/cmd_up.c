@@ -182,6 +182,7 @@ static mesh_code describe_training_host(up *own, mesh_error *err) {
   add_flag(&line, "--threads", setting_of(own, SETTING_TRAINING_HOST_THREADS));
   add_flag(&line, "--memory-mib", setting_of(own, SETTING_TRAINING_HOST_MEMORY_MIB));
   add_flag(&line, "--gpu-memory-mib", setting_of(own, SETTING_TRAINING_HOST_GPU_MEMORY_MIB));
+  add_flag(&line, "--cache-mib", setting_of(own, SETTING_TRAINING_HOST_CACHE_MIB));
   add_log_flags(own, &line);
   return child_find_program("millrace-training-host", line.who->program, err);
 }

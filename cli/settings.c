@@ -48,6 +48,7 @@ static const setting_info infos[SETTING_COUNT] = {
     [SETTING_TRAINING_HOST_THREADS] = {"training_host.threads", NULL, "0"},
     [SETTING_TRAINING_HOST_MEMORY_MIB] = {"training_host.memory_mib", NULL, "4096"},
     [SETTING_TRAINING_HOST_GPU_MEMORY_MIB] = {"training_host.gpu_memory_mib", NULL, "0"},
+    [SETTING_TRAINING_HOST_CACHE_MIB] = {"training_host.cache_mib", NULL, "256"},
     [SETTING_TRAINING_HOST_GRACE_S] = {"training_host.grace_s", NULL, "60"},
     [SETTING_TRAINING_HOST_MORE] = {"training_host.more", NULL, NULL},
 };

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import time
 import unittest
 
@@ -40,6 +41,29 @@ class ResultTest(TrainingCase):
         self.assertEqual([first["version"], second["version"], other["version"]], [1, 2, 3])
         compared = self.json("models", "compare", "small")
         self.assertEqual([model["version"] for model in compared], [3, 2, 1])
+
+    def test_bars_that_have_not_changed_are_not_read_again(self):
+        def counts():
+            status, = self.json("call", "millrace.v1.TrainingAdapter/Status", "{}")
+            return int(status.get("cacheHits", 0)), int(status.get("cacheMisses", 0))
+
+        stamp = "2017-09-01T00:00:00Z"
+        first = self.result(self.train("--to", stamp))
+        self.assertEqual(counts(), (0, 1))
+        again = self.result(self.train("--to", stamp))
+        self.assertEqual(counts(), (1, 1))
+        self.assertEqual(first["weightsSha256"], again["weightsSha256"])
+        # Another window is something else; so is the same one after a load has written to the series.
+        self.train("--to", "2017-10-01")
+        self.assertEqual(counts(), (1, 2))
+        database = sqlite3.connect(os.path.join(self.home, "millrace.db"), timeout=30)
+        with database:  # as a load does it that gets other prices
+            database.execute("UPDATE bars SET close = close * 1.0001 WHERE time_s % 7200 = 0")
+            database.execute("UPDATE series SET updated_ns = updated_ns + 1")
+        database.close()
+        other = self.result(self.train("--to", stamp))
+        self.assertEqual(counts(), (1, 3))
+        self.assertNotEqual(first["weightsSha256"], other["weightsSha256"])
 
     def test_large_layers_are_openblas_s(self):
         trained = self.result(self.train(hidden="[1024, 1024]", epochs=1, batch=512))

@@ -3,6 +3,7 @@
 #ifndef MILLRACE_HOST_TRAINING_SERVICE_HOST_H
 #define MILLRACE_HOST_TRAINING_SERVICE_HOST_H
 
+#include "host/training/service/series_cache.h"
 #include "mesh/hosted.h"
 #include "mesh/link.h"
 #include "mesh/pool.h"
@@ -15,6 +16,7 @@ typedef struct training_host_options {
   int threads;               // of one engine; 0: one a core
   int64_t memory_bytes;      // what the rows and the network of one training may take; 0: no limit
   int64_t gpu_memory_bytes;  // of one training; 0: what is free
+  int64_t cache_bytes;       // of series that are kept for the next training; 0: none
 } training_host_options;
 
 typedef struct training_host {
@@ -25,8 +27,9 @@ typedef struct training_host {
   mesh_pool *pool;
   mesh_link *backend;
   const mesh_schema *schema;
-  char device[128];           // for people: the GPU, or "cpu"
-  const char *no_gpu;         // why there is none; "" if there is
+  char device[128];    // for people: the GPU, or "cpu"
+  const char *no_gpu;  // why there is none; "" if there is
+  series_cache cache;
   struct training_run *runs;  // those that have a slot
   int running;
 } training_host;

@@ -40,7 +40,8 @@ static mesh_code set_up(program *own, mesh_error *err) {
                                 .slots = (int)options->slots,
                                 .threads = (int)options->threads,
                                 .memory_bytes = options->memory_mib << 20,
-                                .gpu_memory_bytes = options->gpu_memory_mib << 20};
+                                .gpu_memory_bytes = options->gpu_memory_mib << 20,
+                                .cache_bytes = options->cache_mib << 20};
   training_host_init(&own->host, loop, own->pool, own->backend, own->schema, &host);
   own->server = mesh_server_create(loop, own->schema);
   mesh_host_control_init(&own->control, "training-host", own->program, own->server);

@@ -15,8 +15,10 @@ void training_options_help(void) {
       "  --home DIR           where checkpoints/ lies\n"
       "  --slots N            trainings at a time (default 1)\n"
       "  --threads N          of one training on the CPU; 0: one a core (default)\n"
-      "  --memory-mib N       what the rows of one training may take; 0: no limit (default 4096)\n"
+      "  --memory-mib N       what the rows of one training may take, and what its network may;\n"
+      "                       0: no limit (default 4096)\n"
       "  --gpu-memory-mib N   what one training may take of a GPU; 0: what is free (default)\n"
+      "  --cache-mib N        bars that are kept for the next training; 0: none (default 256)\n"
       "  --drain-limit-ms N   how long what runs may take to stop at SIGTERM (default 4000)\n"
       "  --log-level LEVEL    debug, info (default), warn, error\n"
       "  --log-json           one JSON object a line\n"
@@ -26,8 +28,11 @@ void training_options_help(void) {
 }
 
 mesh_code training_options_parse(int argc, char **argv, training_options *out, mesh_error *err) {
-  *out = (training_options){
-      .slots = 1, .memory_mib = 4096, .drain_limit_ms = 4000, .log_level = MESH_LOG_INFO};
+  *out = (training_options){.slots = 1,
+                            .memory_mib = 4096,
+                            .cache_mib = 256,
+                            .drain_limit_ms = 4000,
+                            .log_level = MESH_LOG_INFO};
   const mesh_flag flags[] = {
       {"listen", .text = out->listen, .count = &out->listen_count, .most = TRAINING_LISTEN_MAX},
       {"backend", .text = &out->backend},
@@ -36,6 +41,7 @@ mesh_code training_options_parse(int argc, char **argv, training_options *out, m
       {"threads", .number = &out->threads, .most = 256},
       {"memory-mib", .number = &out->memory_mib, .most = 1 << 24},
       {"gpu-memory-mib", .number = &out->gpu_memory_mib, .most = 1 << 24},
+      {"cache-mib", .number = &out->cache_mib, .most = 1 << 24},
       {"drain-limit-ms", .number = &out->drain_limit_ms, .most = 3600000},
       {"log-level", .take = mesh_flag_take_log_level, .to = &out->log_level},
       {"log-json", .on = &out->log_json},

@@ -11,7 +11,7 @@ typedef struct training_options {
   const char *listen[TRAINING_LISTEN_MAX];  // borrowed from argv, as all text
   int listen_count;
   const char *backend, *home;
-  int64_t slots, threads, memory_mib, gpu_memory_mib, drain_limit_ms;
+  int64_t slots, threads, memory_mib, gpu_memory_mib, cache_mib, drain_limit_ms;
   mesh_log_level log_level;
   bool log_json, exit_with_parent, help;
 } training_options;

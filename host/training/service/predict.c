@@ -193,8 +193,8 @@ static mesh_code read_bars(mesh_call *call, predicting *own, mesh_error *err) {
   if (own->series == NULL) abort();
   mesh_code code = GRPC_STATUS_OK;
   for (int i = 0; i < strategy->timeframe_count && code == GRPC_STATUS_OK; i++) {
-    code = series_read(mesh_call_scope(call), own->host->backend, own->symbol,
-                       strategy->timeframes[i], &window, &own->series[i], err);
+    code = series_cache_read(&own->host->cache, mesh_call_scope(call), own->host->backend,
+                             own->symbol, strategy->timeframes[i], &window, &own->series[i], err);
   }
   return code;
 }

@@ -150,8 +150,9 @@ static mesh_code read_series(training_run *own, mesh_error *err) {
     char note[TRAINING_TEXT_MAX];
     snprintf(note, sizeof note, "reading %s %s", symbol, timeframe);
     show_note(own, note);
-    mesh_code code = series_read(mesh_operation_scope(own->operation), own->host->backend, symbol,
-                                 timeframe, &window, &own->series[i], err);
+    mesh_code code =
+        series_cache_read(&own->host->cache, mesh_operation_scope(own->operation),
+                          own->host->backend, symbol, timeframe, &window, &own->series[i], err);
     if (code != GRPC_STATUS_OK) return code;
   }
   return GRPC_STATUS_OK;

@@ -17,6 +17,10 @@ void series_clear(series *own) {
   *own = (series){0};
 }
 
+size_t series_bytes(const series *own) {
+  return own->count * COLUMNS * WIDTH;
+}
+
 // One block for the six columns: `times` is its start.
 static void reserve(series *own, size_t count) {
   if (count <= own->capacity) return;
@@ -69,12 +73,16 @@ static mesh_code append(series *own, const Millrace__V1__BarBatch *batch, mesh_e
 
 static void put_newer(series *own, const train_bars *bars) {
   reserve(own, own->count + bars->count);
-  for (size_t i = 0; i < bars->count; i++) {
-    int64_t last = own->count > 0 ? own->times[own->count - 1] : INT64_MIN;
-    if (bars->times[i] < last) continue;
-    if (bars->times[i] > last || own->count == 0) own->count++;
-    copy(own, own->count - 1, bars, i, 1);
+  size_t i = 0;
+  if (own->count > 0) {
+    int64_t last = own->times[own->count - 1];
+    while (i < bars->count && bars->times[i] < last)
+      i++;
+    if (i < bars->count && bars->times[i] == last) own->count--;
   }
+  if (i == bars->count) return;
+  copy(own, own->count, bars, i, bars->count - i);
+  own->count += bars->count - i;
 }
 
 mesh_code series_merge(series *own, const Millrace__V1__BarBatch *batch, mesh_error *err) {

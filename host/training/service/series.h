@@ -29,6 +29,9 @@ MESH_NODISCARD mesh_code series_read(mesh_scope *scope, mesh_link *backend, cons
                                      series *out, mesh_error *err);
 void series_clear(series *own);
 
+// What its bars take.
+size_t series_bytes(const series *own);
+
 train_bars series_bars(const series *own);
 
 // Puts bars behind those that are there, oldest first; one with the time of the last one takes its

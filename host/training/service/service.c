@@ -146,6 +146,9 @@ static mesh_code status(mesh_call *call, mesh_frame frame, void *self, mesh_erro
   out.running = host->running;
   out.slots = host->options.slots;
   out.gpu = host->no_gpu[0] == '\0';
+  out.cache_bytes = (int64_t)host->cache.bytes;
+  out.cache_hits = host->cache.hits;
+  out.cache_misses = host->cache.misses;
   char *operations[SLOTS_MAX];
   out.operations = operations;
   for (const training_run *one = host->runs; one != NULL && out.n_operations < SLOTS_MAX;
@@ -199,6 +202,7 @@ void training_host_init(training_host *host, mesh_loop *loop, mesh_pool *pool, m
       .loop = loop,
       .pool = pool,
       .backend = backend,
+      .cache = {.limit_bytes = (size_t)options->cache_bytes},
       .schema = schema};
   mesh_hosted_kind kind = {"train", training_run_prepare, host};
   look_for_gpu(host);
@@ -208,4 +212,5 @@ void training_host_init(training_host *host, mesh_loop *loop, mesh_pool *pool, m
 
 void training_host_fini(training_host *host) {
   mesh_hosted_fini(&host->hosted);
+  series_cache_clear(&host->cache);
 }

@@ -1,0 +1,158 @@
+#include "host/training/service/series_cache.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mesh/message.h"
+#include "millrace/v1/data.pb-c.h"
+
+enum { SYMBOL_MAX = 64, TIMEFRAME_MAX = 8 };
+
+// What changes whenever something of a series is written.
+typedef struct revision {
+  int64_t bars, first_s, last_s, updated_ns;
+} revision;
+
+typedef struct series_cache_entry {
+  struct series_cache_entry *next;
+  char symbol[SYMBOL_MAX], timeframe[TIMEFRAME_MAX];
+  series_window window;
+  revision revision;
+  series series;  // owned
+} entry;
+
+// ---- revisions ----
+
+static int64_t nanoseconds(const Google__Protobuf__Timestamp *time) {
+  return time == NULL ? 0 : time->seconds * 1000000000 + time->nanos;
+}
+
+// True if `frame` is of the timeframe; its revision then.
+static bool take_revision(mesh_frame frame, const char *timeframe, revision *out) {
+  Millrace__V1__Series *stored = millrace__v1__series__unpack(NULL, frame.size_bytes, frame.data);
+  if (stored == NULL) return false;
+  bool found = strcmp(stored->timeframe, timeframe) == 0;
+  if (found) {
+    *out =
+        (revision){stored->bars, stored->first != NULL ? stored->first->seconds : 0,
+                   stored->last != NULL ? stored->last->seconds : 0, nanoseconds(stored->updated)};
+  }
+  millrace__v1__series__free_unpacked(stored, NULL);
+  return found;
+}
+
+// False where it cannot be found out: then the bars are read, which says why.
+static bool ask_revision(mesh_scope *scope, mesh_link *backend, const char *symbol,
+                         const char *timeframe, revision *out) {
+  Millrace__V1__ListSeriesRequest request = MILLRACE__V1__LIST_SERIES_REQUEST__INIT;
+  request.symbol = (char *)(uintptr_t)symbol;
+  mesh_call *call;
+  mesh_frame frame;
+  bool found = false;
+  if (mesh_message_open(scope, backend, "/millrace.v1.DataService/List", &request.base, NULL, &call,
+                        NULL) != GRPC_STATUS_OK)
+    return false;
+  while (mesh_call_receive(call, &frame, NULL) == GRPC_STATUS_OK && !frame.end)
+    found = take_revision(frame, timeframe, out) || found;
+  mesh_call_close(call);
+  return found;
+}
+
+static bool same_revision(const revision *a, const revision *b) {
+  return a->bars == b->bars && a->first_s == b->first_s && a->last_s == b->last_s &&
+         a->updated_ns == b->updated_ns;
+}
+
+// ---- entries ----
+
+static size_t bytes_of(const entry *one) {
+  return sizeof *one + series_bytes(&one->series);
+}
+
+static void drop(series_cache *cache, entry **at) {
+  entry *gone = *at;
+  *at = gone->next;
+  cache->bytes -= bytes_of(gone);
+  series_clear(&gone->series);
+  free(gone);
+}
+
+static entry **find(series_cache *cache, const char *symbol, const char *timeframe,
+                    const series_window *window) {
+  entry **at = &cache->newest;
+  for (; *at != NULL; at = &(*at)->next) {
+    const series_window *have = &(*at)->window;
+    if (strcmp((*at)->symbol, symbol) == 0 && strcmp((*at)->timeframe, timeframe) == 0 &&
+        have->from_s == window->from_s && have->to_s == window->to_s && have->last == window->last)
+      break;
+  }
+  return at;
+}
+
+// Puts a copy in front; what was used longest ago goes.
+static void keep(series_cache *cache, const char *symbol, const char *timeframe,
+                 const series_window *window, const revision *revision, const series *read) {
+  if (sizeof(entry) + series_bytes(read) > cache->limit_bytes) return;
+  entry *made = calloc(1, sizeof *made);
+  if (made == NULL) abort();
+  snprintf(made->symbol, sizeof made->symbol, "%s", symbol);
+  snprintf(made->timeframe, sizeof made->timeframe, "%s", timeframe);
+  made->window = *window;
+  made->revision = *revision;
+  series_join(&made->series, read);
+  made->next = cache->newest;
+  cache->newest = made;
+  cache->bytes += bytes_of(made);
+  while (cache->bytes > cache->limit_bytes) {
+    entry **last = &cache->newest;
+    while ((*last)->next != NULL)
+      last = &(*last)->next;
+    drop(cache, last);
+  }
+}
+
+void series_cache_clear(series_cache *cache) {
+  while (cache->newest != NULL)
+    drop(cache, &cache->newest);
+}
+
+// ---- reading ----
+
+// True if it is kept as it is now: *out is a copy then.
+static bool take_kept(series_cache *cache, const char *symbol, const char *timeframe,
+                      const series_window *window, const revision *now, series *out) {
+  entry **at = find(cache, symbol, timeframe, window), *one = *at;
+  if (one == NULL) return false;
+  if (!same_revision(&one->revision, now)) {
+    drop(cache, at);
+    return false;
+  }
+  *at = one->next;
+  one->next = cache->newest;
+  cache->newest = one;
+  out->count = 0;
+  series_join(out, &one->series);
+  return true;
+}
+
+mesh_code series_cache_read(series_cache *cache, mesh_scope *scope, mesh_link *backend,
+                            const char *symbol, const char *timeframe, const series_window *window,
+                            series *out, mesh_error *err) {
+  revision before = {0}, after = {0};
+  bool usable = cache->limit_bytes > 0 && strlen(symbol) < SYMBOL_MAX &&
+                strlen(timeframe) < TIMEFRAME_MAX &&
+                ask_revision(scope, backend, symbol, timeframe, &before);
+  if (usable && take_kept(cache, symbol, timeframe, window, &before, out)) {
+    cache->hits++;
+    return GRPC_STATUS_OK;
+  }
+  cache->misses++;
+  mesh_code code = series_read(scope, backend, symbol, timeframe, window, out, err);
+  // A load may have written while bars were read: then nobody knows what these are.
+  if (code == GRPC_STATUS_OK && usable && ask_revision(scope, backend, symbol, timeframe, &after) &&
+      same_revision(&before, &after) && *find(cache, symbol, timeframe, window) == NULL) {
+    keep(cache, symbol, timeframe, window, &before, out);
+  }
+  return code;
+}

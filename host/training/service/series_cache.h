@@ -1,0 +1,26 @@
+// series_cache: series that were read, for the trainings and predictions that come next. A kept one
+// is used again for as long as the backend says that the stored series is what it was. One loop's
+// thread.
+#ifndef MILLRACE_HOST_TRAINING_SERVICE_SERIES_CACHE_H
+#define MILLRACE_HOST_TRAINING_SERVICE_SERIES_CACHE_H
+
+#include "host/training/service/series.h"
+
+// In the caller's storage; zero but for the limit.
+typedef struct series_cache {
+  size_t limit_bytes;  // 0: nothing is kept
+  size_t bytes;
+  int64_t hits, misses;
+  struct series_cache_entry *newest;  // used last; the others behind it
+} series_cache;
+
+void series_cache_clear(series_cache *cache);
+
+// As series_read(), but for what is kept: then only the state of the series is asked for. *out is
+// the caller's own copy.
+MESH_NODISCARD mesh_code series_cache_read(series_cache *cache, mesh_scope *scope,
+                                           mesh_link *backend, const char *symbol,
+                                           const char *timeframe, const series_window *window,
+                                           series *out, mesh_error *err);
+
+#endif
