@@ -22,6 +22,8 @@ typedef struct relaying {
   uint8_t hops[HOPS_MAX * MESH_HOP_MAX];  // of the frame that is being taken
   size_t hops_size;
   int attempt;  // since the last event
+  bool taking;  // a frame's events are on their way into the journal
+  mesh_signal taken;
 } relaying;
 
 // ---- the request ----
@@ -95,8 +97,8 @@ static void take_hops(relaying *own, mesh_view frame) {
     own->hops_size += mesh_event_encode_hop(&hop, own->hops + own->hops_size);
 }
 
-static mesh_code take_frame(relaying *own, mesh_frame frame, mesh_error *err) {
-  mesh_view view = {frame.data, frame.size_bytes}, one;
+static mesh_code take_events(relaying *own, mesh_view view, mesh_error *err) {
+  mesh_view one;
   take_hops(own, view);
   size_t offset = 0;
   bool bad;
@@ -105,6 +107,20 @@ static mesh_code take_frame(relaying *own, mesh_frame frame, mesh_error *err) {
     if (code != GRPC_STATUS_OK) return code;
   }
   return GRPC_STATUS_OK;
+}
+
+// Once the host was asked to stop, its events come on two streams, each without a gap. One frame at
+// a time: what the other stream has taken is in the journal, and skipped here.
+static mesh_code take_frame(relaying *own, mesh_frame frame, mesh_error *err) {
+  while (own->taking) {
+    mesh_code code = mesh_signal_wait(&own->taken, &own->scope, MESH_NEVER, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  own->taking = true;
+  mesh_code code = take_events(own, (mesh_view){frame.data, frame.size_bytes}, err);
+  own->taking = false;
+  mesh_signal_notify(&own->taken);
+  return code;
 }
 
 // One call of Run. OK once there is an outcome; UNAVAILABLE where the stream ends without one.

@@ -276,6 +276,25 @@ static void a_cancel_is_acknowledged_by_the_host(bench *own) {
   forget(&all);
 }
 
+// The host is ahead of the journal when it is asked to stop: its events come on two streams then.
+static void a_cancel_loses_no_event_and_keeps_their_order(bench *own) {
+  for (int i = 0; i < 20; i++) {
+    own->request.to = 1000000;
+    own->request.checkpoint_every = 1;
+    own->request.quiet = true;
+    own->host.steps = 0;
+    start(own);
+    await_steps(own, 20 + i);
+    mesh_error err;
+    assert_int_equal(mesh_operation_cancel(own->operations, own->name, "me", &err), GRPC_STATUS_OK);
+    history all = await_end(own);
+    assert_int_equal(all.outcome->outcome_case, MILLRACE__V1__OUTCOME__OUTCOME_CANCELLED);
+    assert_int_equal(all.checkpoints, own->host.steps);
+    assert_int_equal(all.last_position, own->host.steps);
+    forget(&all);
+  }
+}
+
 static void a_stubborn_host_is_left_behind(bench *own) {
   own->request.to = 300;
   own->request.step_us = 1000;
@@ -420,6 +439,8 @@ static const row rows[] = {
     {"a new manager finds the work where it is", a_new_manager_finds_the_work_where_it_is},
     {"a new host goes on at the checkpoint", a_new_host_goes_on_at_the_checkpoint},
     {"a cancel is acknowledged by the host", a_cancel_is_acknowledged_by_the_host},
+    {"a cancel loses no event and keeps their order",
+     a_cancel_loses_no_event_and_keeps_their_order},
     {"a stubborn host is left behind", a_stubborn_host_is_left_behind},
     {"a cancel does not begin what was lost", a_cancel_does_not_begin_what_was_lost},
     {"a deadline stops the host", a_deadline_stops_the_host},
