@@ -99,13 +99,18 @@ const mesh_schema *client_schema(client *own) {
   return own->schema;
 }
 
-mesh_code client_print_json(client *own, const char *type, mesh_view message, mesh_error *err) {
+mesh_code client_put_json(client *own, const char *type, mesh_view message, mesh_error *err) {
   char *json;
   mesh_code code = mesh_schema_to_json(client_schema(own), type, message, &json, err);
   if (code != GRPC_STATUS_OK) return code;
   puts(json);
   free(json);
-  return output_flush(err);
+  return GRPC_STATUS_OK;
+}
+
+mesh_code client_print_json(client *own, const char *type, mesh_view message, mesh_error *err) {
+  mesh_code code = client_put_json(own, type, message, err);
+  return code == GRPC_STATUS_OK ? output_flush(err) : code;
 }
 
 // ---- the end ----

@@ -70,6 +70,10 @@ const mesh_schema *client_schema(client *own);
 MESH_NODISCARD mesh_code client_print_json(client *own, const char *type, mesh_view message,
                                            mesh_error *err);
 
+// The same, but handed on with what comes next: whoever prints several flushes once.
+MESH_NODISCARD mesh_code client_put_json(client *own, const char *type, mesh_view message,
+                                         mesh_error *err);
+
 // The error of a message that cannot be decoded.
 mesh_code client_bad_reply(const char *type, mesh_error *err);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/follow_print.h"
+#include "cli/output.h"
 #include "mesh/retry.h"
 
 #define S_NS INT64_C(1000000000)
@@ -80,9 +81,9 @@ static void add_times(follow *own, mesh_view event) {
   timing_add(own->times, hops, count, mesh_wall_ns(), own->client->json ? NULL : stdout);
 }
 
-static mesh_code take_frame(follow *own, mesh_frame frame, mesh_error *err) {
+static mesh_code take_events(follow *own, mesh_view view, mesh_error *err) {
   size_t offset = 0;
-  mesh_view view = {frame.data, frame.size_bytes}, one;
+  mesh_view one;
   bool bad;
   while (mesh_event_next(view, &offset, &one, &bad)) {
     mesh_view whole = with_hops(one, view);
@@ -92,6 +93,11 @@ static mesh_code take_frame(follow *own, mesh_frame frame, mesh_error *err) {
     if (code != GRPC_STATUS_OK || is_over(own)) return code;
   }
   return bad ? client_bad_reply("OperationEvent", err) : GRPC_STATUS_OK;
+}
+
+static mesh_code take_frame(follow *own, mesh_frame frame, mesh_error *err) {
+  mesh_code code = take_events(own, (mesh_view){frame.data, frame.size_bytes}, err);
+  return code == GRPC_STATUS_OK ? output_flush(err) : code;
 }
 
 // ---- the stream ----

@@ -170,14 +170,14 @@ mesh_code follow_print_event(follow *own, const mesh_event *event, mesh_view byt
                              mesh_error *err) {
   if (event->payload == PAYLOAD(HEARTBEAT)) return GRPC_STATUS_OK;
   if (own->client->json) {
-    return client_print_json(own->client, "millrace.v1.OperationEvent", bytes, err);
+    return client_put_json(own->client, "millrace.v1.OperationEvent", bytes, err);
   }
   if (event->payload == PAYLOAD(ACCEPTED)) print_accepted(own);
   if (event->payload == PAYLOAD(DRAIN)) draw_note(own, "the backend leaves; reattaching");
   for (size_t i = 0; i < sizeof printers / sizeof *printers; i++) {
     if (printers[i].payload == event->payload) printers[i].print(own, event->body);
   }
-  return output_flush(err);
+  return GRPC_STATUS_OK;
 }
 
 void follow_print_left(const follow *own) {

@@ -4,7 +4,8 @@
 
 #include "cli/follow.h"
 
-// One event: a line of JSON, or what it means for the live line. `bytes` is the whole of it.
+// One event: a line of JSON, or what it means for the live line. `bytes` is the whole of it. The
+// caller flushes the output after the last event that came together.
 MESH_NODISCARD mesh_code follow_print_event(follow *own, const mesh_event *event, mesh_view bytes,
                                             mesh_error *err);
 

@@ -8,10 +8,16 @@
 
 enum { PAGE_EVENTS = 64 };  // of history, at a time
 
+// Each watcher beside the first one lets events gather for so long, up to a bound, where they come
+// in quick succession: to wake many of them for each event would take the processor from the work.
+#define GATHER_NS_PER_WATCHER INT64_C(500000)
+#define GATHER_NS_MOST INT64_C(10000000)
+
 typedef struct watch {
   mesh_event_stream *stream;
   int64_t sent;              // the number of the last durable event that was put
   int64_t progress_version;  // of the newest progress that was put
+  int64_t woken_ns;          // when it last had something to send, monotonic
   mesh_code code;
   mesh_error *err;
 } watch;
@@ -112,10 +118,25 @@ static bool catch_up(watch *own, mesh_operation *operation) {
   return false;
 }
 
+// Not for what comes after a quiet time, nor for the end.
+static void gather(watch *own, mesh_operation *operation, mesh_scope *scope) {
+  int64_t window_ns = (operation->watchers - 1) * GATHER_NS_PER_WATCHER;
+  int64_t due_ns = own->woken_ns + (window_ns < GATHER_NS_MOST ? window_ns : GATHER_NS_MOST);
+  while (own->code == GRPC_STATUS_OK && !operation->ended && mesh_now_ns() < due_ns &&
+         mesh_operation_scope(operation)->code == GRPC_STATUS_OK) {
+    own->code = mesh_signal_wait(&operation->changed, scope, due_ns, own->err);
+    if (own->code == GRPC_STATUS_DEADLINE_EXCEEDED && scope->code == GRPC_STATUS_OK) {
+      own->code = GRPC_STATUS_OK;
+    }
+  }
+  own->woken_ns = mesh_now_ns();
+}
+
 // Waits for something to send; a heartbeat where nothing comes for long.
 static void await_change(watch *own, mesh_operation *operation, mesh_scope *scope) {
   int64_t beat_ns = operation->operations->options.heartbeat_ms * INT64_C(1000000);
   own->code = mesh_signal_wait(&operation->changed, scope, mesh_now_ns() + beat_ns, own->err);
+  if (own->code == GRPC_STATUS_OK) gather(own, operation, scope);
   if (own->code != GRPC_STATUS_DEADLINE_EXCEEDED || scope->code != GRPC_STATUS_OK) return;
   own->code = GRPC_STATUS_OK;
   put_mergeable(own, operation, 0, PAYLOAD(HEARTBEAT), (mesh_view){(const uint8_t *)"", 0});

@@ -90,19 +90,29 @@ static mesh_code find_type(const mesh_schema *schema, const char *type, const up
   return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no message type %s", type);
 }
 
-// Encodes `message` twice: once for the size, once for the text.
+// What JSON takes for each byte of the wire, mostly; where it is more, `message` is encoded twice.
+enum { JSON_GROWTH = 6, JSON_LEAST = 512 };
+
 static mesh_code encode_json(const mesh_schema *schema, const upb_MessageDef *def,
-                             const upb_Message *message, char **out, mesh_error *err) {
+                             const upb_Message *message, size_t wire_bytes, char **out,
+                             mesh_error *err) {
   upb_Status status;
+  size_t capacity = wire_bytes * JSON_GROWTH + JSON_LEAST, size;
+  char *text = NULL;
   upb_Status_Clear(&status);
-  size_t size = upb_JsonEncode(message, def, schema->pool, 0, NULL, 0, &status);
+  for (;;) {
+    text = realloc(text, capacity);
+    if (text == NULL) abort();
+    size = upb_JsonEncode(message, def, schema->pool, 0, text, capacity, &status);
+    if (size == (size_t)-1 || size < capacity) break;
+    capacity = size + 1;
+  }
   if (size == (size_t)-1) {
+    free(text);
     return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "%s as JSON: %s", upb_MessageDef_FullName(def),
                      upb_Status_ErrorMessage(&status));
   }
-  *out = malloc(size + 1);
-  if (*out == NULL) abort();
-  upb_JsonEncode(message, def, schema->pool, 0, *out, size + 1, &status);
+  *out = text;
   return GRPC_STATUS_OK;
 }
 
@@ -118,7 +128,7 @@ mesh_code mesh_schema_to_json(const mesh_schema *schema, const char *type, mesh_
                                        upb_MessageDef_MiniTable(def),
                                        upb_DefPool_ExtensionRegistry(schema->pool), 0, arena);
   if (status == kUpb_DecodeStatus_Ok) {
-    code = encode_json(schema, def, decoded, out, err);
+    code = encode_json(schema, def, decoded, message.size_bytes, out, err);
   } else {
     code = mesh_fail(err, GRPC_STATUS_DATA_LOSS, "%zu bytes are no %s", message.size_bytes, type);
   }

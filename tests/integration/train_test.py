@@ -333,6 +333,15 @@ class MoveTest(StopCase):
 
 
 class StopTest(StopCase):
+    def test_ctrl_c_among_short_epochs_loses_none(self):
+        """Many of them end between two looks at the training."""
+        process = self.start("millrace", "train", self.strategy(hidden="[4]", epochs=1500), "--output=json")
+        process.line(lambda line: '"epochReport"' in line, "first epoch")
+        process.signal(signal.SIGINT)
+        self.assertEqual(process.wait(), 130, process.transcript())
+        rest = self.json("ops", "resume", process.json_lines()[0]["operation"])
+        self.assertEqual(epochs_of(process.json_lines()) + epochs_of(rest), list(range(1, 1501)))
+
     def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on_bit_for_bit(self):
         self.check_ctrl_c()
 

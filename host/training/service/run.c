@@ -45,11 +45,19 @@ static void show_progress(training_run *own) {
   mesh_operation_progress(own->operation, &progress);
 }
 
-static mesh_code report_epoch(training_run *own, mesh_error *err) {
-  training_epoch_message message;
-  training_epoch_fill(own, trainer_last_epoch(own->trainer), &message);
-  return mesh_message_report(own->operation, TRAINING_PAYLOAD(EPOCH_REPORT), &message.report.base,
-                             err);
+// The epochs that have ended since the last time.
+static mesh_code report_epochs(training_run *own, mesh_error *err) {
+  const trainer_epoch *epoch;
+  mesh_code code = GRPC_STATUS_OK;
+  while (code == GRPC_STATUS_OK &&
+         (epoch = trainer_epoch_at(own->trainer, own->reported)) != NULL) {
+    training_epoch_message message;
+    training_epoch_fill(own, epoch, &message);
+    code = mesh_message_report(own->operation, TRAINING_PAYLOAD(EPOCH_REPORT), &message.report.base,
+                               err);
+    if (code == GRPC_STATUS_OK) own->reported++;
+  }
+  return code;
 }
 
 // ---- checkpoints ----
@@ -101,10 +109,16 @@ typedef struct slice {
   mesh_error err;
 } slice;
 
+// Goes on over the ends of epochs, unless a checkpoint is due at one: an epoch may take a
+// millisecond, and to change threads at each would cost more than to train.
 static void do_slice(void *arg) {
   slice *one = arg;
-  one->code = trainer_advance(one->own->trainer, mesh_now_ns() + SLICE_MS * MS_NS, &one->own->stop,
-                              &one->state, &one->err);
+  training_run *own = one->own;
+  int64_t until_ns = mesh_now_ns() + SLICE_MS * MS_NS;
+  do {
+    one->code = trainer_advance(own->trainer, until_ns, &own->stop, &one->state, &one->err);
+  } while (one->code == GRPC_STATUS_OK && one->state == TRAINER_EPOCH && mesh_now_ns() < until_ns &&
+           !atomic_load(&own->stop) && !is_due(own, true));
 }
 
 static mesh_code advance(training_run *own, trainer_state *state, mesh_error *err) {
@@ -120,13 +134,19 @@ static mesh_code train(training_run *own, mesh_error *err) {
   trainer_state state = TRAINER_RUNNING;
   mesh_code code = mesh_scope_check(scope, err);
   while (code == GRPC_STATUS_OK && state != TRAINER_FINISHED) {
-    code = advance(own, &state, err);
-    if (code == GRPC_STATUS_OK) code = mesh_scope_check(scope, err);
-    if (code != GRPC_STATUS_OK) break;
+    mesh_error failed;
+    code = advance(own, &state, &failed);
     show_progress(own);
-    bool ended = state == TRAINER_EPOCH;
-    if (ended) code = report_epoch(own, err);
-    if (code == GRPC_STATUS_OK && state != TRAINER_FINISHED && is_due(own, ended)) {
+    // Whatever stops it here: what has ended is told.
+    mesh_code told = report_epochs(own, err);
+    if (code != GRPC_STATUS_OK) {
+      *err = failed;
+    } else {
+      code = told;
+    }
+    if (code == GRPC_STATUS_OK) code = mesh_scope_check(scope, err);
+    if (code == GRPC_STATUS_OK && state != TRAINER_FINISHED &&
+        is_due(own, state == TRAINER_EPOCH)) {
       code = save(own, err);
     }
   }
@@ -180,6 +200,8 @@ static mesh_code build(training_run *own, mesh_error *err) {
   show_note(own, "computing features");
   mesh_pool_run(own->host->pool, own->host->loop, do_build, &one);
   if (one.code != GRPC_STATUS_OK) *err = one.err;
+  while (one.code == GRPC_STATUS_OK && trainer_epoch_at(own->trainer, own->reported) != NULL)
+    own->reported++;  // before the checkpoint
   if (one.code == GRPC_STATUS_OK && one.note[0] != '\0') return report_log(own, one.note, err);
   return one.code;
 }

@@ -30,6 +30,7 @@ typedef struct training_run {
   mesh_cancel_hook hook;  // sets `stop`
   atomic_bool stop;
   int64_t began_ns;
+  size_t reported;  // epochs
   // Of the checkpoint policy.
   int64_t saved_ns, saved_step;
   int saved_epoch;
