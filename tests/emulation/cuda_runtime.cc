@@ -272,6 +272,18 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   return event->passed ? cudaSuccess : cudaErrorNotReady;
 }
 
+static std::map<const void *, size_t> shared_bounds;
+
+cudaError_t cuda_emulation_allow_shared(const void *kernel, int bytes) {
+  shared_bounds[kernel] = (size_t)bytes;
+  return cudaSuccess;
+}
+
+bool cuda_emulation_allows_shared(const void *kernel, size_t bytes) {
+  auto found = shared_bounds.find(kernel);
+  return bytes <= (found == shared_bounds.end() ? 48 * 1024 : found->second);
+}
+
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   stream->captured.reset(new cuda_emulation_graph);
   return cudaSuccess;

@@ -52,7 +52,7 @@ typedef cuda_emulation_graph *cudaGraph_t, *cudaGraphExec_t;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost };
 enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize };
-enum cudaStreamCaptureMode { cudaStreamCaptureModeThreadLocal };
+enum cudaStreamCaptureMode { cudaStreamCaptureModeRelaxed };
 enum { cudaStreamNonBlocking, cudaEventDisableTiming, cudaHostAllocMapped };
 
 struct cudaDeviceProp {
@@ -95,9 +95,13 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 
+// A kernel's bound on dynamic shared memory, for all who launch it: 48 KiB unless it was set.
+cudaError_t cuda_emulation_allow_shared(const void *kernel, int bytes);
+bool cuda_emulation_allows_shared(const void *kernel, size_t bytes);
+
 template <class Kernel>
-cudaError_t cudaFuncSetAttribute(Kernel, cudaFuncAttribute, int) {
-  return cudaSuccess;
+cudaError_t cudaFuncSetAttribute(Kernel kernel, cudaFuncAttribute, int bytes) {
+  return cuda_emulation_allow_shared(reinterpret_cast<const void *>(kernel), bytes);
 }
 
 // Queues `work` on a stream, or puts it into the graph that is being captured there.
@@ -114,6 +118,9 @@ template <class... Parameters, class... Given>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t *config, void (*kernel)(Parameters...),
                                Given... given) {
   cudaLaunchConfig_t at = *config;
+  if (!cuda_emulation_allows_shared(reinterpret_cast<const void *>(kernel), at.dynamicSmemBytes)) {
+    return cudaErrorInvalidValue;
+  }
   return cuda_emulation_queue(at.stream, [=] {
     cuda_emulation_run(at.gridDim, at.blockDim, at.dynamicSmemBytes,
                        [=] { kernel(static_cast<Parameters>(given)...); });

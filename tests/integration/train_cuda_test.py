@@ -33,12 +33,22 @@ class MemoryTest(train_test.TrainingCase):
     OTHER_PROGRAMS = CudaTest.OTHER_PROGRAMS
 
     def settings(self):
-        return {"MILLRACE_TRAINING_HOST_GPU_MEMORY_MIB": "1"}
+        return {"MILLRACE_TRAINING_HOST_GPU_MEMORY_MIB": "3"}
 
     def test_what_the_gpu_lacks_is_named_and_without_a_wish_the_cpu_does_it(self):
         refused = self.millrace("train", self.strategy(hidden="[512, 512]"), "--device", "cuda")
         self.check_one_line(refused, "MiB of device memory are needed")
-        events = self.train(hidden="[512, 512]", epochs=1)
+        self.check_cpu(self.train(hidden="[512, 512]", epochs=1))
+
+    def test_a_network_that_fits_with_rows_that_do_not(self):
+        with open(self.strategy(hidden="[4]", epochs=1)) as file:
+            text = file.read()
+        long = self.strategy(text.replace("  training: {", "  features: {lookback_periods: 50}\n  training: {", 1))
+        refused = self.millrace("train", long, "--device", "cuda")
+        self.check_one_line(refused, "the rows", "MiB of device memory are needed")
+        self.check_cpu(self.json("train", long))
+
+    def check_cpu(self, events):
         said = [event["log"]["text"] for event in events if "log" in event]
         self.assertEqual(len(said), 1)
         self.assertRegex(said[0], "^on the CPU, since CUDA has failed: cuda:0 ")

@@ -1,6 +1,7 @@
 """Trainings that cannot be: one clear line each, and nothing lost."""
 
 import os
+import sqlite3
 import unittest
 
 from mesh_processes import small_files
@@ -44,6 +45,15 @@ class BadInputTest(TrainingCase):
                                                         "2017-04-19T19:00:00Z"], history=0)
         self.refused_training("leaves no row for test", "data_split", train=0.9, validation=0.0999,
                               test=0.0001)
+
+    def test_a_price_that_is_no_number(self):
+        """No load stores one; the file may have been written by others."""
+        database = sqlite3.connect(os.path.join(self.home, "millrace.db"), timeout=30)
+        with database:
+            database.execute("UPDATE bars SET high = 9e999 WHERE time_s = 1493110800")  # infinite
+            database.execute("UPDATE series SET updated_ns = updated_ns + 1")
+        database.close()
+        self.refused_training("EURUSD 1h", "2017-04-25T09:00:00Z", "high", "inf")
 
     def test_no_gpu(self):
         done = self.millrace("train", self.strategy(), "--device", "cuda")

@@ -143,23 +143,23 @@ void lay_out(cuda_plan *plan) {
   plan->shared_floats = at < INT32_MAX ? (int)at : INT32_MAX;
 }
 
+// The bound on a kernel's shared memory is the kernel's, not the engine's: every engine sets the
+// same one, the device's.
 bool fits(engine *own, mesh_error *err, mesh_code *code) {
   int most = 0;
   size_t bytes = (size_t)own->plan.shared_floats * sizeof(float);
   *code = check(own,
                 cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, own->device),
                 "shared memory", err);
-  // 4 KiB for what the kernels declare themselves.
-  if (*code != GRPC_STATUS_OK || most < 4096 || bytes > (size_t)most - 4096) return false;
-  *code = check(
-      own,
-      cudaFuncSetAttribute(cuda_learn, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes),
-      "shared memory", err);
+  most -= 4096;  // for what the kernels declare themselves
+  if (*code != GRPC_STATUS_OK || most < 0 || bytes > (size_t)most) return false;
+  *code = check(own,
+                cudaFuncSetAttribute(cuda_learn, cudaFuncAttributeMaxDynamicSharedMemorySize, most),
+                "shared memory", err);
   if (*code != GRPC_STATUS_OK) return false;
-  *code = check(
-      own,
-      cudaFuncSetAttribute(cuda_train, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes),
-      "shared memory", err);
+  *code = check(own,
+                cudaFuncSetAttribute(cuda_train, cudaFuncAttributeMaxDynamicSharedMemorySize, most),
+                "shared memory", err);
   return *code == GRPC_STATUS_OK;
 }
 
@@ -242,7 +242,9 @@ mesh_code capture(engine *own, graph *at, int batch, mesh_error *err) {
   if (at->batch != 0) (void)cudaGraphExecDestroy(at->exec);
   at->batch = 0;
   cudaGraph_t made = nullptr;
-  own->failed = cudaStreamBeginCapture(own->stream, cudaStreamCaptureModeThreadLocal);
+  // Relaxed: the stream is ours alone, and what cuBLASLt and kernels load when they are first used
+  // may be more than the other modes let through.
+  own->failed = cudaStreamBeginCapture(own->stream, cudaStreamCaptureModeRelaxed);
   if (own->failed == cudaSuccess) {
     queue_step(own, batch);
     cudaError_t ended = cudaStreamEndCapture(own->stream, &made);

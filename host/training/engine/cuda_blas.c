@@ -49,6 +49,7 @@ static bool find(cuda_blas *own) {
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
 
+// Stays open: its code is registered with the device, and to load it again takes long.
 static void *open_library(void) {
   // The version that this was built against: its structures are part of the interface.
   return dlopen("libcublasLt.so." TEXT(CUBLAS_VER_MAJOR), RTLD_NOW | RTLD_LOCAL);
@@ -63,7 +64,6 @@ cuda_blas *cuda_blas_open(void) {
     *(void **)&create = dlsym(own->library, "cublasLtCreate");
     if (create != NULL && create(&own->handle) == CUBLAS_STATUS_SUCCESS) return own;
   }
-  if (own->library != NULL) dlclose(own->library);
   free(own);
   return NULL;
 }
@@ -71,7 +71,6 @@ cuda_blas *cuda_blas_open(void) {
 void cuda_blas_close(cuda_blas *own) {
   if (own == NULL) return;
   own->destroy(own->handle);
-  dlclose(own->library);
   free(own);
 }
 

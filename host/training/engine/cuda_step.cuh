@@ -125,15 +125,17 @@ __global__ static void cuda_reduce(cuda_plan plan, cuda_memory memory, int parts
 
 // Grid: as cuda_reduce(), after it.
 __global__ static void cuda_update(cuda_plan plan, cuda_memory memory, int batch, int parts) {
+  __shared__ double scratch[CUDA_THREADS];
   __shared__ cuda_change change;
   __shared__ bool goes_on;
   const cuda_progress &now = memory.control->now;
   if (now.state != CUDA_RUNNING) return;
+  double squares = 0;
+  for (unsigned i = threadIdx.x; i < gridDim.x; i += CUDA_THREADS)
+    squares += memory.squares[i];
+  squares = cuda_add_threads(squares, scratch);
   if (threadIdx.x == 0) {
     int stop = blockIdx.x == 0 ? *memory.stop : 0;
-    double squares = 0;
-    for (unsigned i = 0; i < gridDim.x; i++)
-      squares += memory.squares[i];
     cuda_progress next =
         cuda_advance(now, cuda_add_parts(memory, parts), sqrt(squares), batch, stop != 0);
     change =

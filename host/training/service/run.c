@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "mesh/fiber.h"
+#include "mesh/log.h"
 
 #define MS_NS INT64_C(1000000)
 
@@ -256,10 +257,30 @@ static mesh_code work(training_run *own, mesh_error *err) {
   return code == GRPC_STATUS_OK ? finish(own, err) : code;
 }
 
+// A GPU is given back on a thread that may wait for it, and that has the stack that a driver wants.
+static void do_release(void *arg) {
+  training_run *own = arg;
+  trainer_destroy(own->trainer);
+  train_engine_destroy(own->engine);
+  own->trainer = NULL;
+  own->engine = NULL;
+}
+
+// What a driver reports as anything but too little memory concerns the whole process: trainings
+// after this one do not try again.
+static void lose_gpu(training_run *own, const mesh_error *why) {
+  mesh_log(MESH_LOG_ERROR, "training-host",
+           "%s: %s; until this process is started again the CPU "
+           "trains",
+           mesh_operation_name(own->operation), why->message);
+  own->host->no_gpu = "the GPU has failed; the host's log says how";
+}
+
 static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeeded *succeeded,
                      Millrace__V1__Cancelled *cancelled, mesh_error *err) {
   training_run *own = arg;
   own->operation = operation;
+  own->no_gpu = own->host->no_gpu;
   own->began_ns = own->saved_ns = mesh_now_ns();
   own->hook.on_cancel = on_cancel;
   mesh_scope_add_hook(mesh_operation_scope(operation), &own->hook);
@@ -271,6 +292,8 @@ static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeed
     keep(own);
     tell_stop(own, cancelled);
   }
+  if (code == GRPC_STATUS_INTERNAL && own->on_gpu) lose_gpu(own, err);
+  mesh_pool_run(own->host->pool, own->host->loop, do_release, own);
   if (code == GRPC_STATUS_OK) {
     succeeded->summary = own->summary;
     succeeded->result_case = MILLRACE__V1__SUCCEEDED__RESULT_TRAIN;

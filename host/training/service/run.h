@@ -24,6 +24,8 @@ typedef struct training_run {
   dataset *data;
   train_engine *engine;
   trainer *trainer;
+  const char *no_gpu;  // as it was when the run began; "" if there is one
+  bool on_gpu;
   series *series;                         // [symbol * timeframe_count + timeframe]
   char resume_from[CHECKPOINT_NAME_MAX];  // the manager's last checkpoint; "": from the beginning
   mesh_operation *operation;
@@ -41,7 +43,7 @@ typedef struct training_run {
   Millrace__V1__TrainResult result;
   char summary[TRAINING_TEXT_MAX], detail[TRAINING_TEXT_MAX];
   char weights_sha256[MESH_SHA256_HEX], sha256[MESH_SHA256_HEX], symbols[TRAINING_TEXT_MAX];
-  char timeframes[TRAINING_TEXT_MAX];
+  char timeframes[TRAINING_TEXT_MAX], device[96];
   Millrace__V1__Metrics metrics[2];
   Millrace__V1__ClassMetrics classes[2][TRAIN_CLASSES], *class_lists[2][TRAIN_CLASSES];
   Millrace__V1__LayerStop stop_told, *stops[1];

@@ -70,13 +70,21 @@ static mesh_code check_precision(const training_run *own, mesh_error *err) {
                    "precision bf16 is the CPU's: without --device cuda");
 }
 
-// A GPU where one is asked for or, without a wish, where there is one that takes it.
-static mesh_code create_engine(training_run *own, char note[TRAINING_TEXT_MAX], mesh_error *err) {
-  train_setup setup = {.network = trainer_network(own->strategy, own->data),
+static train_setup setup_of(const training_run *own) {
+  return (train_setup){.network = trainer_network(own->strategy, own->data),
                        .optimizer = own->strategy->learning.optimizer,
                        .seed = own->request->seed,
                        .batch_rows = own->strategy->learning.batch_rows};
-  const char *device = own->request->device, *reason = NULL;
+}
+
+static void tell_fallback(char note[TRAINING_TEXT_MAX], const mesh_error *why) {
+  snprintf(note, TRAINING_TEXT_MAX, "on the CPU, since CUDA has failed: %.200s", why->message);
+}
+
+// A GPU where one is asked for or, without a wish, where there is one that takes the network.
+static mesh_code create_engine(training_run *own, char note[TRAINING_TEXT_MAX], mesh_error *err) {
+  train_setup setup = setup_of(own);
+  const char *device = own->request->device;
   bool any = device[0] == '\0';
   mesh_code code = check_precision(own, err);
   if (code != GRPC_STATUS_OK) return code;
@@ -86,15 +94,36 @@ static mesh_code create_engine(training_run *own, char note[TRAINING_TEXT_MAX], 
   if (!any && strcmp(device, "cuda") != 0) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "device '%s': use cpu or cuda", device);
   }
-  if (train_cuda_count(&reason) == 0) {
+  if (own->no_gpu[0] != '\0') {
     if (any) return create_on_cpu(own, &setup, err);
-    return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "device cuda: %s", reason);
+    return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "device cuda: %s", own->no_gpu);
   }
   code =
       train_cuda_create(&setup, 0, (size_t)own->host->options.gpu_memory_bytes, &own->engine, err);
+  own->on_gpu = code == GRPC_STATUS_OK;
   if (code == GRPC_STATUS_OK || !any) return code;
-  snprintf(note, TRAINING_TEXT_MAX, "on the CPU, since CUDA has failed: %.200s", err->message);
+  tell_fallback(note, err);
   return create_on_cpu(own, &setup, err);
+}
+
+static mesh_code create_trainer(training_run *own, mesh_error *err) {
+  trainer_setup setup = {.strategy = own->strategy,
+                         .data = own->data,
+                         .engine = own->engine,
+                         .seed = own->request->seed,
+                         .epochs = own->strategy->learning.epochs};
+  return trainer_create(&setup, &own->trainer, err);
+}
+
+// A GPU may take the network and not the rows.
+static mesh_code fall_back(training_run *own, char note[TRAINING_TEXT_MAX], mesh_error *err) {
+  train_setup setup = setup_of(own);
+  tell_fallback(note, err);
+  train_engine_destroy(own->engine);
+  own->engine = NULL;
+  own->on_gpu = false;
+  mesh_code code = create_on_cpu(own, &setup, err);
+  return code == GRPC_STATUS_OK ? create_trainer(own, err) : code;
 }
 
 // ---- going on ----
@@ -139,12 +168,10 @@ mesh_code training_run_build(training_run *own, char note[TRAINING_TEXT_MAX], me
   mesh_code code = build_rows(own, err);
   if (code == GRPC_STATUS_OK) code = create_engine(own, note, err);
   if (code != GRPC_STATUS_OK) return code;
-  trainer_setup setup = {.strategy = own->strategy,
-                         .data = own->data,
-                         .engine = own->engine,
-                         .seed = own->request->seed,
-                         .epochs = own->strategy->learning.epochs};
-  code = trainer_create(&setup, &own->trainer, err);
+  code = create_trainer(own, err);
+  if (code != GRPC_STATUS_OK && own->on_gpu && own->request->device[0] == '\0') {
+    code = fall_back(own, note, err);
+  }
   own->saved_epoch = 1;
   return code == GRPC_STATUS_OK ? restore(own, note, err) : code;
 }

@@ -76,7 +76,8 @@ static void fill_about(training_run *own, int best_epoch) {
   out->stopped_early = trainer_stopped_early(own->trainer);
   out->elapsed_s = (double)(mesh_now_ns() - own->began_ns) * 1e-9;
   out->samples_per_s = trainer_last_epoch(own->trainer)->samples_per_s;
-  out->device = own->engine->device;
+  snprintf(own->device, sizeof own->device, "%s", own->engine->device);
+  out->device = own->device;
   out->seed = own->request->seed;
 }
 

@@ -170,8 +170,10 @@ static mesh_code cancel(mesh_call *call, mesh_frame frame, void *self, mesh_erro
   return mesh_hosted_cancel(call, frame, &((training_host *)self)->hosted, err);
 }
 
-// Once, before anybody waits: a driver takes its time to look at a device.
-static void look_for_gpu(training_host *host) {
+// Once, before anybody waits: a driver takes its time to look at a device. On a pool thread, whose
+// stack is as large as a driver may want it.
+static void look_for_gpu(void *arg) {
+  training_host *host = arg;
   train_cuda_device device;
   mesh_error err;
   snprintf(host->device, sizeof host->device, "cpu");
@@ -205,7 +207,7 @@ void training_host_init(training_host *host, mesh_loop *loop, mesh_pool *pool, m
       .cache = {.limit_bytes = (size_t)options->cache_bytes},
       .schema = schema};
   mesh_hosted_kind kind = {"train", training_run_prepare, host};
-  look_for_gpu(host);
+  mesh_pool_run(pool, loop, look_for_gpu, host);
   mesh_hosted_init(&host->hosted, loop, "training-host", &kind);
   checkpoints_prune(options->directory, KEEP_S);
 }

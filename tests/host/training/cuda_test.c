@@ -208,6 +208,25 @@ static void what_does_not_fit_is_named(void **arg) {
   free_data(&given);
 }
 
+static void two_engines_do_not_disturb_each_other(void **arg) {
+  (void)arg;
+  take_way(&ways[0]);
+  static const engine_case large = {
+      "large", 40, 3, 2, {100, 100}, 64, TRAIN_RELU, TRAIN_CROSS_ENTROPY, TRAIN_ADAM, 0, 0};
+  train_setup setup = setup_of(&large), small = setup_of(&engine_cases[1]);
+  engine_data given = make_data(&large);
+  train_state state;
+  train_state_init(&state, &setup.network, 5);
+  train_engine *first = prepare_engine(make_cuda(&setup), &given, &state);
+  run_steps(first, &large, &given, 0, 1);
+  train_engine *second = make_cuda(&small);
+  run_steps(first, &large, &given, 1, 2);
+  train_engine_destroy(second);
+  train_engine_destroy(first);
+  train_state_fini(&state);
+  free_data(&given);
+}
+
 static void other_devices_and_bad_numbers_are_refused(void **arg) {
   (void)arg;
   train_setup setup = setup_of(&engine_cases[1]);
@@ -223,7 +242,7 @@ static void other_devices_and_bad_numbers_are_refused(void **arg) {
 }
 
 int main(void) {
-  enum { SHAPES = ENGINE_CASES + 1, WAYS = sizeof ways / sizeof *ways, PLAIN = 7 };
+  enum { SHAPES = ENGINE_CASES + 1, WAYS = sizeof ways / sizeof *ways, PLAIN = 8 };
   static check checks[3 * SHAPES * WAYS];
   struct CMUnitTest tests[3 * SHAPES * WAYS + PLAIN] = {
       cmocka_unit_test(the_mask_is_the_counters),
@@ -232,6 +251,7 @@ int main(void) {
       cmocka_unit_test(a_stop_reaches_a_device_that_is_at_work),
       cmocka_unit_test(steps_of_many_blocks_are_graphs),
       cmocka_unit_test(what_does_not_fit_is_named),
+      cmocka_unit_test(two_engines_do_not_disturb_each_other),
       cmocka_unit_test(other_devices_and_bad_numbers_are_refused),
   };
   struct {
