@@ -20,9 +20,9 @@ void backend_options_help(void) {
       "  --data-manager ADDRESS  where DataService finds DataManager (default: in this process)\n"
       "  --data-adapter ADDRESS  where DataManager finds DataAdapter (default: in this process)\n"
       "  --training-manager ADDRESS, --training-adapter ADDRESS  likewise, of the training layers\n"
-      "  --training-grace-s N  how long a training goes on without this process; a host that "
-      "stays\n"
-      "                       away for longer is given up for another (default 60)\n"
+      "  --training-grace-s N  how long a training goes on without this process, 1 to 3600; a "
+      "host\n"
+      "                       that stays away for longer is given up for another (default 60)\n"
       "  --parallel N         segments of a load that are fetched at a time, 1 to 32 (default 4)\n"
       "  --synchronous MODE   normal: survives any crash of the program (default);\n"
       "                       full: and a power loss\n"
@@ -66,7 +66,7 @@ mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mes
       {"parallel", .whole = &out->parallel, .least = 1, .most = 32},
       {"keep-days", .number = &out->keep_days, .most = 36500},
       {"keep-operations", .number = &out->keep_operations, .most = 1000000000},
-      {"training-grace-s", .number = &out->training_grace_s, .least = 1, .most = 86400},
+      {"training-grace-s", .number = &out->training_grace_s, .least = 1, .most = 3600},
       {"drain-limit-ms", .number = &out->drain_limit_ms, .most = 3600000},
       {"log-level", .take = mesh_flag_take_log_level, .to = &out->log_level},
       {"log-json", .on = &out->log_json},

@@ -119,6 +119,7 @@ int cmd_models_show(const command *self, const args *given) {
 typedef struct signals {
   int64_t heard_ns;  // when the last one came, monotonic
   int64_t shown_s;   // the time of the bar on the line that is still open; 0: none is
+  int64_t ended_s;   // of the last bar that has ended; a call that is made again repeats some
 } signals;
 
 static void print_signal(const client *own, signals *state, const Millrace__V1__Signal *signal) {
@@ -139,18 +140,21 @@ static void print_signal(const client *own, signals *state, const Millrace__V1__
 static mesh_code take_signal(client *own, mesh_frame frame, void *arg, mesh_error *err) {
   signals *state = arg;
   mesh_view view = {frame.data, frame.size_bytes};
-  state->heard_ns = mesh_now_ns();
-  if (own->json) return client_print_json(own, "millrace.v1.Signal", view, err);
   Millrace__V1__Signal *signal = millrace__v1__signal__unpack(NULL, frame.size_bytes, frame.data);
   if (signal == NULL) return client_bad_reply("Signal", err);
-  print_signal(own, state, signal);
+  state->heard_ns = mesh_now_ns();
+  int64_t time_s = signal->time != NULL ? signal->time->seconds : 0;
+  bool shown = time_s <= state->ended_s;
+  if (!signal->forming && !shown) state->ended_s = time_s;
+  if (!shown && !own->json) print_signal(own, state, signal);
   millrace__v1__signal__free_unpacked(signal, NULL);
-  return output_flush(err);
+  if (shown) return GRPC_STATUS_OK;
+  return own->json ? client_print_json(own, "millrace.v1.Signal", view, err) : output_flush(err);
 }
 
 // Live signals go on where a host or a backend is started again.
 static mesh_code call_predict(client *own, Millrace__V1__PredictRequest *request, mesh_error *err) {
-  signals state = {0};
+  signals state = {.ended_s = INT64_MIN};
   int64_t since_ns = mesh_now_ns();
   mesh_code code;
   for (int attempt = 1;; attempt++) {
@@ -159,7 +163,7 @@ static mesh_code call_predict(client *own, Millrace__V1__PredictRequest *request
     if (code != GRPC_STATUS_UNAVAILABLE || !request->live) break;
     if (state.heard_ns > since_ns) {
       attempt = 1;
-      since_ns = state.heard_ns;
+      since_ns = mesh_now_ns();
       request->last = 1;
     }
     own->streaming = state.heard_ns > 0;

@@ -78,7 +78,7 @@ static mesh_code run(client *own, mesh_error *err) {
     if (code != GRPC_STATUS_UNAVAILABLE) break;
     if (state.heard_ns > since_ns) {
       attempt = 1;
-      since_ns = state.heard_ns;
+      since_ns = mesh_now_ns();
     }
     // The host's socket may be gone for a moment, too.
     own->streaming = state.heard_ns > 0;

@@ -188,6 +188,7 @@ void mesh_operation_progress_bytes(mesh_operation *operation, mesh_view progress
 typedef struct mesh_entry {
   mesh_operation_record record;
   mesh_view event;
+  int64_t source_epoch, source_sequence;  // the operation's before: for an event that is abandoned
 } mesh_entry;
 MESH_NODISCARD mesh_code mesh_operation_begin(mesh_operation *operation, uint32_t payload,
                                               mesh_view body, mesh_entry *entry, mesh_error *err);

@@ -93,6 +93,8 @@ static mesh_code begin(mesh_operation *operation, const mesh_source *source, uin
     return mesh_fail(err, GRPC_STATUS_ABORTED, "%s has ended by force", operation->name);
   }
   operation->writing = true;
+  entry->source_epoch = operation->source_epoch;
+  entry->source_sequence = operation->source_sequence;
   if (source != NULL) {
     operation->source_epoch = source->epoch;
     operation->source_sequence = source->sequence;
@@ -140,6 +142,8 @@ void mesh_operation_publish(mesh_operation *operation, const mesh_entry *entry) 
 }
 
 void mesh_operation_abandon(mesh_operation *operation, const mesh_entry *entry) {
+  operation->source_epoch = entry->source_epoch;
+  operation->source_sequence = entry->source_sequence;
   free((uint8_t *)entry->event.data);
   end_writing(operation);
 }

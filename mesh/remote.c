@@ -66,15 +66,22 @@ static bool is_private(uint32_t payload) {
   return payload == PAYLOAD(ACCEPTED) || payload == PAYLOAD(CANCEL_REQUESTED);
 }
 
+// An event counts as heard once it is in the journal.
 static mesh_code take_durable(relaying *own, const mesh_event *event, mesh_error *err) {
-  if (event->epoch != own->epoch) own->after = 0;  // another run of it
-  if (event->sequence <= own->after) return GRPC_STATUS_OK;
+  int64_t after = event->epoch == own->epoch ? own->after : 0;  // else it is another run of it
+  mesh_code code = GRPC_STATUS_OK;
+  if (event->sequence <= after) return code;
+  if (event->payload == PAYLOAD(OUTCOME)) {
+    code = take_outcome(own, event->body, err);
+  } else {
+    uint32_t payload = is_private(event->payload) ? 0 : event->payload;
+    mesh_source source = {event->epoch, event->sequence, {own->hops, own->hops_size}};
+    code = mesh_operation_report_from(own->operation, &source, payload, event->body, err);
+  }
+  if (code != GRPC_STATUS_OK) return code;
   own->epoch = event->epoch;
   own->after = event->sequence;
-  if (event->payload == PAYLOAD(OUTCOME)) return take_outcome(own, event->body, err);
-  uint32_t payload = is_private(event->payload) ? 0 : event->payload;
-  mesh_source source = {event->epoch, event->sequence, {own->hops, own->hops_size}};
-  return mesh_operation_report_from(own->operation, &source, payload, event->body, err);
+  return code;
 }
 
 static mesh_code take_event(relaying *own, mesh_view bytes, mesh_error *err) {
@@ -151,6 +158,7 @@ static mesh_code cancel_once(relaying *own, mesh_error *err) {
   request.name = (char *)mesh_operation_name(own->operation);
   request.requested_by = (char *)mesh_operation_requested_by(own->operation);
   if (request.requested_by[0] == '\0') request.requested_by = "the deadline";
+  if (own->remote->host != NULL) request.host = (char *)(uintptr_t)own->remote->host;
   uint8_t bytes[512];
   mesh_frame frame = {bytes, millrace__v1__cancel_operation_request__pack(&request, bytes), false};
   mesh_call_options options = {.accept_batch = true};

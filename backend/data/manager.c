@@ -315,6 +315,7 @@ static mesh_code subscribe(mesh_call *call, mesh_frame frame, void *arg, mesh_er
   Millrace__V1__WatchBarsRequest watch = MILLRACE__V1__WATCH_BARS_REQUEST__INIT;
   watch.symbol = request->symbol;
   watch.timeframe = request->timeframe;
+  watch.from = request->from;
   uint8_t bytes[512];
   mesh_code code;
   if (millrace__v1__watch_bars_request__get_packed_size(&watch) > sizeof bytes) {

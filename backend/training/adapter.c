@@ -28,19 +28,27 @@ static Millrace__V1__TrainingHostStatus *ask(mesh_scope *scope, const training_a
   return status;
 }
 
-// Who runs the operation; NULL: nobody that can be asked.
-static const training_adapter_host *find_run(const training_adapter *self, mesh_scope *scope,
-                                             const char *operation) {
-  const training_adapter_host *found = NULL;
-  for (int i = 0; i < self->count && found == NULL; i++) {
-    Millrace__V1__TrainingHostStatus *status = ask(scope, &self->hosts[i], NULL);
-    if (status == NULL) continue;
-    for (size_t k = 0; k < status->n_operations; k++) {
-      if (strcmp(status->operations[k], operation) == 0) found = &self->hosts[i];
-    }
-    millrace__v1__training_host_status__free_unpacked(status, NULL);
-  }
+static bool runs(mesh_scope *scope, const training_adapter_host *host, const char *operation) {
+  Millrace__V1__TrainingHostStatus *status = ask(scope, host, NULL);
+  bool found = false;
+  for (size_t i = 0; status != NULL && i < status->n_operations; i++)
+    found = found || strcmp(status->operations[i], operation) == 0;
+  if (status != NULL) millrace__v1__training_host_status__free_unpacked(status, NULL);
   return found;
+}
+
+// Who runs the operation; NULL: nobody that can be asked. `first` (may be "") is asked before the
+// others: a host that was given up may come back and still run it for a moment.
+static const training_adapter_host *find_run(const training_adapter *self, mesh_scope *scope,
+                                             const char *operation, const char *first) {
+  for (int pass = 0; pass < 2; pass++) {
+    for (int i = 0; i < self->count; i++) {
+      const training_adapter_host *host = &self->hosts[i];
+      bool chosen = strcmp(host->name, first) == 0;
+      if (chosen == (pass == 0) && runs(scope, host, operation)) return host;
+    }
+  }
+  return NULL;
 }
 
 static const training_adapter_host *find_named(const training_adapter *self, const char *name) {
@@ -75,7 +83,7 @@ static mesh_code run(mesh_call *call, mesh_frame frame, void *arg, mesh_error *e
     Millrace__V1__RunRequest *request =
         millrace__v1__run_request__unpack(NULL, frame.size_bytes, frame.data);
     if (request == NULL) return mesh_message_refuse("RunRequest", err);
-    host = find_run(self, mesh_call_scope(call), request->operation);
+    host = find_run(self, mesh_call_scope(call), request->operation, request->host);
     if (host == NULL) host = find_named(self, request->host);
     millrace__v1__run_request__free_unpacked(request, NULL);
   }
@@ -89,7 +97,7 @@ static mesh_code cancel(mesh_call *call, mesh_frame frame, void *arg, mesh_error
     Millrace__V1__CancelOperationRequest *request =
         millrace__v1__cancel_operation_request__unpack(NULL, frame.size_bytes, frame.data);
     if (request == NULL) return mesh_message_refuse("CancelOperationRequest", err);
-    host = find_run(self, mesh_call_scope(call), request->name);
+    host = find_run(self, mesh_call_scope(call), request->name, request->host);
     millrace__v1__cancel_operation_request__free_unpacked(request, NULL);
     if (host == NULL) host = &self->hosts[0];
   }

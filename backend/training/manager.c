@@ -35,12 +35,17 @@ static mesh_code take_checkpoint(training *own, mesh_operation *operation, mesh_
                                err);
 }
 
+// bf16 is the CPU's: no reason to take a GPU's slot.
+static const char *device_of(const training *own) {
+  return strcmp(own->request->precision, "bf16") == 0 ? "cpu" : own->request->device;
+}
+
 // With one host, as far as it goes.
 static mesh_code run_on_a_host(training *own, mesh_operation *operation,
                                Millrace__V1__Succeeded *succeeded,
                                Millrace__V1__Cancelled *cancelled, mesh_error *err) {
   training_place place;
-  mesh_code code = training_queue_enter(own->manager, operation, own->request->device, &place, err);
+  mesh_code code = training_queue_enter(own->manager, operation, device_of(own), &place, err);
   if (code != GRPC_STATUS_OK) return code;
   own->remote.host = place.host;
   code = mesh_remote_run(&own->remote, operation, succeeded, cancelled, err);
@@ -53,7 +58,7 @@ static mesh_code run_on_a_host(training *own, mesh_operation *operation,
 static bool can_move(training *own, mesh_operation *operation, mesh_code code) {
   return code == GRPC_STATUS_UNAVAILABLE && own->remote.outcome == NULL &&
          mesh_operation_scope(operation)->code == GRPC_STATUS_OK &&
-         training_queue_has_host(own->manager, operation, own->request->device);
+         training_queue_has_host(own->manager, operation, device_of(own));
 }
 
 static mesh_code report_move(mesh_operation *operation, const mesh_error *why, mesh_error *err) {
@@ -127,6 +132,14 @@ static void make_key(training *own) {
   free(bytes.data);
 }
 
+// All waits together are longer than the grace: a wait is at least half of its ceiling, so the
+// first ones come to more than half a second, and each of the others to half of the cap.
+static mesh_backoff backoff_for(int64_t grace_ms) {
+  int64_t cap_ms = grace_ms > 300000 ? 5000 : 1000;
+  return (mesh_backoff){
+      .base_ms = 20, .cap_ms = cap_ms, .attempts = 12 + (int)(grace_ms / (cap_ms / 2))};
+}
+
 static mesh_code prepare(void *self, mesh_view request, mesh_start *start, mesh_work *work,
                          mesh_error *err) {
   training *own = calloc(1, sizeof *own);
@@ -140,15 +153,11 @@ static mesh_code prepare(void *self, mesh_view request, mesh_start *start, mesh_
   }
   make_title(own);
   make_key(own);
-  own->remote = (mesh_remote){
-      .run_method = "/millrace.v1.TrainingAdapter/Run",
-      .cancel_method = "/millrace.v1.TrainingAdapter/Cancel",
-      .request = mesh_bytes_view(own->bytes),
-      .grace_ms = own->manager->grace_ms,
-      // All waits together are longer than the grace: a wait is at least half of its ceiling, so
-      // the first six come to more than half a second, and each of the others to 500 ms.
-      .backoff = {
-          .base_ms = 20, .cap_ms = 1000, .attempts = 8 + (int)(own->manager->grace_ms / 500)}};
+  own->remote = (mesh_remote){.run_method = "/millrace.v1.TrainingAdapter/Run",
+                              .cancel_method = "/millrace.v1.TrainingAdapter/Cancel",
+                              .request = mesh_bytes_view(own->bytes),
+                              .grace_ms = own->manager->grace_ms,
+                              .backoff = backoff_for(own->manager->grace_ms)};
   *start = (mesh_start){.kind = "train",
                         .title = own->title,
                         .work_key = own->key,

@@ -50,10 +50,7 @@ static mesh_code take_update(bars_query *query, ib_fields *fields, mesh_error *e
   if (code != GRPC_STATUS_OK) return code;
   int64_t time = query->update.times[0];
   int64_t now = query->forming.count > 0 ? query->forming.times[0] : INT64_MIN;
-  if (time < now) {  // a late word on a bar that has ended
-    ib_bars_append(&query->bars, &query->update, 0);
-    return GRPC_STATUS_OK;
-  }
+  if (time < now) return GRPC_STATUS_OK;  // a late word: the next load brings it
   if (time > now && query->forming.count > 0) ib_bars_append(&query->bars, &query->forming, 0);
   query->forming.count = 0;
   ib_bars_append(&query->forming, &query->update, 0);
@@ -197,11 +194,12 @@ static mesh_code stream_live(ib_request *request, bars_query *query, mesh_scope 
     query->bars = (ib_bars){0};
     mesh_code code = put_bars(to, &ended, false, err);
     ib_bars_free(&ended);
-    if (code == GRPC_STATUS_OK && query->has_update) {
+    if (code == GRPC_STATUS_OK && query->bars.count == 0 && query->has_update) {
       query->has_update = false;
       code = put_bars(to, &query->forming, true, err);
     }
     if (code != GRPC_STATUS_OK) return code;
+    if (query->bars.count > 0 || query->has_update) continue;  // what came meanwhile
     if (request->done) return ib_request_wait(request, scope, err);
     code = mesh_signal_wait(&request->progress, scope, MESH_NEVER, err);
     if (code != GRPC_STATUS_OK) return code;
@@ -238,13 +236,18 @@ static mesh_code watch(ib_service *self, mesh_call *call, const char *operation,
 }
 
 mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  enum { HISTORY_BARS = 30 };
+  enum { HISTORY_BARS = 30, HISTORY_BARS_MAX = 1000 };
   Millrace__V1__WatchBarsRequest *request =
       millrace__v1__watch_bars_request__unpack(NULL, frame.size_bytes, frame.data);
   if (request == NULL) return ib_bad_request("WatchBarsRequest", err);
   bars_query query = {.live = true, .from_s = INT64_MIN, .to_s = INT64_MAX};
   int64_t now_s = mesh_wall_ns() / 1000000000;
-  int64_t length_s = ib_bar_seconds(request->timeframe) * HISTORY_BARS;
+  int64_t bar_s = ib_bar_seconds(request->timeframe), length_s = bar_s * HISTORY_BARS;
+  if (request->from != NULL && request->from->seconds < now_s - length_s) {
+    int64_t most_s = bar_s * HISTORY_BARS_MAX;
+    bool far = request->from->seconds < now_s - most_s;
+    length_s = far ? most_s : now_s - request->from->seconds;
+  }
   mesh_code code = ib_contract_of(request->symbol, &query.contract, err);
   if (code == GRPC_STATUS_OK) {
     code = ib_bar_window_of(request->timeframe, now_s - length_s - 1, now_s, &query.window, err);

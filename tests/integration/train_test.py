@@ -157,7 +157,7 @@ class LivePredictionTest(TrainingCase):
 
     def setUp(self):
         super().setUp()
-        self.load(self.begin - 86400, self.begin - 3600)
+        self.load(self.begin - 3 * 86400, self.begin - 2 * 86400)
         self.train("--timeframes", "1m,5m", symbol="SYNA", epochs=2, threshold=0.002)
 
     def predict(self, *flags):
@@ -170,17 +170,19 @@ class LivePredictionTest(TrainingCase):
         self.assertNotEqual(gap.wait(), 0)
         self.assertRegex(gap.stderr(), "SYNA [15]m is stored up to .*, live bars begin at .*: "
                                        "millrace data load SYNA [15]m --mode tail")
-        self.load(self.begin - 3600, self.begin)
+        self.load(self.begin - 2 * 86400, self.begin)
         live = self.predict("--live", "--last", "3")
 
         def signals(forming):
             return [one for one in live.json_lines() if one.get("forming", False) == forming]
 
         # Three of stored bars, then those that the gateway had beside them, then six that end now; five minutes end
-        # with one of them.
+        # with one of them, and the host is killed in between.
         wait_for(lambda: signals(True), "a bar that forms")
         begun = len(signals(False))
-        wait_for(lambda: len(signals(False)) >= begun + 6, "bars that have ended")
+        wait_for(lambda: len(signals(False)) >= begun + 2, "bars that have ended")
+        self.kill_host()
+        wait_for(lambda: len(signals(False)) >= begun + 6 or not live.running(), "bars of the next host")
         live.signal(signal.SIGINT)
         self.assertEqual(live.wait(), 130, live.transcript())
         times = [one["time"] for one in signals(False)]

@@ -10,6 +10,10 @@ static mesh_code before_write(memory_journal *own, mesh_error *err) {
     assert_int_equal(mesh_signal_wait(&own->released, &waiting, MESH_NEVER, err), GRPC_STATUS_OK);
   mesh_scope_close(&waiting);
   if (own->full) return mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED, "the disk is full");
+  if (own->busy > 0) {
+    own->busy--;
+    return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the store is busy");
+  }
   if (own->taken) return mesh_fail(err, GRPC_STATUS_ABORTED, "a newer process owns the store");
   return GRPC_STATUS_OK;
 }

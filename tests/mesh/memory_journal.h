@@ -15,6 +15,7 @@ typedef struct memory_journal {
   int reads;                           // pages that were asked for
   Millrace__V1__OperationState state;  // of the last write
   bool full;                           // refuses further events
+  int busy;                            // refuses so many of them, for a moment
   bool taken;                          // refuses them because another process owns it
   bool held;                           // lets no write return until it is false
   mesh_signal released;

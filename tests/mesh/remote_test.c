@@ -295,6 +295,22 @@ static void a_cancel_loses_no_event_and_keeps_their_order(bench *own) {
   }
 }
 
+// What could not be written down is not taken for heard.
+static void a_journal_that_refuses_for_a_moment_loses_no_event(bench *own) {
+  own->request.to = 300;
+  own->request.step_us = 200;
+  own->request.checkpoint_every = 1;
+  own->request.quiet = true;
+  start(own);
+  await_steps(own, 50);
+  own->journal.busy = 1;
+  history all = await_end(own);
+  assert_int_equal(all.outcome->outcome_case, MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED);
+  assert_int_equal(all.checkpoints, 300);
+  assert_int_equal(all.attempts, 1);
+  forget(&all);
+}
+
 static void a_stubborn_host_is_left_behind(bench *own) {
   own->request.to = 300;
   own->request.step_us = 1000;
@@ -439,6 +455,8 @@ static const row rows[] = {
     {"a new manager finds the work where it is", a_new_manager_finds_the_work_where_it_is},
     {"a new host goes on at the checkpoint", a_new_host_goes_on_at_the_checkpoint},
     {"a cancel is acknowledged by the host", a_cancel_is_acknowledged_by_the_host},
+    {"a journal that refuses for a moment loses no event",
+     a_journal_that_refuses_for_a_moment_loses_no_event},
     {"a cancel loses no event and keeps their order",
      a_cancel_loses_no_event_and_keeps_their_order},
     {"a stubborn host is left behind", a_stubborn_host_is_left_behind},

@@ -7,6 +7,7 @@
 
 static struct {
   __typeof__(&cblas_sgemm) sgemm;
+  void (*set_openmp_threads)(int);  // of the thread that calls; NULL: it does not use OpenMP
   cpu_gemm table;
   mesh_code code;
   mesh_error err;
@@ -17,6 +18,7 @@ static CBLAS_TRANSPOSE operation(cpu_gemm_factor factor) {
 }
 
 static void multiply(const cpu_gemm_product *p) {
+  if (openblas.set_openmp_threads != NULL) openblas.set_openmp_threads(1);
   openblas.sgemm(CblasRowMajor, operation(p->a), operation(p->b), p->m, p->n, p->k, 1, p->a.at,
                  p->a.stride, p->b.at, p->b.stride, p->add ? 1 : 0, p->c, p->c_stride);
 }
@@ -30,13 +32,19 @@ static void open_library(void) {
   }
   void (*set_num_threads)(int);
   char *(*corename)(void);
+  int (*parallel)(void);
   *(void **)&openblas.sgemm = dlsym(library, "cblas_sgemm");
   *(void **)&set_num_threads = dlsym(library, "openblas_set_num_threads");
   *(void **)&corename = dlsym(library, "openblas_get_corename");
-  if (openblas.sgemm == NULL || set_num_threads == NULL || corename == NULL) {
+  *(void **)&parallel = dlsym(library, "openblas_get_parallel");
+  if (openblas.sgemm == NULL || set_num_threads == NULL || corename == NULL || parallel == NULL) {
     openblas.code = mesh_fail(&openblas.err, GRPC_STATUS_UNAVAILABLE,
                               "libopenblas.so.0 lacks a function of OpenBLAS");
     return;
+  }
+  // What libopenblas.so.0 is, Debian's alternatives decide; its OpenMP flavour counts by thread.
+  if (parallel() == OPENBLAS_OPENMP) {
+    *(void **)&openblas.set_openmp_threads = dlsym(library, "omp_set_num_threads");
   }
   set_num_threads(1);
   snprintf(openblas.table.name, sizeof openblas.table.name, "OpenBLAS %.32s", corename());

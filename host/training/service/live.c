@@ -97,6 +97,9 @@ static mesh_code listen_once(live_timeframe *own, bool *heard, mesh_error *err) 
   Millrace__V1__SubscribeRequest request = MILLRACE__V1__SUBSCRIBE_REQUEST__INIT;
   request.symbol = (char *)(uintptr_t)own->owner->symbol;
   request.timeframe = (char *)(uintptr_t)own->name;
+  Google__Protobuf__Timestamp from = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+  from.seconds = newest(own);
+  request.from = &from;
   mesh_call *call;
   mesh_frame frame;
   bool first = true;

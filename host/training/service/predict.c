@@ -259,10 +259,13 @@ static mesh_code follow(mesh_call *call, predicting *own, live *bars, int64_t se
 // Until the caller goes, or this host leaves.
 static mesh_code predict_live(mesh_call *call, predicting *own, mesh_error *err) {
   mesh_scope *scope = mesh_call_drain_scope(call);
+  const strategy *strategy = own->model->strategy;
   const series *base = base_of(own);
   live bars;
-  if (base->count == 0) {
-    return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "no bar of %s is stored", own->symbol);
+  for (int i = 0; i < strategy->timeframe_count; i++) {
+    if (own->series[i].count > 0) continue;
+    return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "no bar of %s %s is stored", own->symbol,
+                     strategy->timeframes[i]);
   }
   live_open(&bars, scope, own->host->backend, own->symbol, own->model->strategy, own->series);
   mesh_code code = follow(call, own, &bars, base->times[base->count - 1], err);
