@@ -4,7 +4,9 @@
 #ifndef MILLRACE_HOST_TRAINING_ENGINE_ENGINE_H
 #define MILLRACE_HOST_TRAINING_ENGINE_ENGINE_H
 
+#ifndef __cplusplus  // where it is, atomic_bool is std::atomic_bool, which is laid out the same
 #include <stdatomic.h>
+#endif
 #include <stddef.h>
 
 #include "host/training/engine/network.h"
