@@ -26,11 +26,19 @@ static bool is_backend_down(const client *own, const mesh_error *err) {
   return strncmp(err->message, ours, (size_t)size) == 0;
 }
 
-// A backend that comes back: it says that it leaves, or somebody starts it again.
+// True if a host of this home cannot be reached: the backend's error names its socket.
+static bool is_our_host_down(const char *home, const mesh_error *err) {
+  char ours[MESH_ERROR_MESSAGE_MAX];
+  snprintf(ours, sizeof ours, "(unix:%s/run/", home);
+  return strcmp(err->reason, "LINK_DOWN") == 0 && strstr(err->message, ours) != NULL;
+}
+
+// Who comes back: a backend or a host that says that it leaves, or that `millrace up` starts again.
 static bool comes_back(const client *own, const mesh_error *err) {
+  const char *home = settings_get(&own->settings, SETTING_HOME);
   if (own->streaming || strcmp(err->reason, "DRAINING") == 0) return true;
-  if (!is_backend_down(own, err)) return false;
-  return own->connected || up_home_is_taken(settings_get(&own->settings, SETTING_HOME));
+  if (is_our_host_down(home, err)) return up_home_is_taken(home);
+  return is_backend_down(own, err) && (own->connected || up_home_is_taken(home));
 }
 
 mesh_code client_retry(client *own, int attempt, int64_t since_ns, int limit_s, mesh_error *err) {

@@ -45,9 +45,9 @@ int client_main(const command *self, const args *given, client_run run);
 typedef mesh_code (*client_each)(client *own, mesh_frame frame, void *arg, mesh_error *err);
 
 // After attempt number `attempt` failed with `err`, `since_ns` after the first: waits and returns
-// OK where the backend is only being started again: it leaves (DRAINING), or its link is down while
-// `millrace up` runs in this home, or it had answered before. Else, and after `limit_s`, the
-// error's code.
+// OK where the backend, or a host of this home, is only being started again: it leaves (DRAINING),
+// or its link is down while `millrace up` runs in this home, or the backend had answered before.
+// Else, and after `limit_s`, the error's code.
 MESH_NODISCARD mesh_code client_retry(client *own, int attempt, int64_t since_ns, int limit_s,
                                       mesh_error *err);
 

@@ -83,6 +83,7 @@ class ResultTest(TrainingCase):
 
     def test_predict_export_delete(self):
         self.train()
+        self.kill_host()  # it is started again meanwhile
         signals = self.json("models", "predict", "small", "--last", "5")
         self.assertEqual(len(signals), 5)
         for one in signals:
