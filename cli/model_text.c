@@ -108,7 +108,7 @@ void model_print_whole(FILE *out, const Millrace__V1__Model *model, int columns)
     numbers_count(result->parameters, count);
     fprintf(out, "network     %s parameters, on %s, seed %" PRIu64 "\n", count, result->device,
             result->seed);
-    fprintf(out, "epochs      %d%s, best %d, %.1f s\n", result->epochs,
+    fprintf(out, "epochs      %d%s, best %d, %.2f s\n", result->epochs,
             result->stopped_early ? " (stopped early)" : "", result->best_epoch, result->elapsed_s);
     model_print_metrics(out, "validation", result->validation);
     model_print_metrics(out, "test", result->test);

@@ -104,7 +104,7 @@ static void summarise(training_run *own) {
     snprintf(tested, sizeof tested, ", %s loss %.4f, accuracy %.1f %%",
              result->test != NULL ? "test" : "validation", shown->loss, 100 * shown->accuracy);
   }
-  snprintf(own->summary, sizeof own->summary, "%d epochs%s, best %d%s, %.1f s", result->epochs,
+  snprintf(own->summary, sizeof own->summary, "%d epochs%s, best %d%s, %.2f s", result->epochs,
            result->stopped_early ? " (stopped early)" : "", result->best_epoch, tested,
            result->elapsed_s);
 }
