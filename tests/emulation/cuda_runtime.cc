@@ -233,6 +233,8 @@ cudaError_t cuda_emulation_queue(cudaStream_t stream, const std::function<void()
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *out, unsigned) {
+  // A device that is there, but answers nothing any more.
+  if (getenv("CUDA_EMULATION_BROKEN") != nullptr) return cudaErrorInvalidDevice;
   *out = new cuda_emulation_stream;
   return cudaSuccess;
 }

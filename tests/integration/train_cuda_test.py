@@ -55,5 +55,23 @@ class MemoryTest(train_test.TrainingCase):
         self.assertRegex(self.result(events)["device"], "^cpu ")
 
 
+@unittest.skipUnless(EMULATED, "a device is not broken for a test")
+class BrokenTest(train_test.TrainingCase):
+    OTHER_PROGRAMS = CudaTest.OTHER_PROGRAMS
+
+    def settings(self):
+        return {"CUDA_EMULATION_BROKEN": "1"}
+
+    def test_a_gpu_that_has_failed_is_not_tried_again(self):
+        for tried in [True, False]:
+            events = self.train(epochs=1)
+            said = [event["log"]["text"] for event in events if "log" in event]
+            self.assertEqual(["since CUDA has failed" in text for text in said], [True] if tried else [])
+            self.assertRegex(self.result(events)["device"], "^cpu ")
+        self.check_one_line(self.millrace("train", self.strategy(), "--device", "cuda"), "the GPU has failed")
+        status, = self.json("call", "millrace.v1.TrainingAdapter/Status", "{}")
+        self.assertFalse(status.get("gpu", False))
+
+
 if __name__ == "__main__":
     unittest.main()

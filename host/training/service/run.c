@@ -268,12 +268,13 @@ static void do_release(void *arg) {
 
 // What a driver reports as anything but too little memory concerns the whole process: trainings
 // after this one do not try again.
-static void lose_gpu(training_run *own, const mesh_error *why) {
-  mesh_log(MESH_LOG_ERROR, "training-host",
-           "%s: %s; until this process is started again the CPU "
-           "trains",
-           mesh_operation_name(own->operation), why->message);
-  own->host->no_gpu = "the GPU has failed; the host's log says how";
+static void lose_gpu(training_run *own) {
+  mesh_log(
+      MESH_LOG_ERROR, "training-host",
+      "the GPU has failed in %s, whose events say how; until this process is started again the "
+      "CPU trains",
+      mesh_operation_name(own->operation));
+  own->host->no_gpu = "the GPU has failed; the host's log says in which operation";
 }
 
 static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeeded *succeeded,
@@ -292,7 +293,7 @@ static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeed
     keep(own);
     tell_stop(own, cancelled);
   }
-  if (code == GRPC_STATUS_INTERNAL && own->on_gpu) lose_gpu(own, err);
+  if (own->gpu_failed || (code == GRPC_STATUS_INTERNAL && own->on_gpu)) lose_gpu(own);
   mesh_pool_run(own->host->pool, own->host->loop, do_release, own);
   if (code == GRPC_STATUS_OK) {
     succeeded->summary = own->summary;

@@ -77,7 +77,8 @@ static train_setup setup_of(const training_run *own) {
                        .batch_rows = own->strategy->learning.batch_rows};
 }
 
-static void tell_fallback(char note[TRAINING_TEXT_MAX], const mesh_error *why) {
+static void tell_fallback(training_run *own, char note[TRAINING_TEXT_MAX], const mesh_error *why) {
+  own->gpu_failed = why->code == GRPC_STATUS_INTERNAL;
   snprintf(note, TRAINING_TEXT_MAX, "on the CPU, since CUDA has failed: %.200s", why->message);
 }
 
@@ -102,7 +103,7 @@ static mesh_code create_engine(training_run *own, char note[TRAINING_TEXT_MAX], 
       train_cuda_create(&setup, 0, (size_t)own->host->options.gpu_memory_bytes, &own->engine, err);
   own->on_gpu = code == GRPC_STATUS_OK;
   if (code == GRPC_STATUS_OK || !any) return code;
-  tell_fallback(note, err);
+  tell_fallback(own, note, err);
   return create_on_cpu(own, &setup, err);
 }
 
@@ -118,7 +119,7 @@ static mesh_code create_trainer(training_run *own, mesh_error *err) {
 // A GPU may take the network and not the rows.
 static mesh_code fall_back(training_run *own, char note[TRAINING_TEXT_MAX], mesh_error *err) {
   train_setup setup = setup_of(own);
-  tell_fallback(note, err);
+  tell_fallback(own, note, err);
   train_engine_destroy(own->engine);
   own->engine = NULL;
   own->on_gpu = false;
