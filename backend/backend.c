@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mesh/file.h"
-#include "mesh/log.h"
-#include "mesh/process.h"
+#include "mesh/program/file.h"
+#include "mesh/program/process.h"
+#include "mesh/runtime/log.h"
 
 enum { POOL_THREADS = 3, EXIT_USAGE = 2, EXIT_STUCK = 1, PRUNE_MS = 3600 * 1000 };
 

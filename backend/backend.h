@@ -15,7 +15,7 @@
 #include "backend/training/manager.h"
 #include "backend/training/models.h"
 #include "backend/training/service.h"
-#include "mesh/program.h"
+#include "mesh/program/program.h"
 
 enum { BACKEND_HOSTS_MAX = 12, BACKEND_KINDS_MAX = 4 };
 

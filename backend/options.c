@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mesh/flags.h"
+#include "mesh/program/flags.h"
 
 void backend_options_help(void) {
   printf(

@@ -2,8 +2,8 @@
 #ifndef MILLRACE_BACKEND_OPTIONS_H
 #define MILLRACE_BACKEND_OPTIONS_H
 
-#include "mesh/log.h"
-#include "mesh/status.h"
+#include "mesh/runtime/log.h"
+#include "mesh/runtime/status.h"
 
 enum { BACKEND_LISTEN_MAX = 8, BACKEND_TRAINING_HOSTS_MAX = 8 };
 

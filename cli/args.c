@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/numbers.h"
-#include "mesh/closest.h"
+#include "mesh/program/closest.h"
 
 static const args_flag *find_in(const args_flag *table, const char *name, size_t size) {
   for (; table != NULL && table->name != NULL; table++) {

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLI_ARGS_H
 #define MILLRACE_CLI_ARGS_H
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 enum { ARGS_WORDS_MAX = 8, ARGS_FLAGS_MAX = 24 };
 

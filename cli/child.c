@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "mesh/fiber.h"
+#include "mesh/runtime/fiber.h"
 
 #define MS_NS INT64_C(1000000)
 

@@ -4,8 +4,8 @@
 
 #include <sys/types.h>
 
-#include "mesh/pool.h"
-#include "mesh/scope.h"
+#include "mesh/runtime/pool.h"
+#include "mesh/runtime/scope.h"
 
 enum { CHILD_ARGS_MAX = 64, CHILD_PATH_MAX = 4096, CHILD_LINE_MAX = 512 };
 

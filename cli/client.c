@@ -7,8 +7,8 @@
 
 #include "cli/output.h"
 #include "cli/up_home.h"
-#include "mesh/process.h"
-#include "mesh/retry.h"
+#include "mesh/program/process.h"
+#include "mesh/rpc/retry.h"
 #include "protos/descriptors.h"
 
 #define MS_NS INT64_C(1000000)

@@ -8,9 +8,9 @@
 #include "cli/command.h"
 #include "cli/exit_code.h"
 #include "cli/settings.h"
-#include "mesh/call.h"
-#include "mesh/fiber.h"
-#include "mesh/schema.h"
+#include "mesh/rpc/call.h"
+#include "mesh/rpc/schema.h"
+#include "mesh/runtime/fiber.h"
 
 typedef struct client client;
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/client.h"
-#include "mesh/closest.h"
+#include "mesh/program/closest.h"
 
 enum { METHOD_MAX = 256, METHODS_MAX = 256, INPUT_CHUNK = 4096 };
 

@@ -10,7 +10,7 @@
 #include "cli/numbers.h"
 #include "cli/output.h"
 #include "cli/times.h"
-#include "mesh/file.h"
+#include "mesh/program/file.h"
 #include "millrace/v1/models.pb-c.h"
 
 enum { VERSION_MAX = 1000000, LAST_BARS = 20, RETRY_S = 30 };

@@ -8,7 +8,7 @@
 #include "cli/client.h"
 #include "cli/numbers.h"
 #include "cli/output.h"
-#include "mesh/file.h"
+#include "mesh/program/file.h"
 #include "millrace/v1/training.pb-c.h"
 
 enum { STRATEGY_BYTES_MAX = 1 << 20 };

@@ -3,7 +3,7 @@
 #define MILLRACE_CLI_CMD_STRATEGY_H
 
 #include "cli/command.h"
-#include "mesh/bytes.h"
+#include "mesh/runtime/bytes.h"
 
 int cmd_strategy_validate(const command *self, const args *given);
 int cmd_strategy_features(const command *self, const args *given);

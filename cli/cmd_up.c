@@ -13,8 +13,8 @@
 #include "cli/settings.h"
 #include "cli/up_health.h"
 #include "cli/up_home.h"
-#include "mesh/fiber.h"
-#include "mesh/process.h"
+#include "mesh/program/process.h"
+#include "mesh/runtime/fiber.h"
 #include "protos/descriptors.h"
 
 #define MS_NS INT64_C(1000000)

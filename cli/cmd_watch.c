@@ -7,7 +7,7 @@
 #include "cli/numbers.h"
 #include "cli/output.h"
 #include "cli/times.h"
-#include "mesh/event.h"
+#include "mesh/operation/event.h"
 #include "millrace/v1/data.pb-c.h"
 
 enum { RETRY_S = 30 };

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLI_EXIT_CODE_H
 #define MILLRACE_CLI_EXIT_CODE_H
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 enum {
   EXIT_CODE_DONE = 0,

@@ -6,7 +6,7 @@
 
 #include "cli/follow_print.h"
 #include "cli/output.h"
-#include "mesh/retry.h"
+#include "mesh/rpc/retry.h"
 
 #define S_NS INT64_C(1000000000)
 

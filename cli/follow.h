@@ -5,7 +5,7 @@
 
 #include "cli/client.h"
 #include "cli/timing.h"
-#include "mesh/event.h"
+#include "mesh/operation/event.h"
 #include "millrace/v1/operation.pb-c.h"
 
 enum { FOLLOW_NAME_MAX = 64, FOLLOW_TEXT_MAX = 200 };

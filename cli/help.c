@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
-#include "mesh/closest.h"
-#include "mesh/version.h"
+#include "mesh/program/closest.h"
+#include "mesh/program/version.h"
 
 enum { COMMANDS_MAX = 64, NAME_MAX_BYTES = 64 };
 

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "mesh/event.h"
+#include "mesh/operation/event.h"
 #include "millrace/v1/operation.pb-c.h"
 
 // "RUNNING", ...

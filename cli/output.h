@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 // Writes `text` as a JSON string, quotes included.
 void output_string(FILE *out, const char *text);

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mesh/config.h"
+#include "mesh/program/config.h"
 
 extern char **environ;
 

@@ -6,7 +6,7 @@
 
 #include "cli/args.h"
 #include "cli/home.h"
-#include "mesh/schema.h"
+#include "mesh/rpc/schema.h"
 
 // In the order of config.proto.
 typedef enum setting {

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLI_TIMES_H
 #define MILLRACE_CLI_TIMES_H
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 enum { TIMES_TEXT_MAX = 40 };  // bytes, with the NUL
 

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "mesh/event.h"
+#include "mesh/operation/event.h"
 
 enum { TIMING_LAYERS_MAX = 12, TIMING_LAYER_MAX = 41 };
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "grpc/health/v1/health.pb-c.h"
-#include "mesh/call.h"
+#include "mesh/rpc/call.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 #define SERVING GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING

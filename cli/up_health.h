@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLI_UP_HEALTH_H
 #define MILLRACE_CLI_UP_HEALTH_H
 
-#include "mesh/scope.h"
+#include "mesh/runtime/scope.h"
 
 enum { UP_GATEWAY_TEXT_MAX = 512 };  // bytes, with the NUL
 

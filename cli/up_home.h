@@ -2,7 +2,7 @@
 #ifndef MILLRACE_CLI_UP_HOME_H
 #define MILLRACE_CLI_UP_HOME_H
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 enum { UP_PATH_MAX = 4096 };  // bytes, with the NUL
 

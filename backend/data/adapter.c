@@ -1,6 +1,6 @@
 #include "backend/data/adapter.h"
 
-#include "mesh/relay.h"
+#include "mesh/operation/relay.h"
 
 static mesh_code to_host(mesh_call *call, mesh_frame request, void *self, const char *method,
                          mesh_error *err) {

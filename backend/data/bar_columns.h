@@ -3,8 +3,8 @@
 #ifndef MILLRACE_BACKEND_DATA_BAR_COLUMNS_H
 #define MILLRACE_BACKEND_DATA_BAR_COLUMNS_H
 
-#include "mesh/status.h"
-#include "mesh/view.h"
+#include "mesh/runtime/status.h"
+#include "mesh/runtime/view.h"
 
 // Columns of `count` bars each, oldest first; a bar's time is its start, in seconds since 1970.
 // Zero it first.

@@ -3,7 +3,7 @@
 #define MILLRACE_BACKEND_DATA_CHECK_H
 
 #include "google/protobuf/timestamp.pb-c.h"
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 enum { CHECK_SYMBOL_MAX = 63 };  // bytes
 

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mesh/call.h"
-#include "mesh/event.h"
+#include "mesh/operation/event.h"
+#include "mesh/rpc/call.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 // ---- requests ----

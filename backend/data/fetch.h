@@ -3,8 +3,8 @@
 #define MILLRACE_BACKEND_DATA_FETCH_H
 
 #include "backend/data/bar_columns.h"
-#include "mesh/link.h"
-#include "mesh/scope.h"
+#include "mesh/rpc/link.h"
+#include "mesh/runtime/scope.h"
 
 typedef struct fetch_request {
   const char *operation;  // names the fetch below: "load-4t7kq2ma/3"

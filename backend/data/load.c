@@ -11,7 +11,7 @@
 #include "backend/data/load_internal.h"
 #include "backend/data/segments.h"
 #include "backend/data/time_text.h"
-#include "mesh/orchestrate.h"
+#include "mesh/operation/orchestrate.h"
 
 #define MODE(name) MILLRACE__V1__LOAD_REQUEST__MODE__##name
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "backend/data/load_internal.h"
-#include "mesh/call.h"
+#include "mesh/rpc/call.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 // ---- the result ----

@@ -5,7 +5,7 @@
 #include "backend/data/fetch.h"
 #include "backend/data/load_internal.h"
 #include "backend/data/validate.h"
-#include "mesh/operation_retry.h"
+#include "mesh/operation/operation_retry.h"
 
 #define SEGMENT_STATE(name) MILLRACE__V1__SEGMENT_REPORT__STATE__##name
 

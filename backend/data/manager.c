@@ -8,7 +8,7 @@
 #include "backend/data/gaps.h"
 #include "backend/data/load.h"
 #include "backend/data/timeframe.h"
-#include "mesh/relay.h"
+#include "mesh/operation/relay.h"
 #include "millrace/v1/data.pb-c.h"
 #include "millrace/v1/ib_host.pb-c.h"
 

@@ -4,9 +4,9 @@
 #define MILLRACE_BACKEND_DATA_MANAGER_H
 
 #include "backend/operations/journal.h"
-#include "mesh/operation.h"
-#include "mesh/retry.h"
-#include "mesh/server.h"
+#include "mesh/operation/operation.h"
+#include "mesh/rpc/retry.h"
+#include "mesh/rpc/server.h"
 
 typedef struct data_manager_options {
   int parallel;          // segments of a load that are fetched at a time

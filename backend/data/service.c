@@ -1,7 +1,7 @@
 #include "backend/data/service.h"
 
 #include "backend/data/check.h"
-#include "mesh/relay.h"
+#include "mesh/operation/relay.h"
 #include "millrace/v1/data.pb-c.h"
 
 static mesh_code bad_request(const char *type, mesh_error *err) {

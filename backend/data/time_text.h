@@ -2,7 +2,7 @@
 #ifndef MILLRACE_BACKEND_DATA_TIME_TEXT_H
 #define MILLRACE_BACKEND_DATA_TIME_TEXT_H
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 enum { TIME_TEXT_MAX = 32 };  // bytes, with the NUL
 

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_BACKEND_DATA_TIMEFRAME_H
 #define MILLRACE_BACKEND_DATA_TIMEFRAME_H
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 typedef struct timeframe {
   const char *text;  // "1h"

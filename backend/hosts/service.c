@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mesh/orchestrate.h"
-#include "mesh/relay.h"
+#include "mesh/operation/orchestrate.h"
+#include "mesh/operation/relay.h"
 #include "millrace/v1/hosts.pb-c.h"
 
 enum { ASK_MS = 2000, HOST_BYTES_MAX = 1024, PARALLEL = 8 };

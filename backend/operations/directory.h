@@ -4,7 +4,7 @@
 #define MILLRACE_BACKEND_OPERATIONS_DIRECTORY_H
 
 #include "backend/operations/operation_message.h"
-#include "mesh/operation.h"
+#include "mesh/operation/operation.h"
 
 typedef struct operations_directory {  // borrowed, both
   mesh_operations *operations;

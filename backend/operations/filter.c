@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "mesh/labels.h"
+#include "mesh/operation/labels.h"
 
 // What int64 nanoseconds since 1970 can hold.
 #define LAST_SECOND (INT64_MAX / 1000000000 - 1)

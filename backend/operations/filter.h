@@ -3,7 +3,7 @@
 #ifndef MILLRACE_BACKEND_OPERATIONS_FILTER_H
 #define MILLRACE_BACKEND_OPERATIONS_FILTER_H
 
-#include "mesh/journal.h"
+#include "mesh/operation/journal.h"
 
 enum { OPERATION_FILTER_LIMIT = 100 };  // where a request names none
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "backend/operations/filter.h"
-#include "mesh/labels.h"
+#include "mesh/operation/labels.h"
 
 #define AND " AND "
 

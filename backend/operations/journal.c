@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mesh/bytes.h"
-#include "mesh/fiber.h"
+#include "mesh/runtime/bytes.h"
+#include "mesh/runtime/fiber.h"
 
 // ---- write: the store's thread takes it into its next transaction, the fiber waits ----
 

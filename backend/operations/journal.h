@@ -4,8 +4,8 @@
 #define MILLRACE_BACKEND_OPERATIONS_JOURNAL_H
 
 #include "backend/store/store.h"
-#include "mesh/operation.h"
-#include "mesh/pool.h"
+#include "mesh/operation/operation.h"
+#include "mesh/runtime/pool.h"
 
 typedef struct store_journal {
   mesh_journal table;  // give this one to mesh_operations_create()

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mesh/labels.h"
+#include "mesh/operation/labels.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 

@@ -3,8 +3,8 @@
 #ifndef MILLRACE_BACKEND_OPERATIONS_OPERATION_MESSAGE_H
 #define MILLRACE_BACKEND_OPERATIONS_OPERATION_MESSAGE_H
 
-#include "mesh/call.h"
-#include "mesh/journal.h"
+#include "mesh/operation/journal.h"
+#include "mesh/rpc/call.h"
 
 // Makes an empty message; release it with operation_message_destroy().
 Millrace__V1__Operation *operation_message_create(void);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "mesh/event.h"
+#include "mesh/operation/event.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name

@@ -2,7 +2,7 @@
 
 #include "backend/operations/filter.h"
 #include "backend/operations/replay.h"
-#include "mesh/event_stream.h"
+#include "mesh/operation/event_stream.h"
 
 enum { PAGE_EVENTS = 256 };
 

@@ -1,10 +1,10 @@
 // The OperationsService: every operation of this backend, by name. A thin layer over
-// mesh/operation.h and the journal.
+// mesh/operation/operation.h and the journal.
 #ifndef MILLRACE_BACKEND_OPERATIONS_SERVICE_H
 #define MILLRACE_BACKEND_OPERATIONS_SERVICE_H
 
 #include "backend/operations/directory.h"
-#include "mesh/server.h"
+#include "mesh/rpc/server.h"
 
 typedef struct operations_service {
   mesh_service service;  // add this one to a server

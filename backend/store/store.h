@@ -9,8 +9,8 @@
 #ifndef MILLRACE_BACKEND_STORE_STORE_H
 #define MILLRACE_BACKEND_STORE_STORE_H
 
-#include "mesh/status.h"
-#include "mesh/view.h"
+#include "mesh/runtime/status.h"
+#include "mesh/runtime/view.h"
 
 typedef struct store store;
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "mesh/message.h"
-#include "mesh/relay.h"
+#include "mesh/operation/relay.h"
+#include "mesh/rpc/message.h"
 #include "millrace/v1/operation.pb-c.h"
 #include "millrace/v1/training_host.pb-c.h"
 

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mesh/file.h"
-#include "mesh/message.h"
-#include "mesh/operation_retry.h"
+#include "mesh/operation/operation_retry.h"
+#include "mesh/program/file.h"
+#include "mesh/rpc/message.h"
 #include "millrace/v1/training_host.pb-c.h"
 
 enum { MODEL_BYTES_MAX = 1 << 30 };

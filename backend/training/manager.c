@@ -6,10 +6,10 @@
 
 #include "backend/training/keep_model.h"
 #include "backend/training/queue.h"
-#include "mesh/file.h"
-#include "mesh/message.h"
-#include "mesh/relay.h"
-#include "mesh/remote.h"
+#include "mesh/operation/message_report.h"
+#include "mesh/operation/relay.h"
+#include "mesh/operation/remote.h"
+#include "mesh/program/file.h"
 #include "millrace/v1/training.pb-c.h"
 #include "millrace/v1/training_host.pb-c.h"
 

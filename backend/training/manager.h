@@ -3,10 +3,10 @@
 #define MILLRACE_BACKEND_TRAINING_MANAGER_H
 
 #include "backend/store/store.h"
-#include "mesh/fiber.h"
-#include "mesh/operation.h"
-#include "mesh/pool.h"
-#include "mesh/server.h"
+#include "mesh/operation/operation.h"
+#include "mesh/rpc/server.h"
+#include "mesh/runtime/fiber.h"
+#include "mesh/runtime/pool.h"
 
 enum { TRAINING_HOST_NAME_MAX = 64 };  // bytes, with the NUL
 

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "backend/training/keep_model.h"
-#include "mesh/file.h"
-#include "mesh/message.h"
-#include "mesh/relay.h"
+#include "mesh/operation/relay.h"
+#include "mesh/program/file.h"
+#include "mesh/rpc/message.h"
 #include "millrace/v1/models.pb-c.h"
 
 enum { CHUNK_BYTES = 256 * 1024, MODEL_BYTES_MAX = 1 << 30 };

@@ -4,8 +4,8 @@
 #define MILLRACE_BACKEND_TRAINING_MODELS_H
 
 #include "backend/store/store.h"
-#include "mesh/pool.h"
-#include "mesh/server.h"
+#include "mesh/rpc/server.h"
+#include "mesh/runtime/pool.h"
 
 typedef struct models_service {
   mesh_service service;  // add this one to a server

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mesh/message.h"
+#include "mesh/rpc/message.h"
 #include "millrace/v1/training_host.pb-c.h"
 
 // Of a call to the hosts; and how often they are asked while a training waits, since others may use

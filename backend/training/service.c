@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "mesh/message.h"
-#include "mesh/relay.h"
+#include "mesh/operation/relay.h"
+#include "mesh/rpc/message.h"
 #include "millrace/v1/training.pb-c.h"
 
 enum { STRATEGY_BYTES_MAX = 1 << 20, EPOCHS_MAX = 1000000 };

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_HOST_IB_BAR_WINDOW_H
 #define MILLRACE_HOST_IB_BAR_WINDOW_H
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 typedef struct ib_bar_window {
   const char *bar_size;  // "1 hour"; static

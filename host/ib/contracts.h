@@ -2,7 +2,7 @@
 #ifndef MILLRACE_HOST_IB_CONTRACTS_H
 #define MILLRACE_HOST_IB_CONTRACTS_H
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 typedef struct ib_contract {
   int64_t con_id;  // 0: unset

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_HOST_IB_ERROR_TABLE_H
 #define MILLRACE_HOST_IB_ERROR_TABLE_H
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 typedef enum ib_error_class {
   IB_INFORMATION,  // nothing to do

@@ -3,9 +3,9 @@
 
 #include "host/ib/options.h"
 #include "host/ib/service.h"
-#include "mesh/host_control.h"
-#include "mesh/process.h"
-#include "mesh/program.h"
+#include "mesh/program/host_control.h"
+#include "mesh/program/process.h"
+#include "mesh/program/program.h"
 #include "protos/descriptors.h"
 
 enum { EXIT_USAGE = 2 };

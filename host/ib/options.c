@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mesh/flags.h"
+#include "mesh/program/flags.h"
 
 void ib_options_help(void) {
   printf(

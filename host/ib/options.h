@@ -3,7 +3,7 @@
 #define MILLRACE_HOST_IB_OPTIONS_H
 
 #include "host/ib/session.h"
-#include "mesh/log.h"
+#include "mesh/runtime/log.h"
 
 enum { IB_LISTEN_MAX = 8 };
 

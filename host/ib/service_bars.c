@@ -5,7 +5,7 @@
 
 #include "host/ib/bar_batch.h"
 #include "host/ib/service_internal.h"
-#include "mesh/event_stream.h"
+#include "mesh/operation/event_stream.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 enum { BATCH_BARS = 4096, NAME_MAX_BYTES = 128 };

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "host/ib/session_internal.h"
-#include "mesh/log.h"
-#include "mesh/retry.h"
+#include "mesh/rpc/retry.h"
+#include "mesh/runtime/log.h"
 
 #define LAYER "ib-host"
 #define MS_NS INT64_C(1000000)

@@ -14,7 +14,7 @@
 
 #include "host/ib/codec.h"
 #include "host/ib/error_table.h"
-#include "mesh/fiber.h"
+#include "mesh/runtime/fiber.h"
 
 typedef struct ib_session ib_session;
 

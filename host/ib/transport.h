@@ -5,8 +5,8 @@
 #define MILLRACE_HOST_IB_TRANSPORT_H
 
 #include "host/ib/wire.h"
-#include "mesh/loop.h"
-#include "mesh/status.h"
+#include "mesh/runtime/loop.h"
+#include "mesh/runtime/status.h"
 
 typedef struct ib_transport ib_transport;
 

@@ -3,9 +3,9 @@
 #ifndef MILLRACE_TESTS_BENCH_BACKEND_CLIENT_H
 #define MILLRACE_TESTS_BENCH_BACKEND_CLIENT_H
 
-#include "mesh/call.h"
-#include "mesh/event.h"
-#include "mesh/fiber.h"
+#include "mesh/operation/event.h"
+#include "mesh/rpc/call.h"
+#include "mesh/runtime/fiber.h"
 #include "protobuf-c/protobuf-c.h"
 
 typedef struct backend_client {

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mesh/event_stream.h"
-#include "mesh/fiber.h"
-#include "mesh/relay.h"
-#include "mesh/server.h"
+#include "mesh/operation/event_stream.h"
+#include "mesh/operation/relay.h"
+#include "mesh/rpc/server.h"
+#include "mesh/runtime/fiber.h"
 #include "millrace/v1/operation.pb-c.h"
 #include "protos/descriptors.h"
 #include "tests/bench/child.h"

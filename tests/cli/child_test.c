@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mesh/fiber.h"
+#include "mesh/runtime/fiber.h"
 #include "tests/mesh/harness.h"
 
 typedef struct scene {

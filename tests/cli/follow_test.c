@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mesh/server.h"
+#include "mesh/rpc/server.h"
 #include "protos/descriptors.h"
 #include "tests/mesh/harness.h"
 

@@ -11,7 +11,7 @@
 #include <memory>
 #include <vector>
 
-#include "mesh/sanitize.h"
+#include "mesh/runtime/sanitize.h"
 #include "tests/emulation/emulation.h"
 
 // Boost.Context's C entry points.

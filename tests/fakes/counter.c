@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mesh/fiber.h"
+#include "mesh/runtime/fiber.h"
 #include "millrace/test/v1/counter.pb-c.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name

@@ -3,8 +3,8 @@
 #ifndef MILLRACE_TESTS_FAKES_COUNTER_H
 #define MILLRACE_TESTS_FAKES_COUNTER_H
 
-#include "mesh/hosted.h"
-#include "mesh/server.h"
+#include "mesh/operation/hosted.h"
+#include "mesh/rpc/server.h"
 
 typedef struct counter_host {
   mesh_service service;  // millrace.test.v1.CounterHost: add this one to a server

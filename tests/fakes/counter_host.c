@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mesh/log.h"
-#include "mesh/process.h"
-#include "mesh/program.h"
+#include "mesh/program/process.h"
+#include "mesh/program/program.h"
+#include "mesh/runtime/log.h"
 #include "protos/descriptors.h"
 #include "tests/fakes/counter.h"
 

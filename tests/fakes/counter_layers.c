@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mesh/relay.h"
-#include "mesh/remote.h"
+#include "mesh/operation/relay.h"
+#include "mesh/operation/remote.h"
 #include "millrace/test/v1/counter.pb-c.h"
 
 // ---- service and adapter: relays ----

@@ -3,8 +3,8 @@
 #ifndef MILLRACE_TESTS_FAKES_COUNTER_LAYERS_H
 #define MILLRACE_TESTS_FAKES_COUNTER_LAYERS_H
 
-#include "mesh/operation.h"
-#include "mesh/server.h"
+#include "mesh/operation/operation.h"
+#include "mesh/rpc/server.h"
 
 typedef struct counter_layers {
   mesh_service service, manager, adapter;  // add these to a server

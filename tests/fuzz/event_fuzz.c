@@ -1,7 +1,7 @@
 // The event decoder: any bytes as a frame, then each of its events.
 #include <stdlib.h>
 
-#include "mesh/event.h"
+#include "mesh/operation/event.h"
 #include "tests/fuzz/target.h"
 
 // Every hop can be written, and reads the same.

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_TESTS_MESH_HARNESS_H
 #define MILLRACE_TESTS_MESH_HARNESS_H
 
-#include "mesh/fiber.h"
+#include "mesh/runtime/fiber.h"
 #include "tests/unit.h"
 
 typedef struct harness {

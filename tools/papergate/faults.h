@@ -2,7 +2,7 @@
 #ifndef MILLRACE_TOOLS_PAPERGATE_FAULTS_H
 #define MILLRACE_TOOLS_PAPERGATE_FAULTS_H
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 #include "tools/papergate/options.h"
 #include "tools/papergate/timers.h"
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 typedef struct pg_log {
   int fd;

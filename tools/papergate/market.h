@@ -2,7 +2,7 @@
 #ifndef MILLRACE_TOOLS_PAPERGATE_MARKET_H
 #define MILLRACE_TOOLS_PAPERGATE_MARKET_H
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 #include "tools/papergate/bar_size.h"
 #include "tools/papergate/bars.h"
 

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 #include "tools/papergate/series.h"
 
 // Numbers of 0 mean "off" unless the help says otherwise. Texts are borrowed from argv.

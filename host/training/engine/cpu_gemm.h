@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 // A factor: row-major, rows `stride` numbers apart; or the transpose of what lies there. float, or
 // uint16_t holding bf16 where the library takes halves.

@@ -3,7 +3,7 @@
 #ifndef MILLRACE_HOST_TRAINING_ENGINE_NETWORK_H
 #define MILLRACE_HOST_TRAINING_ENGINE_NETWORK_H
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 enum {
   TRAIN_HIDDEN_MAX = 8,     // hidden layers

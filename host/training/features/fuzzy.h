@@ -2,7 +2,7 @@
 #ifndef MILLRACE_HOST_TRAINING_FEATURES_FUZZY_H
 #define MILLRACE_HOST_TRAINING_FEATURES_FUZZY_H
 
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 typedef enum train_shape {
   TRAIN_TRIANGULAR,   // [a, b, c]: 1 at b, 0 at and outside a and c

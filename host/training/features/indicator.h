@@ -4,7 +4,7 @@
 #define MILLRACE_HOST_TRAINING_FEATURES_INDICATOR_H
 
 #include "host/training/bars.h"
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 enum { TRAIN_PARAMETERS_MAX = 8, TRAIN_OUTPUTS_MAX = 8 };
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "host/training/features/table.h"
-#include "mesh/closest.h"
+#include "mesh/program/closest.h"
 
 enum { NAME_MAX_BYTES = 64 };
 

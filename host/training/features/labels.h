@@ -4,7 +4,7 @@
 #define MILLRACE_HOST_TRAINING_FEATURES_LABELS_H
 
 #include "host/training/bars.h"
-#include "mesh/status.h"
+#include "mesh/runtime/status.h"
 
 typedef enum train_label_source {
   TRAIN_ZIGZAG,

@@ -4,7 +4,7 @@
 #define MILLRACE_HOST_TRAINING_MODEL_MODEL_H
 
 #include "host/training/dataset/dataset.h"
-#include "mesh/bytes.h"
+#include "mesh/runtime/bytes.h"
 #include "millrace/v1/learning.pb-c.h"
 
 enum { MODEL_BYTES_MAX = 1 << 30 };

@@ -3,8 +3,8 @@
 #ifndef MILLRACE_HOST_TRAINING_MODEL_TENSORS_H
 #define MILLRACE_HOST_TRAINING_MODEL_TENSORS_H
 
-#include "mesh/bytes.h"
-#include "mesh/status.h"
+#include "mesh/runtime/bytes.h"
+#include "mesh/runtime/status.h"
 
 typedef struct tensors tensors;
 

@@ -5,7 +5,7 @@
 #define MILLRACE_HOST_TRAINING_SERVICE_CHECKPOINTS_H
 
 #include "host/training/model/tensors.h"
-#include "mesh/file.h"
+#include "mesh/program/file.h"
 
 enum { CHECKPOINT_NAME_MAX = 192 };  // bytes of "OPERATION/STEP-SHA256", with the NUL
 

@@ -4,11 +4,11 @@
 #define MILLRACE_HOST_TRAINING_SERVICE_HOST_H
 
 #include "host/training/service/series_cache.h"
-#include "mesh/hosted.h"
-#include "mesh/link.h"
-#include "mesh/pool.h"
-#include "mesh/schema.h"
-#include "mesh/server.h"
+#include "mesh/operation/hosted.h"
+#include "mesh/rpc/link.h"
+#include "mesh/rpc/schema.h"
+#include "mesh/rpc/server.h"
+#include "mesh/runtime/pool.h"
 
 typedef struct training_host_options {
   const char *directory;     // of the checkpoints; it is there

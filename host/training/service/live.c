@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "host/training/dataset/dataset.h"
-#include "mesh/event.h"
-#include "mesh/message.h"
-#include "mesh/retry.h"
+#include "mesh/operation/event.h"
+#include "mesh/rpc/message.h"
+#include "mesh/rpc/retry.h"
 #include "millrace/v1/data.pb-c.h"
 #include "millrace/v1/operation.pb-c.h"
 

@@ -5,7 +5,7 @@
 
 #include "host/training/service/series.h"
 #include "host/training/strategy/strategy.h"
-#include "mesh/fiber.h"
+#include "mesh/runtime/fiber.h"
 
 typedef struct live live;
 

@@ -4,10 +4,10 @@
 
 #include "host/training/engine/engine.h"
 #include "host/training/service/options.h"
-#include "mesh/file.h"
-#include "mesh/host_control.h"
-#include "mesh/process.h"
-#include "mesh/program.h"
+#include "mesh/program/file.h"
+#include "mesh/program/host_control.h"
+#include "mesh/program/process.h"
+#include "mesh/program/program.h"
 #include "protos/descriptors.h"
 
 enum { EXIT_USAGE = 2 };

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "mesh/flags.h"
+#include "mesh/program/flags.h"
 
 void training_options_help(void) {
   printf(

@@ -3,7 +3,7 @@
 #define MILLRACE_HOST_TRAINING_SERVICE_OPTIONS_H
 
 #include "host/training/service/host.h"
-#include "mesh/log.h"
+#include "mesh/runtime/log.h"
 
 enum { TRAINING_LISTEN_MAX = 8 };
 

@@ -8,7 +8,7 @@
 #include "host/training/service/host.h"
 #include "host/training/service/live.h"
 #include "host/training/service/series.h"
-#include "mesh/message.h"
+#include "mesh/rpc/message.h"
 #include "millrace/v1/training_host.pb-c.h"
 
 // ---- the model ----

@@ -2,8 +2,8 @@
 #ifndef MILLRACE_HOST_TRAINING_SERVICE_PREDICT_H
 #define MILLRACE_HOST_TRAINING_SERVICE_PREDICT_H
 
-#include "mesh/call.h"
-#include "mesh/view.h"
+#include "mesh/rpc/call.h"
+#include "mesh/runtime/view.h"
 #include "millrace/v1/learning.pb-c.h"
 
 // Methods of TrainingHost; `self` is the training_host.

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mesh/fiber.h"
-#include "mesh/log.h"
+#include "mesh/operation/message_report.h"
+#include "mesh/runtime/fiber.h"
+#include "mesh/runtime/log.h"
 
 #define MS_NS INT64_C(1000000)
 

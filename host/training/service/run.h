@@ -9,7 +9,7 @@
 #include "host/training/service/host.h"
 #include "host/training/service/series.h"
 #include "host/training/trainer/trainer.h"
-#include "mesh/message.h"
+#include "mesh/rpc/message.h"
 #include "millrace/v1/training.pb-c.h"
 
 #define TRAINING_PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name

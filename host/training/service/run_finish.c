@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "host/training/service/run.h"
-#include "mesh/loop.h"
-#include "mesh/version.h"
+#include "mesh/program/version.h"
+#include "mesh/runtime/loop.h"
 
 // ---- messages ----
 

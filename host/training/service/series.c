@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mesh/fiber.h"
-#include "mesh/message.h"
-#include "mesh/retry.h"
+#include "mesh/rpc/message.h"
+#include "mesh/rpc/retry.h"
+#include "mesh/runtime/fiber.h"
 #include "millrace/v1/data.pb-c.h"
 
 enum { COLUMNS = 6, WIDTH = 8 };

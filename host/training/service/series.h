@@ -3,9 +3,9 @@
 #define MILLRACE_HOST_TRAINING_SERVICE_SERIES_H
 
 #include "host/training/bars.h"
-#include "mesh/call.h"
-#include "mesh/file.h"
-#include "mesh/link.h"
+#include "mesh/program/file.h"
+#include "mesh/rpc/call.h"
+#include "mesh/rpc/link.h"
 #include "millrace/v1/bars.pb-c.h"
 
 // Zero it first.

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mesh/message.h"
+#include "mesh/rpc/message.h"
 #include "millrace/v1/data.pb-c.h"
 
 enum { SYMBOL_MAX = 64, TIMEFRAME_MAX = 8 };

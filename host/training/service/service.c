@@ -7,7 +7,7 @@
 #include "host/training/service/host.h"
 #include "host/training/service/predict.h"
 #include "host/training/service/run.h"
-#include "mesh/log.h"
+#include "mesh/runtime/log.h"
 #include "millrace/v1/training_host.pb-c.h"
 
 enum { CHUNK_BYTES = 256 * 1024, ABOUT_MAX = 64 << 20, KEEP_S = 30 * 86400, SLOTS_MAX = 64 };

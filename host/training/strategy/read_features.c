@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "host/training/strategy/internal.h"
-#include "mesh/closest.h"
+#include "mesh/program/closest.h"
 
 enum { INDICATORS_MAX = 256, FUZZY_SETS_MAX = 256, MEMBERS_MAX = 64, LOOKBACK_MAX = 100 };
 

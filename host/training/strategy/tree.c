@@ -10,7 +10,7 @@
 #include <strings.h>
 #include <yaml.h>
 
-#include "mesh/closest.h"
+#include "mesh/program/closest.h"
 
 enum { DEPTH_MAX = 12, NODES_MAX = 100000, FILE_SHOWN = 160 };
 

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "mesh/schema.h"
+#include "mesh/rpc/schema.h"
 
 typedef enum strategy_shape {
   STRATEGY_VALUE,  // `text`; and `number`, where the message says that it is one

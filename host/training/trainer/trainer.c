@@ -6,7 +6,7 @@
 
 #include "host/training/engine/random.h"
 #include "host/training/trainer/internal.h"
-#include "mesh/loop.h"
+#include "mesh/runtime/loop.h"
 
 // How long a slice of steps may take before the clock is looked at, in nanoseconds.
 #define SLICE_NS INT64_C(4000000)

@@ -4,7 +4,7 @@
 
 #include "backend/operations/longrunning.h"
 #include "backend/operations/service.h"
-#include "mesh/memory_journal.h"
+#include "mesh/operation/memory_journal.h"
 #include "tests/mesh/harness.h"
 
 enum { ANSWERS_MAX = 16 };

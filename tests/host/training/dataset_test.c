@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "host/training/trainer/trainer.h"
-#include "mesh/loop.h"
+#include "mesh/runtime/loop.h"
 #include "protos/descriptors.h"
 #include "tests/unit.h"
 

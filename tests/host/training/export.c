@@ -6,7 +6,7 @@
 
 #include "host/training/engine/random.h"
 #include "host/training/model/model.h"
-#include "mesh/file.h"
+#include "mesh/program/file.h"
 #include "protos/descriptors.h"
 
 enum { ROWS = 200 };

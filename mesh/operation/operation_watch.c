@@ -1,0 +1,239 @@
+// Watching an operation: history first, then live, without a gap or an overlap.
+#include <stdlib.h>
+
+#include "mesh/operation/event_stream.h"
+#include "mesh/operation/operation_internal.h"
+
+#define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
+
+enum { PAGE_EVENTS = 64 };  // of history, at a time
+
+// Each watcher beside the first one lets events gather for so long, up to a bound, where they come
+// in quick succession: to wake many of them for each event would take the processor from the work.
+#define GATHER_NS_PER_WATCHER INT64_C(500000)
+#define GATHER_NS_MOST INT64_C(10000000)
+
+typedef struct watch {
+  mesh_event_stream *stream;
+  int64_t sent;              // the number of the last durable event that was put
+  int64_t progress_version;  // of the newest progress that was put
+  int64_t woken_ns;          // when it last had something to send, monotonic
+  mesh_code code;
+  mesh_error *err;
+} watch;
+
+static void put_durable(watch *own, mesh_view event) {
+  if (own->code != GRPC_STATUS_OK) return;
+  own->code = mesh_event_stream_put_bytes(own->stream, event, own->err);
+  own->sent++;
+}
+
+static void put_stored(void *arg, int64_t sequence, mesh_view event) {
+  (void)sequence;
+  put_durable(arg, event);
+}
+
+// A mergeable event, which belongs behind what was sent so far.
+static void put_mergeable(watch *own, const mesh_operation *operation, int64_t replaced,
+                          uint32_t payload, mesh_view body) {
+  if (own->code != GRPC_STATUS_OK) return;
+  mesh_bytes event =
+      mesh_operation_encode(operation, MESH_MERGEABLE, own->sent, (int32_t)replaced, payload, body);
+  own->code =
+      mesh_event_stream_put_bytes(own->stream, (mesh_view){event.data, event.size_bytes}, own->err);
+  free(event.data);
+}
+
+static void put_progress(watch *own, const mesh_operation *operation) {
+  int64_t behind = operation->progress_version - own->progress_version;
+  if (behind == 0) return;
+  own->progress_version = operation->progress_version;
+  put_mergeable(own, operation, behind - 1, PAYLOAD(PROGRESS),
+                (mesh_view){operation->progress.data, operation->progress.size_bytes});
+}
+
+static void put_joined(watch *own, const mesh_operation *operation, const char *because) {
+  Millrace__V1__Joined joined = MILLRACE__V1__JOINED__INIT;
+  joined.because = (char *)because;
+  uint8_t bytes[64];
+  mesh_view body = {bytes, millrace__v1__joined__pack(&joined, bytes)};
+  put_mergeable(own, operation, 0, PAYLOAD(JOINED), body);
+}
+
+static void put_drain(watch *own, const mesh_operation *operation) {
+  Millrace__V1__Drain drain = MILLRACE__V1__DRAIN__INIT;
+  drain.layer = (char *)operation->operations->layer;
+  drain.resume_after = own->sent;
+  uint8_t bytes[128];
+  mesh_view body = {bytes, millrace__v1__drain__pack(&drain, bytes)};
+  put_mergeable(own, operation, 0, PAYLOAD(DRAIN), body);
+}
+
+static void flush(watch *own) {
+  if (own->code == GRPC_STATUS_OK) own->code = mesh_event_stream_flush(own->stream, own->err);
+}
+
+static int64_t first_recent(const mesh_operation *operation) {
+  return operation->last_sequence - operation->recent_count + 1;
+}
+
+// A page of what is only in the journal.
+static void put_history(watch *own, mesh_operation *operation) {
+  const mesh_journal *journal = operation->operations->journal;
+  int count = 0;
+  mesh_code code = journal->read(journal->self, operation->name, own->sent, PAGE_EVENTS, put_stored,
+                                 own, &count, own->err);
+  if (own->code != GRPC_STATUS_OK || (code == GRPC_STATUS_OK && count > 0)) return;
+  own->code = code != GRPC_STATUS_OK
+                  ? code
+                  : mesh_fail(own->err, GRPC_STATUS_DATA_LOSS,
+                              "%s: event %lld of %lld is not in the journal", operation->name,
+                              (long long)own->sent + 1, (long long)operation->last_sequence);
+}
+
+// The event is looked up behind the wait: what is recent now may be forgotten then.
+static void put_next(watch *own, mesh_operation *operation) {
+  own->code = mesh_event_stream_await_room(own->stream, own->err);
+  if (own->code != GRPC_STATUS_OK) return;
+  if (own->sent + 1 < first_recent(operation)) {
+    put_history(own, operation);
+    return;
+  }
+  const mesh_bytes *event = &operation->recent[own->sent + 1 - first_recent(operation)];
+  put_durable(own, (mesh_view){event->data, event->size_bytes});
+}
+
+// True when all there is was put.
+static bool catch_up(watch *own, mesh_operation *operation) {
+  while (own->code == GRPC_STATUS_OK && own->sent < operation->last_sequence)
+    put_next(own, operation);
+  if (own->code != GRPC_STATUS_OK) return false;
+  bool has_progress = operation->progress_version != own->progress_version;
+  if (!operation->ended && !has_progress) return true;
+  // Progress only when nothing is in flight: a slow watcher gets the newest one, and none piles up.
+  flush(own);
+  if (own->code != GRPC_STATUS_OK || own->sent < operation->last_sequence) return false;
+  if (operation->ended) return true;
+  put_progress(own, operation);
+  return false;
+}
+
+// Not for what comes after a quiet time, nor for the end.
+static void gather(watch *own, mesh_operation *operation, mesh_scope *scope) {
+  int64_t window_ns = (operation->watchers - 1) * GATHER_NS_PER_WATCHER;
+  int64_t due_ns = own->woken_ns + (window_ns < GATHER_NS_MOST ? window_ns : GATHER_NS_MOST);
+  while (own->code == GRPC_STATUS_OK && !operation->ended && mesh_now_ns() < due_ns &&
+         mesh_operation_scope(operation)->code == GRPC_STATUS_OK) {
+    own->code = mesh_signal_wait(&operation->changed, scope, due_ns, own->err);
+    if (own->code == GRPC_STATUS_DEADLINE_EXCEEDED && scope->code == GRPC_STATUS_OK) {
+      own->code = GRPC_STATUS_OK;
+    }
+  }
+  own->woken_ns = mesh_now_ns();
+}
+
+// Waits for something to send; a heartbeat where nothing comes for long.
+static void await_change(watch *own, mesh_operation *operation, mesh_scope *scope) {
+  int64_t beat_ns = operation->operations->options.heartbeat_ms * INT64_C(1000000);
+  own->code = mesh_signal_wait(&operation->changed, scope, mesh_now_ns() + beat_ns, own->err);
+  if (own->code == GRPC_STATUS_OK) gather(own, operation, scope);
+  if (own->code != GRPC_STATUS_DEADLINE_EXCEEDED || scope->code != GRPC_STATUS_OK) return;
+  own->code = GRPC_STATUS_OK;
+  put_mergeable(own, operation, 0, PAYLOAD(HEARTBEAT), (mesh_view){(const uint8_t *)"", 0});
+}
+
+// The stream ends without an outcome: this process leaves, or cannot write it down.
+static void send_away(watch *own, const mesh_operation *operation) {
+  if (operation->journal_error.code == GRPC_STATUS_OK ||
+      operation->journal_error.code == GRPC_STATUS_ABORTED) {
+    put_drain(own, operation);
+    flush(own);
+    if (own->code != GRPC_STATUS_OK) return;
+    own->code = mesh_fail(own->err, GRPC_STATUS_UNAVAILABLE, "%s leaves; %s goes on elsewhere",
+                          operation->operations->layer, operation->name);
+    mesh_error_set_reason(own->err, "DRAINING", "mesh.millrace");
+    return;
+  }
+  *own->err = operation->journal_error;
+  own->code = own->err->code;
+}
+
+// Until the outcome was sent, or the caller is gone, or the operation goes on elsewhere.
+static void watch_live(watch *own, mesh_operation *operation, mesh_scope *scope) {
+  while (own->code == GRPC_STATUS_OK) {
+    if (!catch_up(own, operation)) continue;
+    bool over = operation->outcome.data != NULL && operation->ended &&
+                operation->journal_error.code == GRPC_STATUS_OK;
+    if (over) return;
+    if (operation->ended || operation->operations->left ||
+        operation->journal_error.code != GRPC_STATUS_OK) {
+      send_away(own, operation);
+      return;
+    }
+    await_change(own, operation, scope);
+  }
+}
+
+static void refuse_number(watch *own, const char *name, int64_t last_sequence) {
+  own->code = mesh_fail(own->err, GRPC_STATUS_OUT_OF_RANGE,
+                        "%s has %lld events: nothing can be after event %lld", name,
+                        (long long)last_sequence, (long long)own->sent);
+}
+
+static void watch_running(watch *own, mesh_operation *operation, const mesh_watch *how,
+                          mesh_scope *scope) {
+  mesh_operations *operations = operation->operations;
+  mesh_operation_hold(operation);
+  operation->watchers++;
+  operations->watching++;
+  mesh_signal_notify(&operations->ended);
+  if (how->counts) mesh_operation_keep(operation);
+  if (how->joined != NULL) put_joined(own, operation, how->joined);
+  if (own->sent > operation->last_sequence) {
+    refuse_number(own, operation->name, operation->last_sequence);
+  } else {
+    watch_live(own, operation, scope);
+  }
+  if (how->counts) mesh_operation_unkeep(operation);
+  operation->watchers--;
+  operations->watching--;
+  mesh_signal_notify(&operations->ended);
+  mesh_operation_release(operation);
+}
+
+// What does not run here: the journal has all of it, if it has ended.
+static void take_last(void *arg, const mesh_operation_record *record) {
+  *(int64_t *)arg = record->last_sequence;
+}
+
+static void watch_journal(watch *own, mesh_operations *operations, const char *name) {
+  const mesh_journal *journal = operations->journal;
+  int64_t last_sequence = 0;
+  int count = 1;
+  own->code = journal->find(journal->self, name, NULL, take_last, &last_sequence, own->err);
+  if (own->code == GRPC_STATUS_OK && own->sent > last_sequence) {
+    refuse_number(own, name, last_sequence);
+  }
+  while (own->code == GRPC_STATUS_OK && count > 0) {
+    mesh_code code = journal->read(journal->self, name, own->sent, PAGE_EVENTS, put_stored, own,
+                                   &count, own->err);
+    if (own->code == GRPC_STATUS_OK) own->code = code;
+  }
+  flush(own);
+}
+
+mesh_code mesh_operation_watch(mesh_operations *operations, const char *name, const mesh_watch *how,
+                               mesh_call *call, mesh_error *err) {
+  watch own = {.stream = mesh_event_stream_create(call),
+               .sent = how->after_sequence < 0 ? 0 : how->after_sequence,
+               .code = GRPC_STATUS_OK,
+               .err = err};
+  mesh_operation *operation = mesh_operations_find(operations, name);
+  if (operation != NULL) {
+    watch_running(&own, operation, how, mesh_call_scope(call));
+  } else {
+    watch_journal(&own, operations, name);
+  }
+  mesh_event_stream_destroy(own.stream);
+  return own.code;
+}

@@ -1,0 +1,294 @@
+#include "mesh/operation/remote.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mesh/operation/operation_retry.h"
+#include "mesh/runtime/fiber.h"
+
+#define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
+
+enum { DEFAULT_GRACE_MS = 30000, HOPS_MAX = 4 };
+
+static const mesh_backoff stop_backoff = {.base_ms = 20, .cap_ms = 500};
+
+// One mesh_remote_run().
+typedef struct relaying {
+  mesh_remote *remote;
+  mesh_operation *operation;
+  mesh_scope scope;       // of the calls: a cancel asks the host, it does not cut the line to it
+  mesh_cancel_hook hook;  // of the operation's scope
+  int64_t epoch, after;   // the host's last event that we have
+  uint8_t hops[HOPS_MAX * MESH_HOP_MAX];  // of the frame that is being taken
+  size_t hops_size;
+  int attempt;  // since the last event
+  bool taking;  // a frame's events are on their way into the journal
+  mesh_signal taken;
+} relaying;
+
+// ---- the request ----
+
+// Encodes the RunRequest as things stand; the caller frees its bytes.
+static mesh_frame make_request(const relaying *own) {
+  mesh_operation_record record = mesh_operation_record_of(own->operation);
+  Millrace__V1__RunRequest request = MILLRACE__V1__RUN_REQUEST__INIT;
+  request.operation = (char *)record.name;
+  if (own->remote->host != NULL) request.host = (char *)(uintptr_t)own->remote->host;
+  request.epoch = own->epoch;
+  request.after_sequence = own->after;
+  request.grace_ms = own->remote->grace_ms > 0 ? own->remote->grace_ms : DEFAULT_GRACE_MS;
+  request.cancel_timeout_ms = mesh_operation_cancel_timeout_ms(own->operation);
+  request.request.data = (uint8_t *)own->remote->request.data;
+  request.request.len = own->remote->request.size_bytes;
+  if (record.checkpoint.size_bytes > 0) {
+    request.checkpoint = millrace__v1__checkpoint__unpack(NULL, record.checkpoint.size_bytes,
+                                                          record.checkpoint.data);
+  }
+  uint8_t *bytes = malloc(millrace__v1__run_request__get_packed_size(&request) + 1);
+  if (bytes == NULL) abort();
+  mesh_frame frame = {bytes, millrace__v1__run_request__pack(&request, bytes), false};
+  if (request.checkpoint != NULL) {
+    millrace__v1__checkpoint__free_unpacked(request.checkpoint, NULL);
+  }
+  return frame;
+}
+
+// ---- events ----
+
+static mesh_code take_outcome(relaying *own, mesh_view body, mesh_error *err) {
+  own->remote->outcome = millrace__v1__outcome__unpack(NULL, body.size_bytes, body.data);
+  if (own->remote->outcome != NULL) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the host's outcome is malformed");
+}
+
+// What is the host's own business is not shown as the operation's: it has its own of these.
+static bool is_private(uint32_t payload) {
+  return payload == PAYLOAD(ACCEPTED) || payload == PAYLOAD(CANCEL_REQUESTED);
+}
+
+// An event counts as heard once it is in the journal.
+static mesh_code take_durable(relaying *own, const mesh_event *event, mesh_error *err) {
+  int64_t after = event->epoch == own->epoch ? own->after : 0;  // else it is another run of it
+  mesh_code code = GRPC_STATUS_OK;
+  if (event->sequence <= after) return code;
+  if (event->payload == PAYLOAD(OUTCOME)) {
+    code = take_outcome(own, event->body, err);
+  } else {
+    uint32_t payload = is_private(event->payload) ? 0 : event->payload;
+    mesh_source source = {event->epoch, event->sequence, {own->hops, own->hops_size}};
+    code = mesh_operation_report_from(own->operation, &source, payload, event->body, err);
+  }
+  if (code != GRPC_STATUS_OK) return code;
+  own->epoch = event->epoch;
+  own->after = event->sequence;
+  return code;
+}
+
+static mesh_code take_event(relaying *own, mesh_view bytes, mesh_error *err) {
+  mesh_event event;
+  mesh_code code = mesh_event_decode(bytes, &event, err);
+  if (code != GRPC_STATUS_OK) return code;
+  own->attempt = 0;
+  if (event.event_class == MESH_DURABLE) return take_durable(own, &event, err);
+  if (event.payload == PAYLOAD(PROGRESS)) {
+    mesh_operation_progress_bytes(own->operation, event.body);
+  }
+  return GRPC_STATUS_OK;
+}
+
+static void take_hops(relaying *own, mesh_view frame) {
+  mesh_hop hop;
+  size_t offset = 0;
+  own->hops_size = 0;
+  for (int i = 0; i < HOPS_MAX && mesh_event_next_hop(frame, &offset, &hop); i++)
+    own->hops_size += mesh_event_encode_hop(&hop, own->hops + own->hops_size);
+}
+
+static mesh_code take_events(relaying *own, mesh_view view, mesh_error *err) {
+  mesh_view one;
+  take_hops(own, view);
+  size_t offset = 0;
+  bool bad;
+  while (own->remote->outcome == NULL && mesh_event_next(view, &offset, &one, &bad)) {
+    mesh_code code = take_event(own, one, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  return GRPC_STATUS_OK;
+}
+
+// Once the host was asked to stop, its events come on two streams, each without a gap. One frame at
+// a time: what the other stream has taken is in the journal, and skipped here.
+static mesh_code take_frame(relaying *own, mesh_frame frame, mesh_error *err) {
+  while (own->taking) {
+    mesh_code code = mesh_signal_wait(&own->taken, &own->scope, MESH_NEVER, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  own->taking = true;
+  mesh_code code = take_events(own, (mesh_view){frame.data, frame.size_bytes}, err);
+  own->taking = false;
+  mesh_signal_notify(&own->taken);
+  return code;
+}
+
+// One call of Run. OK once there is an outcome; UNAVAILABLE where the stream ends without one.
+static mesh_code attach(relaying *own, mesh_error *err) {
+  mesh_frame request = make_request(own);
+  mesh_call_options options = {.accept_batch = true};
+  mesh_call *call;
+  mesh_code code = mesh_call_open(&own->scope, own->remote->link, own->remote->run_method, request,
+                                  &options, &call, err);
+  free((void *)request.data);
+  if (code != GRPC_STATUS_OK) return code;
+  while (code == GRPC_STATUS_OK && own->remote->outcome == NULL) {
+    mesh_frame frame;
+    code = mesh_call_receive(call, &frame, err);
+    if (code != GRPC_STATUS_OK) break;
+    code = frame.end ? mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the host's stream ended early")
+                     : take_frame(own, frame, err);
+  }
+  mesh_call_close(call);
+  return code;
+}
+
+// ---- the stop ----
+
+// One call of Cancel, which streams the run's events until its outcome. OK once it has ended.
+static mesh_code cancel_once(relaying *own, mesh_error *err) {
+  Millrace__V1__CancelOperationRequest request = MILLRACE__V1__CANCEL_OPERATION_REQUEST__INIT;
+  request.name = (char *)mesh_operation_name(own->operation);
+  request.requested_by = (char *)mesh_operation_requested_by(own->operation);
+  if (request.requested_by[0] == '\0') request.requested_by = "the deadline";
+  if (own->remote->host != NULL) request.host = (char *)(uintptr_t)own->remote->host;
+  uint8_t bytes[512];
+  mesh_frame frame = {bytes, millrace__v1__cancel_operation_request__pack(&request, bytes), false};
+  mesh_call_options options = {.accept_batch = true};
+  mesh_call *call;
+  mesh_code code = mesh_call_open(&own->scope, own->remote->link, own->remote->cancel_method, frame,
+                                  &options, &call, err);
+  if (code != GRPC_STATUS_OK) return code;
+  while (own->remote->outcome == NULL) {
+    code = mesh_call_receive(call, &frame, err);
+    if (code != GRPC_STATUS_OK || frame.end) break;
+    code = take_frame(own, frame, err);
+    if (code != GRPC_STATUS_OK) break;
+  }
+  mesh_call_close(call);
+  return code;
+}
+
+// Has the host stop the run. One that has lost the run has nothing to stop; one that cannot be
+// reached is asked again until the cancel timeout is over.
+static void ask_to_stop(void *arg) {
+  relaying *own = arg;
+  mesh_error err;
+  int attempt = 0;
+  mesh_code code;
+  do {
+    code = cancel_once(own, &err);
+  } while (code != GRPC_STATUS_OK && own->remote->outcome == NULL &&
+           mesh_retry_wait(&own->scope, &stop_backoff, mesh_link_budget(own->remote->link),
+                           ++attempt, &err) == GRPC_STATUS_OK);
+  mesh_scope_cancel(&own->scope, GRPC_STATUS_CANCELLED, "the host was asked to stop");
+}
+
+// The operation has to stop. Where only this process leaves, the host goes on.
+static void on_stop(mesh_cancel_hook *hook) {
+  relaying *own = MESH_CONTAINER_OF(hook, relaying, hook);
+  const mesh_scope *scope = mesh_operation_scope(own->operation);
+  if (scope->code == GRPC_STATUS_UNAVAILABLE) {
+    mesh_scope_cancel(&own->scope, scope->code, "%s", scope->why);
+  } else {
+    mesh_fiber_start(&own->scope, ask_to_stop, own);
+  }
+}
+
+// ---- the outcome ----
+
+static mesh_code take_failure(const Google__Rpc__Status *failed, mesh_error *err) {
+  mesh_code code = mesh_fail(err, (mesh_code)failed->code, "%s", failed->message);
+  size_t size_bytes = google__rpc__status__get_packed_size(failed);
+  if (failed->n_details > 0 && size_bytes <= sizeof err->details) {
+    err->details_size = google__rpc__status__pack(failed, err->details);
+  }
+  return code;
+}
+
+// Why the operation had to stop; at a deadline, what became of its time.
+static mesh_code stopped_by(const relaying *own, const Millrace__V1__Cancelled *cancelled,
+                            mesh_error *err) {
+  mesh_scope *scope = mesh_operation_scope(own->operation);
+  mesh_code code = mesh_scope_check(scope, err);
+  if (code != GRPC_STATUS_DEADLINE_EXCEEDED) return code;
+  int64_t created_ns = mesh_operation_created_ns(own->operation);
+  return mesh_fail(err, code, "%s after %lld ms; %s had it: %s", scope->why,
+                   (long long)(mesh_wall_ns() - created_ns) / 1000000, cancelled->last_layer,
+                   cancelled->summary);
+}
+
+static mesh_code conclude(const relaying *own, Millrace__V1__Succeeded *succeeded,
+                          Millrace__V1__Cancelled *cancelled, mesh_error *err) {
+  const Millrace__V1__Outcome *outcome = own->remote->outcome;
+  switch (outcome->outcome_case) {
+    case MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED:
+      *succeeded = *outcome->succeeded;
+      return GRPC_STATUS_OK;
+    case MILLRACE__V1__OUTCOME__OUTCOME_FAILED:
+      return take_failure(outcome->failed, err);
+    case MILLRACE__V1__OUTCOME__OUTCOME_CANCELLED:
+      *cancelled = *outcome->cancelled;
+      // The host's own reasons (its grace was over, it was stopped) are no cancel of ours.
+      if (mesh_operation_scope(own->operation)->code != GRPC_STATUS_OK) {
+        return stopped_by(own, outcome->cancelled, err);
+      }
+      return mesh_fail(err, GRPC_STATUS_ABORTED, "the host cancelled it: %s",
+                       outcome->cancelled->requested_by);
+    default:
+      return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the host's outcome is empty");
+  }
+}
+
+// ---- run ----
+
+// Waits before the next attempt. OK: try again. Once the operation has to stop the host is not
+// asked to run it any more: it could begin again. ask_to_stop() ends the wait.
+static mesh_code wait_to_reattach(relaying *own, mesh_error *err) {
+  if (mesh_operation_scope(own->operation)->code != GRPC_STATUS_OK) {
+    return mesh_sleep_until(&own->scope, MESH_NEVER, err);
+  }
+  own->attempt++;
+  return mesh_operation_retry(own->operation, &own->scope, own->remote->link, &own->remote->backoff,
+                              mesh_operation_name(own->operation), own->attempt, err);
+}
+
+static void begin(relaying *own) {
+  mesh_operation_record record = mesh_operation_record_of(own->operation);
+  own->epoch = record.source_epoch;
+  own->after = record.source_sequence;
+  mesh_scope_open(&own->scope, mesh_operation_stop_scope(own->operation));
+  own->hook.on_cancel = on_stop;
+  mesh_scope_add_hook(mesh_operation_scope(own->operation), &own->hook);
+}
+
+mesh_code mesh_remote_run(mesh_remote *remote, mesh_operation *operation,
+                          Millrace__V1__Succeeded *succeeded, Millrace__V1__Cancelled *cancelled,
+                          mesh_error *err) {
+  relaying own = {.remote = remote, .operation = operation};
+  begin(&own);
+  mesh_code code;
+  do {
+    code = attach(&own, err);
+  } while (code != GRPC_STATUS_OK && wait_to_reattach(&own, err) == GRPC_STATUS_OK);
+  mesh_scope_remove_hook(&own.hook);
+  if (code != GRPC_STATUS_OK && mesh_operation_scope(operation)->code != GRPC_STATUS_OK) {
+    code =
+        mesh_scope_check(mesh_operation_scope(operation), err);  // cancelled, whatever broke then
+  }
+  mesh_scope_cancel(&own.scope, GRPC_STATUS_CANCELLED, "there is nothing left to stop");
+  mesh_scope_close(&own.scope);
+  return remote->outcome != NULL ? conclude(&own, succeeded, cancelled, err) : code;
+}
+
+void mesh_remote_clear(mesh_remote *remote) {
+  if (remote->outcome != NULL) millrace__v1__outcome__free_unpacked(remote->outcome, NULL);
+  remote->outcome = NULL;
+}

@@ -1,0 +1,116 @@
+#include "mesh/program/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static mesh_code fail(const char *what, const char *path, mesh_error *err) {
+  int why = errno;
+  mesh_code code = GRPC_STATUS_INTERNAL;
+  if (why == ENOENT) code = GRPC_STATUS_NOT_FOUND;
+  if (why == EACCES || why == EROFS) code = GRPC_STATUS_PERMISSION_DENIED;
+  if (why == ENOSPC || why == EDQUOT || why == EFBIG) code = GRPC_STATUS_RESOURCE_EXHAUSTED;
+  return mesh_fail(err, code, "%s %s: %s", what, path, strerror(why));
+}
+
+static bool write_all(int fd, mesh_view bytes) {
+  while (bytes.size_bytes > 0) {
+    ssize_t size = write(fd, bytes.data, bytes.size_bytes);
+    if (size < 0 && errno == EINTR) continue;
+    if (size < 0) return false;
+    bytes.data += size;
+    bytes.size_bytes -= (size_t)size;
+  }
+  return true;
+}
+
+// The name of the file is only safe once its directory is.
+static bool sync_directory(const char *path) {
+  char directory[4096];
+  snprintf(directory, sizeof directory, "%s", path);
+  char *slash = strrchr(directory, '/');
+  if (slash != NULL) *slash = '\0';
+  int fd = open(slash == NULL        ? "."
+                : slash == directory ? "/"
+                                     : directory,
+                O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return false;
+  bool ok = fsync(fd) == 0;
+  close(fd);
+  return ok;
+}
+
+mesh_code mesh_file_write(const char *path, mesh_view bytes, mesh_error *err) {
+  char beside[4096];
+  if ((size_t)snprintf(beside, sizeof beside, "%s.part", path) >= sizeof beside) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "path of %zu bytes is too long",
+                     strlen(path));
+  }
+  int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return fail("cannot write", path, err);
+  bool ok = write_all(fd, bytes) && fsync(fd) == 0;
+  mesh_code code = ok ? GRPC_STATUS_OK : fail("cannot write", path, err);
+  close(fd);
+  if (ok && (rename(beside, path) != 0 || !sync_directory(path))) {
+    code = fail("cannot write", path, err);
+  }
+  if (code != GRPC_STATUS_OK) unlink(beside);
+  return code;
+}
+
+static mesh_code read_all(int fd, const char *path, size_t size, mesh_bytes *out, mesh_error *err) {
+  uint8_t *data = malloc(size + 1);
+  if (data == NULL) abort();
+  size_t done = 0;
+  while (done < size) {
+    ssize_t count = read(fd, data + done, size - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      free(data);
+      return fail("cannot read", path, err);
+    }
+    if (count == 0) break;  // it became shorter
+    done += (size_t)count;
+  }
+  data[done] = '\0';
+  *out = (mesh_bytes){data, done};
+  return GRPC_STATUS_OK;
+}
+
+mesh_code mesh_file_read(const char *path, size_t most, mesh_bytes *out, mesh_error *err) {
+  *out = (mesh_bytes){0};
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  struct stat about;
+  if (fd < 0 || fstat(fd, &about) != 0) {
+    mesh_code code = fail("cannot read", path, err);
+    if (fd >= 0) close(fd);
+    return code;
+  }
+  mesh_code code;
+  if (about.st_size > 0 && (size_t)about.st_size > most) {
+    code = mesh_fail(err, GRPC_STATUS_OUT_OF_RANGE, "%s has %lld bytes: more than %zu", path,
+                     (long long)about.st_size, most);
+  } else {
+    code = read_all(fd, path, (size_t)about.st_size, out, err);
+  }
+  close(fd);
+  return code;
+}
+
+mesh_code mesh_file_make_directory(const char *path, mesh_error *err) {
+  if (mkdir(path, 0755) == 0 || errno == EEXIST) return GRPC_STATUS_OK;
+  return fail("cannot make", path, err);
+}
+
+void mesh_sha256(mesh_view bytes, char out[MESH_SHA256_HEX]) {
+  unsigned char digest[32];
+  unsigned size;
+  if (EVP_Digest(bytes.data, bytes.size_bytes, digest, &size, EVP_sha256(), NULL) != 1) abort();
+  for (int i = 0; i < 32; i++)
+    snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}

@@ -1,0 +1,75 @@
+#include "mesh/program/host_control.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "millrace/v1/hosts.pb-c.h"
+
+enum { DEFAULT_LIMIT_MS = 10000 };
+
+static mesh_code send_host(const mesh_host_control *self, mesh_call *call, mesh_error *err) {
+  Google__Protobuf__Timestamp started = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+  Millrace__V1__Host host = MILLRACE__V1__HOST__INIT;
+  started.seconds = self->started_ns / 1000000000;
+  started.nanos = (int32_t)(self->started_ns % 1000000000);
+  host.name = (char *)self->name;
+  host.state =
+      self->draining ? MILLRACE__V1__HOST__STATE__DRAINING : MILLRACE__V1__HOST__STATE__SERVING;
+  host.running = mesh_server_running(self->server);
+  host.started = &started;
+  host.pid = getpid();
+  uint8_t bytes[256];
+  return mesh_call_send(call, (mesh_frame){bytes, millrace__v1__host__pack(&host, bytes), false},
+                        err);
+}
+
+static mesh_code get(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  (void)request;
+  return send_host(self, call, err);
+}
+
+// Tells each change until nothing runs, or the limit is over.
+static mesh_code await_empty(const mesh_host_control *self, mesh_call *call, int64_t limit_ms,
+                             mesh_error *err) {
+  int64_t deadline_ns = mesh_now_ns() + limit_ms * INT64_C(1000000);
+  mesh_code code = send_host(self, call, err);
+  while (code == GRPC_STATUS_OK && mesh_server_running(self->server) > 0) {
+    code = mesh_signal_wait(mesh_server_changed(self->server), mesh_call_scope(call), deadline_ns,
+                            err);
+    if (code != GRPC_STATUS_OK) break;
+    code = send_host(self, call, err);
+  }
+  bool over =
+      code == GRPC_STATUS_DEADLINE_EXCEEDED && mesh_call_scope(call)->code == GRPC_STATUS_OK;
+  return over ? GRPC_STATUS_OK : code;
+}
+
+static mesh_code drain(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  mesh_host_control *self = arg;
+  Millrace__V1__DrainRequest *request =
+      millrace__v1__drain_request__unpack(NULL, frame.size_bytes, frame.data);
+  if (request == NULL) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                     "the request is no millrace.v1.DrainRequest");
+  }
+  int64_t limit_ms = request->limit_ms > 0 ? request->limit_ms : DEFAULT_LIMIT_MS;
+  millrace__v1__drain_request__free_unpacked(request, NULL);
+  self->draining = true;
+  mesh_server_drain(self->server);
+  mesh_code code = await_empty(self, call, limit_ms, err);
+  mesh_program_stop(self->program);  // whoever asked may be gone
+  return code;
+}
+
+void mesh_host_control_init(mesh_host_control *control, const char *name, mesh_program *program,
+                            mesh_server *server) {
+  static const mesh_method methods[] = {{.name = "Get", .run = get},
+                                        {.name = "Drain", .run = drain}};
+  *control = (mesh_host_control){
+      .service = {"millrace.v1.HostControl", methods, sizeof methods / sizeof *methods, control},
+      .name = name,
+      .program = program,
+      .server = server,
+      .started_ns = mesh_wall_ns()};
+}

@@ -1,0 +1,74 @@
+#include "mesh/program/process.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+struct mesh_stop_signal {
+  mesh_loop *loop;
+  mesh_op op;
+  void (*on_stop)(void *arg);
+  void *arg;
+  pthread_t thread;
+};
+
+static sigset_t stop_signals(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGUSR2);  // ends the waiting thread
+  return set;
+}
+
+void mesh_process_block_signals(void) {
+  sigset_t set = stop_signals();
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
+}
+
+void mesh_process_exit_with_parent(void) {
+  pid_t parent = getppid();
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) raise(SIGTERM);  // it died before the call
+}
+
+static void on_op(mesh_op *op, bool ok) {
+  (void)ok;
+  mesh_stop_signal *own = MESH_CONTAINER_OF(op, mesh_stop_signal, op);
+  own->on_stop(own->arg);
+}
+
+static void *wait_for_signals(void *arg) {
+  mesh_stop_signal *own = arg;
+  sigset_t set = stop_signals();
+  int number = 0;
+  sigwait(&set, &number);
+  if (number == SIGUSR2) return NULL;
+  mesh_loop_post(own->loop, &own->op);
+  sigwait(&set, &number);
+  if (number != SIGUSR2) _exit(128 + number);
+  return NULL;
+}
+
+mesh_stop_signal *mesh_stop_signal_create(mesh_loop *loop, void (*on_stop)(void *arg), void *arg) {
+  mesh_stop_signal *own = calloc(1, sizeof *own);
+  if (own == NULL) abort();
+  own->loop = loop;
+  own->op.on_done = on_op;
+  own->op.name = "stop signal";
+  own->on_stop = on_stop;
+  own->arg = arg;
+  if (pthread_create(&own->thread, NULL, wait_for_signals, own) != 0) abort();
+  return own;
+}
+
+void mesh_stop_signal_destroy(mesh_stop_signal *own) {
+  if (own == NULL) return;
+  pthread_kill(own->thread, SIGUSR2);
+  pthread_join(own->thread, NULL);
+  free(own);
+}

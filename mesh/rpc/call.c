@@ -1,0 +1,204 @@
+// What both ends of a call share: batches that a fiber waits for, messages, metadata.
+#include "mesh/rpc/call.h"
+
+#include <assert.h>
+#include <grpc/byte_buffer_reader.h>
+#include <grpc/support/alloc.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mesh/rpc/call_internal.h"
+
+static void on_await_done(mesh_op *op, bool ok) {
+  mesh_await *await = MESH_CONTAINER_OF(op, mesh_await, op);
+  mesh_call *call = await->call;
+  await->ok = ok;
+  if (await->fiber != NULL) mesh_fiber_unpark(await->fiber);
+  if (call->closed && !call->start.op.pending && !call->send.op.pending &&
+      !call->receive.op.pending && !call->finish.op.pending) {
+    mesh_call_free(call);
+  }
+}
+
+static void on_scope_cancelled(mesh_cancel_hook *hook) {
+  mesh_call *call = MESH_CONTAINER_OF(hook, mesh_call, hook);
+  // At the deadline the method still answers: it is a little before the caller's.
+  if (call->link == NULL && call->scope.code == GRPC_STATUS_DEADLINE_EXCEEDED) return;
+  grpc_call_cancel_with_status(call->call, call->scope.code, call->scope.why, NULL);
+}
+
+static void await_init(mesh_call *call, mesh_await *await, const char *name) {
+  await->op.on_done = on_await_done;
+  await->op.name = name;
+  await->call = call;
+}
+
+void mesh_call_init(mesh_call *call, mesh_scope *parent) {
+  mesh_scope_open(&call->scope, parent);
+  call->hook.on_cancel = on_scope_cancelled;
+  await_init(call, &call->start, "call start");
+  await_init(call, &call->send, "call send");
+  await_init(call, &call->receive, "call receive");
+  await_init(call, &call->finish, "call finish");
+  call->flat = grpc_empty_slice();
+  call->status_text = grpc_empty_slice();
+  grpc_metadata_array_init(&call->initial);
+  grpc_metadata_array_init(&call->trailing);
+  grpc_call_details_init(&call->details);
+}
+
+void mesh_call_free(mesh_call *call) {
+  if (call->received != NULL) grpc_byte_buffer_destroy(call->received);
+  grpc_slice_unref(call->flat);
+  grpc_slice_unref(call->status_text);
+  grpc_metadata_array_destroy(&call->initial);
+  grpc_metadata_array_destroy(&call->trailing);
+  grpc_call_details_destroy(&call->details);
+  grpc_call_unref(call->call);
+  free(call);
+}
+
+void mesh_call_start(mesh_call *call, mesh_await *await, const grpc_op *ops, size_t count) {
+  mesh_op_start(call->scope.loop, &await->op);
+  await->ok = false;
+  grpc_call_error refused = grpc_call_start_batch(call->call, ops, count, &await->op, NULL);
+  assert(refused == GRPC_CALL_OK);
+  (void)refused;
+}
+
+bool mesh_call_await(mesh_call *call, mesh_await *await) {
+  await->fiber = mesh_fiber_current(call->scope.loop);
+  while (await->op.pending)
+    mesh_fiber_park(call->scope.loop);
+  await->fiber = NULL;
+  return await->ok;
+}
+
+static void drop_received(mesh_call *call) {
+  if (call->received != NULL) grpc_byte_buffer_destroy(call->received);
+  call->received = NULL;
+  grpc_slice_unref(call->flat);
+  call->flat = grpc_empty_slice();
+}
+
+mesh_code mesh_call_receive_raw(mesh_call *call, mesh_error *err) {
+  drop_received(call);
+  grpc_op op = {.op = GRPC_OP_RECV_MESSAGE};
+  op.data.recv_message.recv_message = &call->received;
+  mesh_call_start(call, &call->receive, &op, 1);
+  bool ok = mesh_call_await(call, &call->receive);
+  if (ok && call->received != NULL) return GRPC_STATUS_OK;
+  if (call->link == NULL) return mesh_scope_check(&call->scope, err);
+  mesh_call_await(call, &call->finish);
+  return mesh_call_status(call, err);
+}
+
+mesh_frame mesh_call_flatten(mesh_call *call) {
+  if (call->received == NULL) return (mesh_frame){.end = true};
+  grpc_byte_buffer_reader reader;
+  grpc_slice *only;
+  if (!grpc_byte_buffer_reader_init(&reader, call->received)) return (mesh_frame){.end = true};
+  if (grpc_byte_buffer_length(call->received) == 0) {
+    grpc_byte_buffer_reader_destroy(&reader);
+    return (mesh_frame){.data = (const uint8_t *)""};
+  }
+  bool one_piece = call->received->data.raw.slice_buffer.count == 1 &&
+                   call->received->data.raw.compression == GRPC_COMPRESS_NONE;
+  if (one_piece && grpc_byte_buffer_reader_peek(&reader, &only)) {
+    mesh_frame frame = {GRPC_SLICE_START_PTR(*only), GRPC_SLICE_LENGTH(*only), false};
+    grpc_byte_buffer_reader_destroy(&reader);
+    return frame;
+  }
+  call->flat = grpc_byte_buffer_reader_readall(&reader);
+  grpc_byte_buffer_reader_destroy(&reader);
+  return (mesh_frame){GRPC_SLICE_START_PTR(call->flat), GRPC_SLICE_LENGTH(call->flat), false};
+}
+
+mesh_code mesh_call_receive(mesh_call *call, mesh_frame *frame, mesh_error *err) {
+  *frame = (mesh_frame){.end = true};
+  mesh_code code = mesh_call_receive_raw(call, err);
+  if (code == GRPC_STATUS_OK) *frame = mesh_call_flatten(call);
+  return code;
+}
+
+void mesh_call_start_send(mesh_call *call, mesh_await *await, grpc_byte_buffer *buffer) {
+  grpc_op ops[2] = {0};
+  size_t count = 0;
+  if (call->link == NULL && !call->headers_sent) {
+    ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
+    call->headers_sent = true;
+  }
+  ops[count].op = GRPC_OP_SEND_MESSAGE;
+  ops[count++].data.send_message.send_message = buffer;
+  mesh_call_start(call, await, ops, count);
+}
+
+mesh_code mesh_call_send_error(mesh_call *call, mesh_error *err) {
+  if (call->scope.code != GRPC_STATUS_OK) return mesh_scope_check(&call->scope, err);
+  return mesh_fail(err, GRPC_STATUS_CANCELLED, "the other end of the call is gone");
+}
+
+static mesh_code send_buffer(mesh_call *call, grpc_byte_buffer *buffer, mesh_error *err) {
+  mesh_call_start_send(call, &call->send, buffer);
+  bool ok = mesh_call_await(call, &call->send);
+  grpc_byte_buffer_destroy(buffer);
+  return ok ? GRPC_STATUS_OK : mesh_call_send_error(call, err);
+}
+
+mesh_code mesh_call_send(mesh_call *call, mesh_frame frame, mesh_error *err) {
+  grpc_slice slice = grpc_slice_from_copied_buffer((const char *)frame.data, frame.size_bytes);
+  grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
+  grpc_slice_unref(slice);
+  return send_buffer(call, buffer, err);
+}
+
+mesh_code mesh_call_forward(mesh_call *to, mesh_call *from, mesh_error *err) {
+  assert(from->received != NULL);
+  return send_buffer(to, grpc_byte_buffer_copy(from->received), err);
+}
+
+mesh_scope *mesh_call_scope(mesh_call *call) {
+  return &call->scope;
+}
+
+static const grpc_metadata *find_metadata(const grpc_metadata_array *all, const char *key) {
+  size_t key_size = strlen(key);
+  for (size_t i = 0; i < all->count; i++) {
+    const grpc_metadata *entry = &all->metadata[i];
+    if (GRPC_SLICE_LENGTH(entry->key) == key_size &&
+        memcmp(GRPC_SLICE_START_PTR(entry->key), key, key_size) == 0) {
+      return entry;
+    }
+  }
+  return NULL;
+}
+
+bool mesh_call_metadata(const mesh_call *call, const char *key, char *value, size_t capacity) {
+  const grpc_metadata *entry = find_metadata(&call->initial, key);
+  if (entry == NULL) return false;
+  size_t size_bytes = GRPC_SLICE_LENGTH(entry->value);
+  if (size_bytes >= capacity) size_bytes = capacity - 1;
+  memcpy(value, GRPC_SLICE_START_PTR(entry->value), size_bytes);
+  value[size_bytes] = '\0';
+  return true;
+}
+
+mesh_view mesh_call_layer(const mesh_call *call) {
+  const uint8_t *path = GRPC_SLICE_START_PTR(call->details.method);
+  size_t end = GRPC_SLICE_LENGTH(call->details.method);
+  while (end > 0 && path[end - 1] != '/')
+    end--;
+  if (end > 0) end--;
+  size_t start = end;
+  while (start > 0 && path[start - 1] != '.' && path[start - 1] != '/')
+    start--;
+  return (mesh_view){path + start, end - start};
+}
+
+bool mesh_call_accepts_batch(const mesh_call *call) {
+  return find_metadata(&call->initial, MESH_BATCH_METADATA) != NULL;
+}
+
+char *mesh_call_peer(mesh_call *call) {
+  return grpc_call_get_peer(call->call);
+}

@@ -1,0 +1,141 @@
+#include "mesh/rpc/link.h"
+
+#include <errno.h>
+#include <grpc/grpc_posix.h>
+#include <grpc/grpc_security.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "mesh/rpc/channel_args.h"
+#include "mesh/rpc/link_internal.h"
+
+struct mesh_link {
+  mesh_loop *loop;
+  char *name, *address;
+  grpc_channel *channel;  // owned
+  mesh_server *server;    // of a local link; else NULL
+  mesh_retry_budget budget;
+};
+
+static mesh_link *create_link(mesh_loop *loop, const char *name, const char *address) {
+  mesh_link *link = calloc(1, sizeof *link);
+  if (link == NULL) abort();
+  link->loop = loop;
+  link->name = strdup(name);
+  link->address = strdup(address);
+  if (link->name == NULL || link->address == NULL) abort();
+  return link;
+}
+
+static bool is_possible_address(const char *address) {
+  if (strncmp(address, "unix:", 5) == 0) return address[5] != '\0' && strlen(address) < 5 + 108;
+  const char *colon = strrchr(address, ':');
+  if (colon == NULL || colon == address) return false;
+  char *end;
+  long port = strtol(colon + 1, &end, 10);
+  return end != colon + 1 && *end == '\0' && port > 0 && port < 65536;
+}
+
+mesh_code mesh_link_open(mesh_loop *loop, const char *name, const char *address, mesh_link **out,
+                         mesh_error *err) {
+  *out = NULL;
+  if (!is_possible_address(address)) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                     "link %s: '%s' is no address: use unix:/path (up to 107 bytes) or host:port",
+                     name, address);
+  }
+  mesh_link *link = create_link(loop, name, address);
+  grpc_channel_credentials *plain = grpc_insecure_credentials_create();
+  link->channel = grpc_channel_create(address, plain, mesh_client_channel_args());
+  grpc_channel_credentials_release(plain);
+  *out = link;
+  return GRPC_STATUS_OK;
+}
+
+// Makes a socketpair with a channel on one end and the server on the other.
+static mesh_code connect_local(mesh_link *link, mesh_error *err) {
+  int fds[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0) {
+    return mesh_link_fail(link, GRPC_STATUS_RESOURCE_EXHAUSTED, strerror(errno), err);
+  }
+  mesh_code code = mesh_server_connect_fd(link->server, fds[1], err);
+  if (code != GRPC_STATUS_OK) {
+    close(fds[0]);
+    close(fds[1]);
+    return code;
+  }
+  grpc_channel_credentials *plain = grpc_insecure_credentials_create();
+  link->channel =
+      grpc_channel_create_from_fd(link->name, fds[0], plain, mesh_client_channel_args());
+  grpc_channel_credentials_release(plain);
+  return GRPC_STATUS_OK;
+}
+
+mesh_code mesh_link_open_local(mesh_loop *loop, const char *name, mesh_server *server,
+                               mesh_link **out, mesh_error *err) {
+  mesh_link *link = create_link(loop, name, "in-process");
+  link->server = server;
+  mesh_code code = connect_local(link, err);
+  if (code != GRPC_STATUS_OK) {
+    mesh_link_close(link);
+    link = NULL;
+  }
+  *out = link;
+  return code;
+}
+
+void mesh_link_close(mesh_link *link) {
+  if (link == NULL) return;
+  if (link->channel != NULL) grpc_channel_destroy(link->channel);
+  free(link->name);
+  free(link->address);
+  free(link);
+}
+
+grpc_channel *mesh_link_channel(mesh_link *link) {
+  return link->channel;
+}
+
+mesh_retry_budget *mesh_link_budget(mesh_link *link) {
+  return &link->budget;
+}
+
+const char *mesh_link_name(const mesh_link *link) {
+  return link->name;
+}
+
+const char *mesh_link_address(const mesh_link *link) {
+  return link->address;
+}
+
+mesh_link_state mesh_link_check(mesh_link *link) {
+  if (link->server != NULL) {
+    return mesh_server_is_running(link->server) ? MESH_LINK_READY : MESH_LINK_CLOSED;
+  }
+  switch (grpc_channel_check_connectivity_state(link->channel, 0)) {
+    case GRPC_CHANNEL_IDLE:
+      return MESH_LINK_IDLE;
+    case GRPC_CHANNEL_CONNECTING:
+      return MESH_LINK_CONNECTING;
+    case GRPC_CHANNEL_READY:
+      return MESH_LINK_READY;
+    case GRPC_CHANNEL_TRANSIENT_FAILURE:
+      return MESH_LINK_BACKOFF;
+    default:
+      return MESH_LINK_CLOSED;
+  }
+}
+
+const char *mesh_link_state_name(mesh_link_state state) {
+  static const char *const names[] = {"IDLE", "CONNECTING", "READY", "BACKOFF", "CLOSED"};
+  return names[state];
+}
+
+mesh_code mesh_link_fail(const mesh_link *link, mesh_code code, const char *text, mesh_error *err) {
+  mesh_fail(err, code, "link %s (%s): %s", link->name, link->address, text);
+  mesh_error_set_reason(err, "LINK_DOWN", "mesh.millrace");
+  return code;
+}

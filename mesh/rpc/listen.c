@@ -1,0 +1,90 @@
+#include "mesh/rpc/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static mesh_code fail_errno(const char *address, int number, mesh_error *err) {
+  mesh_code code = GRPC_STATUS_UNAVAILABLE;
+  if (number == EADDRINUSE) code = GRPC_STATUS_ALREADY_EXISTS;
+  if (number == ENOENT || number == ENOTDIR) code = GRPC_STATUS_NOT_FOUND;
+  if (number == EACCES || number == EROFS) code = GRPC_STATUS_PERMISSION_DENIED;
+  return mesh_fail(err, code, "cannot listen on %s: %s", address, strerror(number));
+}
+
+static mesh_code check_unix(const char *address, mesh_error *err) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  const char *path = address + strlen("unix:");
+  if (path[0] == '\0' || strlen(path) >= sizeof name.sun_path) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                     "cannot listen on %s: a socket's path has 1 to %zu bytes", address,
+                     sizeof name.sun_path - 1);
+  }
+  memcpy(name.sun_path, path, strlen(path) + 1);
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fail_errno(address, errno, err);
+  bool taken = connect(fd, (struct sockaddr *)&name, sizeof name) == 0;
+  close(fd);
+  if (taken) return fail_errno(address, EADDRINUSE, err);
+
+  char directory[sizeof name.sun_path];
+  snprintf(directory, sizeof directory, "%s", path);
+  char *slash = strrchr(directory, '/');
+  if (slash == NULL) return GRPC_STATUS_OK;
+  slash[slash == directory ? 1 : 0] = '\0';
+  return access(directory, W_OK) == 0 ? GRPC_STATUS_OK : fail_errno(address, errno, err);
+}
+
+// Splits "127.0.0.1:80", "localhost:80" or "[::1]:80"; false if it is none of these.
+static bool parse_loopback(const char *address, struct sockaddr_storage *out, socklen_t *size) {
+  const char *colon = strrchr(address, ':');
+  char host[64];
+  if (colon == NULL || (size_t)(colon - address) >= sizeof host) return false;
+  snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
+  char *end;
+  long port = strtol(colon + 1, &end, 10);
+  if (end == colon + 1 || *end != '\0' || port < 0 || port > 65535) return false;
+
+  memset(out, 0, sizeof *out);
+  if (strcmp(host, "[::1]") == 0) {
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)out;
+    *six = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
+    six->sin6_port = htons((uint16_t)port);
+    *size = sizeof *six;
+    return true;
+  }
+  struct sockaddr_in *four = (struct sockaddr_in *)out;
+  *four = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+  *size = sizeof *four;
+  const char *text = strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+  return inet_pton(AF_INET, text, &four->sin_addr) == 1 &&
+         (ntohl(four->sin_addr.s_addr) >> 24) == 127;
+}
+
+static mesh_code check_tcp(const char *address, mesh_error *err) {
+  struct sockaddr_storage name;
+  socklen_t size;
+  if (!parse_loopback(address, &name, &size)) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                     "cannot listen on '%s': use unix:/path or a loopback address with a port, "
+                     "such as 127.0.0.1:4710",
+                     address);
+  }
+  int fd = socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return fail_errno(address, errno, err);
+  int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  int failed = bind(fd, (struct sockaddr *)&name, size) == 0 ? 0 : errno;
+  close(fd);
+  return failed == 0 ? GRPC_STATUS_OK : fail_errno(address, failed, err);
+}
+
+mesh_code mesh_listen_check(const char *address, mesh_error *err) {
+  return strncmp(address, "unix:", 5) == 0 ? check_unix(address, err) : check_tcp(address, err);
+}

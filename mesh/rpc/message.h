@@ -1,0 +1,26 @@
+// mesh_message: protobuf-c messages on their way: packed, sent on a call.
+#ifndef MILLRACE_MESH_RPC_MESSAGE_H
+#define MILLRACE_MESH_RPC_MESSAGE_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "mesh/rpc/call.h"
+#include "mesh/runtime/bytes.h"
+
+// The message as bytes; the caller frees out->data. Never fails (out of memory aborts).
+mesh_bytes mesh_message_pack(const ProtobufCMessage *message);
+
+// As mesh_call_send().
+MESH_NODISCARD mesh_code mesh_message_send(mesh_call *call, const ProtobufCMessage *message,
+                                           mesh_error *err);
+
+// As mesh_call_open().
+MESH_NODISCARD mesh_code mesh_message_open(mesh_scope *scope, mesh_link *link, const char *method,
+                                           const ProtobufCMessage *request,
+                                           const mesh_call_options *options, mesh_call **out,
+                                           mesh_error *err);
+
+// INVALID_ARGUMENT: what came is no millrace.v1.`type`.
+mesh_code mesh_message_refuse(const char *type, mesh_error *err);
+
+#endif

@@ -1,0 +1,484 @@
+// Relayed operations: a manager with a journal, a host that counts, and what breaks between them.
+#include "mesh/operation/remote.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mesh/rpc/schema.h"
+#include "mesh/rpc/server.h"
+#include "millrace/test/v1/counter.pb-c.h"
+#include "protos/descriptors.h"
+#include "tests/fakes/counter.h"
+#include "tests/mesh/harness.h"
+#include "tests/mesh/operation/memory_journal.h"
+
+enum { MS = 1000000 };
+
+#define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
+
+// ---- a host that can die and come back on the same address ----
+
+typedef struct bench {
+  harness *test;
+  mesh_schema *schema;
+  char directory[32], address[64];
+  mesh_server *server;
+  counter_host host;
+  mesh_link *link;
+  memory_journal journal;
+  mesh_operations *operations;
+  Millrace__Test__V1__CountRequest request;
+  Millrace__V1__StartOptions options;
+  int64_t grace_ms;
+  char name[MESH_OPERATION_NAME_MAX];
+} bench;
+
+static void start_host(bench *own) {
+  mesh_error err;
+  counter_host_init(&own->host, own->test->loop);
+  own->server = mesh_server_create(own->test->loop, own->schema);
+  mesh_server_add(own->server, &own->host.service);
+  assert_int_equal(mesh_server_listen(own->server, own->address, NULL, &err), GRPC_STATUS_OK);
+  mesh_server_start(own->server);
+}
+
+// As a kill does: every stream breaks, and nothing of what ran is left.
+static void kill_host(bench *own) {
+  mesh_server_stop(own->server, mesh_now_ns());
+  mesh_server_destroy(own->server);
+  mesh_operations_stop(own->host.hosted.operations);
+  counter_host_fini(&own->host);
+}
+
+static void bench_init(bench *own, harness *test) {
+  mesh_error err;
+  *own = (bench){.test = test};
+  snprintf(own->directory, sizeof own->directory, "/tmp/mr-XXXXXX");  // a socket's path is short
+  assert_non_null(mkdtemp(own->directory));
+  snprintf(own->address, sizeof own->address, "unix:%s/host.sock", own->directory);
+  mesh_view set = {millrace_descriptors, millrace_descriptors_size};
+  assert_int_equal(mesh_schema_create(set, &own->schema, &err), GRPC_STATUS_OK);
+  start_host(own);
+  assert_int_equal(mesh_link_open(test->loop, "host", own->address, &own->link, &err),
+                   GRPC_STATUS_OK);
+  memory_journal_init(&own->journal, test->loop);
+  mesh_operations_options options = {.force_ms = 1};
+  own->operations = mesh_operations_create(test->loop, "manager", &own->journal.table, &options);
+  millrace__test__v1__count_request__init(&own->request);
+  millrace__v1__start_options__init(&own->options);
+  own->options.detached = true;
+}
+
+static void bench_fini(bench *own) {
+  mesh_operations_stop(own->operations);
+  mesh_operations_destroy(own->operations);
+  memory_journal_fini(&own->journal);
+  mesh_link_close(own->link);
+  kill_host(own);
+  mesh_schema_destroy(own->schema);
+  unlink(own->address + strlen("unix:"));
+  assert_int_equal(rmdir(own->directory), 0);
+}
+
+// ---- the manager's work ----
+
+typedef struct relayed {
+  mesh_remote remote;
+  uint8_t request[64];
+} relayed;
+
+static mesh_code run_relayed(mesh_operation *operation, void *arg,
+                             Millrace__V1__Succeeded *succeeded, Millrace__V1__Cancelled *cancelled,
+                             mesh_error *err) {
+  return mesh_remote_run(&((relayed *)arg)->remote, operation, succeeded, cancelled, err);
+}
+
+static void free_relayed(void *arg) {
+  mesh_remote_clear(&((relayed *)arg)->remote);
+  free(arg);
+}
+
+static mesh_work make_work(bench *own) {
+  relayed *made = calloc(1, sizeof *made);
+  assert_non_null(made);
+  size_t size = millrace__test__v1__count_request__pack(&own->request, made->request);
+  made->remote = (mesh_remote){.link = own->link,
+                               .run_method = "/millrace.test.v1.CounterHost/Run",
+                               .cancel_method = "/millrace.test.v1.CounterHost/Cancel",
+                               .request = {made->request, size},
+                               .grace_ms = own->grace_ms,
+                               .backoff = {.base_ms = 1, .cap_ms = 5}};
+  return (mesh_work){run_relayed, free_relayed, made};
+}
+
+static void start(bench *own) {
+  mesh_error err;
+  const char *joined;
+  mesh_start how = {.kind = "count", .title = "a count", .options = &own->options};
+  mesh_work work = make_work(own);
+  assert_int_equal(mesh_operation_start(own->operations, &how, &work, own->name, &joined, &err),
+                   GRPC_STATUS_OK);
+}
+
+static mesh_code rebuild(void *self, mesh_view request, mesh_start *start, mesh_work *work,
+                         mesh_error *err) {
+  (void)request, (void)err;
+  bench *own = self;
+  *start = (mesh_start){.options = &own->options};
+  *work = make_work(own);
+  return GRPC_STATUS_OK;
+}
+
+// The manager leaves; another one comes.
+static void replace_manager(bench *own) {
+  mesh_error err;
+  assert_true(mesh_operations_drain(own->operations, mesh_now_ns() + 5000 * (int64_t)MS));
+  mesh_operations_destroy(own->operations);
+  own->operations = mesh_operations_create(own->test->loop, "manager", &own->journal.table, NULL);
+  mesh_kind kind = {"count", rebuild, own};
+  assert_int_equal(mesh_operations_adopt(own->operations, &kind, 1, "a test", NULL, &err),
+                   GRPC_STATUS_OK);
+  mesh_operations_resume(own->operations);
+}
+
+// ---- what came of it ----
+
+typedef struct history {
+  int64_t sequence, source_sequence;
+  int checkpoints, attempts;
+  int64_t last_position;
+  Millrace__V1__Outcome *outcome;  // owned
+} history;
+
+static void take(void *arg, int64_t sequence, mesh_view bytes) {
+  history *all = arg;
+  mesh_event event;
+  mesh_error err;
+  assert_int_equal(mesh_event_decode(bytes, &event, &err), GRPC_STATUS_OK);
+  assert_int_equal(event.sequence, sequence);
+  assert_int_equal(sequence, all->sequence + 1);
+  all->sequence = sequence;
+  if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ATTEMPT) all->attempts++;
+  if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME) {
+    all->outcome = millrace__v1__outcome__unpack(NULL, event.body.size_bytes, event.body.data);
+  }
+  if (event.payload != MILLRACE__V1__OPERATION_EVENT__PAYLOAD_CHECKPOINT) return;
+  Millrace__V1__Checkpoint *checkpoint =
+      millrace__v1__checkpoint__unpack(NULL, event.body.size_bytes, event.body.data);
+  assert_true(checkpoint->position >= all->last_position);
+  all->last_position = checkpoint->position;
+  all->checkpoints++;
+  millrace__v1__checkpoint__free_unpacked(checkpoint, NULL);
+}
+
+static history await_end(bench *own) {
+  mesh_error err;
+  mesh_scope limit;
+  mesh_scope_open(&limit, &own->test->scope);
+  mesh_scope_set_deadline(&limit, mesh_now_ns() + 20000 * (int64_t)MS);
+  assert_int_equal(mesh_operation_await(own->operations, own->name, &limit, &err), GRPC_STATUS_OK);
+  mesh_scope_close(&limit);
+  history all = {0};
+  const mesh_journal *journal = &own->journal.table;
+  assert_int_equal(journal->read(journal->self, own->name, 0, 100000, take, &all, NULL, &err),
+                   GRPC_STATUS_OK);
+  assert_non_null(all.outcome);
+  return all;
+}
+
+static void forget(history *all) {
+  millrace__v1__outcome__free_unpacked(all->outcome, NULL);
+}
+
+static void pause_ms(bench *own, int64_t ms) {
+  assert_int_equal(mesh_sleep_until(&own->test->scope, mesh_now_ns() + ms * MS, NULL),
+                   GRPC_STATUS_OK);
+}
+
+static void await_steps(bench *own, int64_t steps) {
+  while (own->host.steps < steps)
+    pause_ms(own, 1);
+}
+
+// ---- tests ----
+
+static void every_event_of_the_host_is_the_operations(bench *own) {
+  own->request.to = 100;
+  own->request.checkpoint_every = 10;
+  start(own);
+  history all = await_end(own);
+  assert_int_equal(all.sequence, 12);  // accepted, 10 checkpoints, outcome
+  assert_int_equal(all.checkpoints, 10);
+  assert_string_equal(all.outcome->succeeded->summary, "counted to 100, 100 steps in the last run");
+  forget(&all);
+}
+
+static void the_hosts_failure_is_the_operations(bench *own) {
+  own->request.to = 100;
+  own->request.fail_at = 7;
+  start(own);
+  history all = await_end(own);
+  assert_int_equal(all.outcome->failed->code, GRPC_STATUS_FAILED_PRECONDITION);
+  assert_string_equal(all.outcome->failed->message, "failed at step 7, as it was told");
+  forget(&all);
+}
+
+static void a_new_manager_finds_the_work_where_it_is(bench *own) {
+  own->request = (Millrace__Test__V1__CountRequest)MILLRACE__TEST__V1__COUNT_REQUEST__INIT;
+  own->request.to = 200;
+  own->request.step_us = 100;
+  own->request.checkpoint_every = 5;
+  start(own);
+  for (int i = 1; i <= 4; i++) {
+    await_steps(own, 40 * i);
+    replace_manager(own);
+  }
+  history all = await_end(own);
+  assert_int_equal(own->host.begun, 1);
+  assert_int_equal(own->host.steps, 200);
+  assert_int_equal(all.checkpoints, 40);
+  assert_int_equal(all.last_position, 200);
+  forget(&all);
+}
+
+static void a_new_host_goes_on_at_the_checkpoint(bench *own) {
+  own->request.to = 60;
+  own->request.step_us = 200;
+  own->request.checkpoint_every = 10;
+  start(own);
+  await_steps(own, 25);
+  kill_host(own);
+  start_host(own);
+  history all = await_end(own);
+  assert_int_equal(own->host.begun, 1);
+  assert_true(own->host.steps >= 30 && own->host.steps <= 50);  // not from the beginning
+  assert_int_equal(all.checkpoints, 6);
+  assert_true(all.attempts >= 1);  // and the history says why
+  forget(&all);
+}
+
+static void a_cancel_is_acknowledged_by_the_host(bench *own) {
+  own->request.to = 1000000;
+  own->request.step_us = 100;
+  start(own);
+  await_steps(own, 5);
+  mesh_error err;
+  assert_int_equal(mesh_operation_cancel(own->operations, own->name, "me", &err), GRPC_STATUS_OK);
+  history all = await_end(own);
+  assert_int_equal(all.outcome->outcome_case, MILLRACE__V1__OUTCOME__OUTCOME_CANCELLED);
+  assert_string_equal(all.outcome->cancelled->requested_by, "me");
+  assert_string_equal(all.outcome->cancelled->last_layer, "counter-host");
+  assert_int_equal(all.outcome->cancelled->n_stops, 1);
+  assert_false(all.outcome->cancelled->forced);
+  assert_int_equal(mesh_operations_count(own->host.hosted.operations), 0);
+  forget(&all);
+}
+
+// The host is ahead of the journal when it is asked to stop: its events come on two streams then.
+static void a_cancel_loses_no_event_and_keeps_their_order(bench *own) {
+  for (int i = 0; i < 20; i++) {
+    own->request.to = 1000000;
+    own->request.checkpoint_every = 1;
+    own->request.quiet = true;
+    own->host.steps = 0;
+    start(own);
+    await_steps(own, 20 + i);
+    mesh_error err;
+    assert_int_equal(mesh_operation_cancel(own->operations, own->name, "me", &err), GRPC_STATUS_OK);
+    history all = await_end(own);
+    assert_int_equal(all.outcome->outcome_case, MILLRACE__V1__OUTCOME__OUTCOME_CANCELLED);
+    assert_int_equal(all.checkpoints, own->host.steps);
+    assert_int_equal(all.last_position, own->host.steps);
+    forget(&all);
+  }
+}
+
+// What could not be written down is not taken for heard.
+static void a_journal_that_refuses_for_a_moment_loses_no_event(bench *own) {
+  own->request.to = 300;
+  own->request.step_us = 200;
+  own->request.checkpoint_every = 1;
+  own->request.quiet = true;
+  start(own);
+  await_steps(own, 50);
+  own->journal.busy = 1;
+  history all = await_end(own);
+  assert_int_equal(all.outcome->outcome_case, MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED);
+  assert_int_equal(all.checkpoints, 300);
+  assert_int_equal(all.attempts, 1);
+  forget(&all);
+}
+
+static void a_stubborn_host_is_left_behind(bench *own) {
+  own->request.to = 300;
+  own->request.step_us = 1000;
+  own->request.stubborn = true;
+  own->options.cancel_timeout_ms = 5;
+  start(own);
+  await_steps(own, 1);
+  mesh_error err;
+  assert_int_equal(mesh_operation_cancel(own->operations, own->name, "me", &err), GRPC_STATUS_OK);
+  history all = await_end(own);
+  assert_true(all.outcome->cancelled->forced);
+  assert_int_equal(all.outcome->cancelled->n_stops, 0);
+  assert_true(own->host.steps < 300);
+  forget(&all);
+  own->request.to = 0;
+  await_steps(own, 300);  // it ends by itself
+}
+
+static void a_cancel_does_not_begin_what_was_lost(bench *own) {
+  own->request.to = 1000000;
+  own->request.step_us = 100;
+  start(own);
+  await_steps(own, 5);
+  kill_host(own);
+  mesh_error err;
+  assert_int_equal(mesh_operation_cancel(own->operations, own->name, "me", &err), GRPC_STATUS_OK);
+  start_host(own);
+  history all = await_end(own);
+  assert_int_equal(own->host.begun, 0);
+  assert_int_equal(all.outcome->outcome_case, MILLRACE__V1__OUTCOME__OUTCOME_CANCELLED);
+  forget(&all);
+}
+
+static void a_deadline_stops_the_host(bench *own) {
+  own->request.to = 1000000;
+  own->request.step_us = 100;
+  own->options.deadline_ms = 20;
+  start(own);
+  history all = await_end(own);
+  assert_int_equal(all.outcome->failed->code, GRPC_STATUS_DEADLINE_EXCEEDED);
+  assert_int_equal(mesh_operations_count(own->host.hosted.operations), 0);
+  forget(&all);
+}
+
+static void a_host_without_its_manager_stops_after_the_grace(bench *own) {
+  own->request.to = 1000000;
+  own->request.step_us = 100;
+  own->grace_ms = 30;
+  start(own);
+  await_steps(own, 5);
+  assert_true(mesh_operations_drain(own->operations, mesh_now_ns() + 5000 * (int64_t)MS));
+  assert_int_equal(mesh_operations_count(own->host.hosted.operations), 1);  // it goes on meanwhile
+  int64_t steps = own->host.steps;
+  while (mesh_operations_count(own->host.hosted.operations) > 0)
+    pause_ms(own, 1);
+  assert_true(own->host.steps > steps);
+  mesh_operations_destroy(own->operations);
+  own->operations = mesh_operations_create(own->test->loop, "manager", &own->journal.table, NULL);
+}
+
+static void a_drained_host_leaves_a_checkpoint(bench *own) {
+  own->request.to = 50;
+  own->request.step_us = 500;
+  start(own);
+  await_steps(own, 10);
+  assert_true(
+      mesh_operations_drain(own->host.hosted.operations, mesh_now_ns() + 5000 * (int64_t)MS));
+  int64_t done = own->host.steps;
+  mesh_server_stop(own->server, mesh_now_ns());
+  mesh_server_destroy(own->server);
+  counter_host_fini(&own->host);
+  start_host(own);
+  history all = await_end(own);
+  assert_int_equal(own->host.steps, 50 - done);  // no step was made twice
+  assert_int_equal(all.outcome->outcome_case, MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED);
+  forget(&all);
+}
+
+// Until the host has noticed that its manager is gone.
+static void await_no_watcher(bench *own) {
+  mesh_operation_record record;
+  mesh_view progress;
+  int watchers = 1;
+  while (watchers > 0) {
+    pause_ms(own, 1);
+    assert_true(
+        mesh_operation_peek(own->host.hosted.operations, own->name, &record, &progress, &watchers));
+  }
+}
+
+typedef struct drain {
+  bench *own;
+  bool done;
+} drain;
+
+static void drain_host(void *arg) {
+  drain *what = arg;
+  assert_true(mesh_hosted_drain(&what->own->host.hosted, mesh_now_ns() + 20000 * (int64_t)MS));
+  what->done = true;
+}
+
+static void a_drained_host_waits_for_a_manager_that_is_away(bench *own) {
+  own->request.to = 200;
+  own->request.step_us = 2000;
+  start(own);
+  await_steps(own, 10);
+  assert_true(mesh_operations_drain(own->operations, mesh_now_ns() + 5000 * (int64_t)MS));
+  mesh_operations_destroy(own->operations);
+  await_no_watcher(own);
+  drain leaving = {own, false};
+  mesh_fiber_start(&own->test->scope, drain_host, &leaving);
+  await_steps(own, own->host.steps + 3);  // it goes on meanwhile
+  assert_false(leaving.done);
+  own->operations = mesh_operations_create(own->test->loop, "manager", &own->journal.table, NULL);
+  mesh_error err;
+  mesh_kind kind = {"count", rebuild, own};
+  assert_int_equal(mesh_operations_adopt(own->operations, &kind, 1, "a test", NULL, &err),
+                   GRPC_STATUS_OK);
+  mesh_operations_resume(own->operations);
+  while (!leaving.done)
+    pause_ms(own, 1);
+  int64_t done = own->host.steps;
+  mesh_server_stop(own->server, mesh_now_ns());
+  mesh_server_destroy(own->server);
+  counter_host_fini(&own->host);
+  start_host(own);
+  history all = await_end(own);
+  assert_int_equal(own->host.steps, 200 - done);
+  forget(&all);
+}
+
+// ---- rows ----
+
+typedef struct row {
+  const char *name;
+  void (*run)(bench *own);
+} row;
+
+static const row rows[] = {
+    {"every event of the host is the operation's", every_event_of_the_host_is_the_operations},
+    {"the host's failure is the operation's", the_hosts_failure_is_the_operations},
+    {"a new manager finds the work where it is", a_new_manager_finds_the_work_where_it_is},
+    {"a new host goes on at the checkpoint", a_new_host_goes_on_at_the_checkpoint},
+    {"a cancel is acknowledged by the host", a_cancel_is_acknowledged_by_the_host},
+    {"a journal that refuses for a moment loses no event",
+     a_journal_that_refuses_for_a_moment_loses_no_event},
+    {"a cancel loses no event and keeps their order",
+     a_cancel_loses_no_event_and_keeps_their_order},
+    {"a stubborn host is left behind", a_stubborn_host_is_left_behind},
+    {"a cancel does not begin what was lost", a_cancel_does_not_begin_what_was_lost},
+    {"a deadline stops the host", a_deadline_stops_the_host},
+    {"a host alone stops after the grace", a_host_without_its_manager_stops_after_the_grace},
+    {"a drained host leaves a checkpoint", a_drained_host_leaves_a_checkpoint},
+    {"a drained host waits for its manager", a_drained_host_waits_for_a_manager_that_is_away},
+};
+
+static void run_row(harness *test, void *arg) {
+  bench *own = malloc(sizeof *own);
+  bench_init(own, test);
+  ((const row *)arg)->run(own);
+  bench_fini(own);
+  free(own);
+}
+
+static void check(void **state) {
+  run_in_fiber(run_row, *state);
+}
+
+int main(void) {
+  RUN_ROWS("remote", rows, check);
+}

@@ -1,0 +1,67 @@
+// Whole files: written all or nothing, and told apart.
+#include "mesh/program/file.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit.h"
+
+static mesh_view view_of(const char *text) {
+  return (mesh_view){(const uint8_t *)text, strlen(text)};
+}
+
+static char *make_directory(void) {
+  char *path = strdup("/tmp/millrace-file-XXXXXX");
+  assert_non_null(mkdtemp(path));
+  return path;
+}
+
+static void what_is_written_is_read(void **state) {
+  (void)state;
+  char *directory = make_directory(), path[64];
+  mesh_error err;
+  mesh_bytes read;
+  snprintf(path, sizeof path, "%s/a", directory);
+  assert_int_equal(mesh_file_write(path, view_of("first"), &err), GRPC_STATUS_OK);
+  assert_int_equal(mesh_file_write(path, view_of("second"), &err), GRPC_STATUS_OK);
+  assert_int_equal(mesh_file_read(path, 100, &read, &err), GRPC_STATUS_OK);
+  assert_string_equal((char *)read.data, "second");
+  free(read.data);
+  assert_int_equal(mesh_file_read(path, 3, &read, &err), GRPC_STATUS_OUT_OF_RANGE);
+  unlink(path);
+  assert_int_equal(rmdir(directory), 0);  // nothing was left beside it
+  free(directory);
+}
+
+static void what_cannot_be_is_named(void **state) {
+  (void)state;
+  mesh_error err;
+  mesh_bytes read;
+  assert_int_equal(mesh_file_read("/nowhere/a", 3, &read, &err), GRPC_STATUS_NOT_FOUND);
+  assert_non_null(strstr(err.message, "/nowhere/a"));
+  assert_int_equal(mesh_file_write("/nowhere/a", view_of("x"), &err), GRPC_STATUS_NOT_FOUND);
+  assert_int_equal(mesh_file_make_directory("/nowhere/b", &err), GRPC_STATUS_NOT_FOUND);
+  assert_int_equal(mesh_file_make_directory("/tmp", &err), GRPC_STATUS_OK);
+}
+
+// FIPS 180-4, the examples.
+static void sha256_is_the_standards(void **state) {
+  (void)state;
+  char out[MESH_SHA256_HEX];
+  mesh_sha256(view_of("abc"), out);
+  assert_string_equal(out, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  mesh_sha256(view_of(""), out);
+  assert_string_equal(out, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(what_is_written_is_read),
+      cmocka_unit_test(what_cannot_be_is_named),
+      cmocka_unit_test(sha256_is_the_standards),
+  };
+  return cmocka_run_group_tests_name("file", tests, NULL, NULL);
+}

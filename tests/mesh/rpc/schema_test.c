@@ -1,0 +1,196 @@
+// Descriptors, JSON, and what reflection asks of them.
+#include "mesh/rpc/schema.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "protos/descriptors.h"
+#include "tests/unit.h"
+
+typedef struct row {
+  const char *name;
+  void (*run)(mesh_schema *schema);
+} row;
+
+static void json_goes_round(mesh_schema *schema) {
+  static const char json[] =
+      "{\"symbol\":\"EURUSD\",\"timeframe\":\"1h\",\"from\":\"2017-04-19T09:00:00Z\","
+      "\"mode\":\"TAIL\",\"start\":{\"requestId\":\"r\",\"graceMs\":\"9007199254740993\"}}";
+  uint8_t *bytes;
+  size_t size;
+  char *back;
+  mesh_error err;
+  assert_int_equal(
+      mesh_schema_from_json(schema, "millrace.v1.LoadRequest", json, &bytes, &size, &err),
+      GRPC_STATUS_OK);
+  assert_int_equal(
+      mesh_schema_to_json(schema, "millrace.v1.LoadRequest", (mesh_view){bytes, size}, &back, &err),
+      GRPC_STATUS_OK);
+  assert_string_equal(back, json);
+  free(bytes);
+  free(back);
+}
+
+static void wrong_json_is_refused_with_its_place(mesh_schema *schema) {
+  static const char *const wrong[] = {"",
+                                      "{",
+                                      "{\"nope\":1}",
+                                      "{\"symbol\":7}",
+                                      "{\"mode",
+                                      "{\"mode\":0x1}",
+                                      "[]",
+                                      "{\"symbol\":\"\xff\"}"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    uint8_t *bytes;
+    size_t size;
+    mesh_error err;
+    mesh_code code =
+        mesh_schema_from_json(schema, "millrace.v1.LoadRequest", wrong[i], &bytes, &size, &err);
+    if (code != GRPC_STATUS_INVALID_ARGUMENT) fail_msg("taken: %s", wrong[i]);
+    assert_null(bytes);
+    assert_non_null(strstr(err.message, "millrace.v1.LoadRequest"));
+  }
+}
+
+static void wrong_bytes_are_refused(mesh_schema *schema) {
+  static const uint8_t wrong[] = {0x0a, 0x7f, 'x'};
+  char *json;
+  mesh_error err;
+  assert_int_equal(mesh_schema_to_json(schema, "millrace.v1.LoadRequest",
+                                       (mesh_view){wrong, sizeof wrong}, &json, &err),
+                   GRPC_STATUS_DATA_LOSS);
+  assert_int_equal(mesh_schema_to_json(schema, "millrace.v1.Nope", (mesh_view){0}, &json, &err),
+                   GRPC_STATUS_NOT_FOUND);
+}
+
+static void methods_are_found_in_both_spellings(mesh_schema *schema) {
+  static const char *const names[] = {"millrace.v1.DataService/Load",
+                                      "millrace.v1.DataService.Load",
+                                      "/millrace.v1.DataService/Load"};
+  for (size_t i = 0; i < 3; i++) {
+    mesh_method_info info;
+    assert_int_equal(mesh_schema_method(schema, names[i], &info, NULL), GRPC_STATUS_OK);
+    assert_string_equal(info.input_type, "millrace.v1.LoadRequest");
+    assert_string_equal(info.output_type, "millrace.v1.OperationEvent");
+    assert_true(info.streams_replies && !info.streams_requests);
+  }
+  mesh_error err;
+  mesh_method_info info;
+  assert_int_equal(mesh_schema_method(schema, "millrace.v1.DataService/Nope", &info, &err),
+                   GRPC_STATUS_NOT_FOUND);
+}
+
+static void symbols_of_every_kind_have_a_file(mesh_schema *schema) {
+  static const char *const symbols[][2] = {
+      {"millrace.v1.DataService", "millrace/v1/data.proto"},
+      {"millrace.v1.DataService.Load", "millrace/v1/data.proto"},
+      {"millrace.v1.LoadRequest", "millrace/v1/data.proto"},
+      {"millrace.v1.LoadRequest.symbol", "millrace/v1/data.proto"},
+      {"millrace.v1.LoadRequest.Mode", "millrace/v1/data.proto"},
+      {"millrace.v1.OperationEvent.payload", "millrace/v1/operation.proto"},
+      {"millrace.v1.OperationState", "millrace/v1/operation.proto"},
+      {"millrace.v1.RUNNING", "millrace/v1/operation.proto"},
+      {"millrace.v1.LoadRequest.TAIL", "millrace/v1/data.proto"},
+      {"google.rpc.Status", "google/rpc/status.proto"},
+      {"grpc.health.v1.Health", "grpc/health/v1/health.proto"},
+  };
+  for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
+    const char *file = mesh_schema_file_of_symbol(schema, symbols[i][0]);
+    if (file == NULL) fail_msg("no file of %s", symbols[i][0]);
+    assert_string_equal(file, symbols[i][1]);
+  }
+  assert_null(mesh_schema_file_of_symbol(schema, "millrace.v1.Nope"));
+  assert_null(mesh_schema_file_of_symbol(schema, "millrace.v1.LoadRequest.nope"));
+  assert_null(mesh_schema_file_of_symbol(schema, "millrace.v1.DataService.Nope"));
+  assert_null(mesh_schema_file_of_symbol(schema, "millrace.v1.DataService/Load"));
+  assert_null(mesh_schema_file_of_symbol(schema, ""));
+}
+
+static void files_come_with_their_imports(mesh_schema *schema) {
+  mesh_view bytes;
+  assert_true(mesh_schema_file(schema, "millrace/v1/data.proto", &bytes));
+  assert_true(bytes.size_bytes > 100);
+  assert_false(mesh_schema_file(schema, "nope.proto", &bytes));
+  assert_string_equal(mesh_schema_import(schema, "millrace/v1/data.proto", 0),
+                      "google/protobuf/timestamp.proto");
+  assert_null(mesh_schema_import(schema, "google/protobuf/timestamp.proto", 0));
+}
+
+static void there_are_no_extensions(mesh_schema *schema) {
+  int32_t numbers[4];
+  assert_int_equal(mesh_schema_extensions(schema, "millrace.v1.LoadRequest", numbers, 4), 0);
+  assert_int_equal(mesh_schema_extensions(schema, "millrace.v1.Nope", numbers, 4), -1);
+  assert_null(mesh_schema_file_of_extension(schema, "millrace.v1.LoadRequest", 1));
+}
+
+static void fields_are_told_with_their_kind(mesh_schema *schema) {
+  mesh_field_info field;
+  assert_true(mesh_schema_field(schema, "millrace.v1.Config", 1, &field));
+  assert_string_equal(field.name, "output");
+  assert_int_equal(field.kind, MESH_FIELD_CHOICE);
+  assert_string_equal(field.type, "millrace.v1.Config.Output");
+  assert_string_equal(mesh_schema_choice(schema, field.type, 2), "JSON");
+  assert_null(mesh_schema_choice(schema, field.type, 3));
+  assert_null(mesh_schema_choice(schema, "millrace.v1.Config", 0));
+  assert_true(mesh_schema_field(schema, "millrace.v1.Config", 0, &field));
+  assert_int_equal(field.kind, MESH_FIELD_TEXT);
+  assert_null(field.type);
+  assert_true(mesh_schema_field(schema, "millrace.v1.Config.Log", 1, &field));
+  assert_int_equal(field.kind, MESH_FIELD_BOOL);
+  assert_true(mesh_schema_field(schema, "millrace.v1.BarBatch", 0, &field));
+  assert_int_equal(field.kind, MESH_FIELD_INTEGER);
+  assert_true(field.list);
+  assert_true(mesh_schema_field(schema, "millrace.v1.BarBatch", 1, &field));
+  assert_int_equal(field.kind, MESH_FIELD_NUMBER);
+  assert_true(mesh_schema_field(schema, "millrace.v1.Operation", 11, &field));
+  assert_int_equal(field.kind, MESH_FIELD_OTHER);  // a map
+  assert_true(mesh_schema_field(schema, "millrace.v1.Interval", 0, &field));
+  assert_int_equal(field.kind, MESH_FIELD_MESSAGE);
+  assert_string_equal(field.type, "google.protobuf.Timestamp");
+  assert_false(mesh_schema_field(schema, "millrace.v1.Interval", 2, &field));
+  assert_false(mesh_schema_field(schema, "millrace.v1.Nope", 0, &field));
+}
+
+static void whole_numbers_have_a_range(mesh_schema *schema) {
+  mesh_field_info field;
+  assert_true(mesh_schema_field(schema, "google.protobuf.Timestamp", 0, &field));
+  assert_int_equal(field.kind, MESH_FIELD_INTEGER);
+  assert_true(field.least == INT64_MIN && field.most == INT64_MAX);
+  assert_true(mesh_schema_field(schema, "google.protobuf.Timestamp", 1, &field));
+  assert_true(field.least == INT32_MIN && field.most == INT32_MAX);
+}
+
+static void what_is_no_descriptor_set_is_refused(mesh_schema *schema) {
+  (void)schema;
+  mesh_schema *none;
+  mesh_error err;
+  static const uint8_t garbage[] = {0x0a, 0xff, 0xff, 0xff};
+  assert_int_equal(mesh_schema_create((mesh_view){garbage, sizeof garbage}, &none, &err),
+                   GRPC_STATUS_INVALID_ARGUMENT);
+  assert_null(none);
+}
+
+static const row rows[] = {
+    {"JSON goes round", json_goes_round},
+    {"wrong JSON is refused, with its place", wrong_json_is_refused_with_its_place},
+    {"wrong bytes are refused", wrong_bytes_are_refused},
+    {"methods are found in both spellings", methods_are_found_in_both_spellings},
+    {"symbols of every kind have a file", symbols_of_every_kind_have_a_file},
+    {"files come with their imports", files_come_with_their_imports},
+    {"there are no extensions", there_are_no_extensions},
+    {"fields are told with their kind", fields_are_told_with_their_kind},
+    {"whole numbers have a range", whole_numbers_have_a_range},
+    {"what is no descriptor set is refused", what_is_no_descriptor_set_is_refused},
+};
+
+static void check(void **state) {
+  mesh_schema *schema;
+  mesh_view set = {millrace_descriptors, millrace_descriptors_size};
+  assert_int_equal(mesh_schema_create(set, &schema, NULL), GRPC_STATUS_OK);
+  ((const row *)*state)->run(schema);
+  mesh_schema_destroy(schema);
+}
+
+int main(void) {
+  RUN_ROWS("schema", rows, check);
+}

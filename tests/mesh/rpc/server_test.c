@@ -1,0 +1,463 @@
+// Calls, links and servers with real sockets: in-process, unix and TCP.
+#include "mesh/rpc/server.h"
+
+#include <grpc/grpc.h>
+#include <grpc/grpc_security.h>
+#include <grpc/support/time.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mesh/operation/relay.h"
+#include "protos/descriptors.h"
+#include "tests/mesh/harness.h"
+
+enum { MS = 1000000 };
+
+// ---- a service to call ----
+
+typedef struct peer {
+  mesh_loop *loop;
+  mesh_server *server;
+  mesh_schema *schema;
+  mesh_link *self;  // in-process, for relays to its own methods
+  mesh_link *link;  // what the test calls on
+  char address[128];
+  int sent;    // messages that Flood has sent
+  bool slept;  // Sleep was ended by its scope
+  mesh_code sleep_code;
+} peer;
+
+// Sends each byte of the request as a message.
+static mesh_code spell(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  (void)self;
+  for (size_t i = 0; i < request.size_bytes; i++) {
+    mesh_code code = mesh_call_send(call, (mesh_frame){request.data + i, 1, false}, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  return GRPC_STATUS_OK;
+}
+
+static mesh_code refuse(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  (void)call, (void)request, (void)self;
+  mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED, "slow down, 100%% sure");
+  mesh_error_set_reason(err, "PACING_VIOLATION", "ib-host.millrace");
+  mesh_error_set_retry(err, 15000);
+  return err->code;
+}
+
+static mesh_code relay_fail(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  return mesh_relay(call, ((peer *)self)->self, "/test.Peer/Fail", request, err);
+}
+
+static mesh_code sleep_on(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  (void)request;
+  peer *own = self;
+  mesh_code code = mesh_call_send(call, (mesh_frame){(const uint8_t *)"z", 1, false}, err);
+  if (code == GRPC_STATUS_OK) code = mesh_sleep_until(mesh_call_scope(call), MESH_NEVER, err);
+  own->slept = true;
+  own->sleep_code = code;
+  return code;
+}
+
+static mesh_code relay_sleep(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  return mesh_relay(call, ((peer *)self)->self, "/test.Peer/Sleep", request, err);
+}
+
+static mesh_code flood(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  (void)request;
+  peer *own = self;
+  static const uint8_t block[16 * 1024];
+  for (own->sent = 0; own->sent < 10000; own->sent++) {
+    mesh_code code = mesh_call_send(call, (mesh_frame){block, sizeof block, false}, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  return GRPC_STATUS_OK;
+}
+
+static mesh_code echo(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  (void)request, (void)self;
+  for (;;) {
+    mesh_frame frame;
+    mesh_code code = mesh_call_receive(call, &frame, err);
+    if (code != GRPC_STATUS_OK || frame.end) return code;
+    code = mesh_call_send(call, frame, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+}
+
+static const mesh_method methods[] = {
+    {.name = "Spell", .run = spell},
+    {.name = "Fail", .run = refuse},
+    {.name = "RelayFail", .run = relay_fail},
+    {.name = "Sleep", .run = sleep_on},
+    {.name = "RelaySleep", .run = relay_sleep},
+    {.name = "Flood", .run = flood},
+    {.name = "Echo", .run = echo, .streams_requests = true},
+};
+
+typedef enum transport { LOCAL, UNIX, TCP } transport;
+
+static void start_peer(peer *own, harness *test, transport how, mesh_service *service) {
+  mesh_view set = {millrace_descriptors, millrace_descriptors_size};
+  mesh_error err;
+  own->loop = test->loop;
+  assert_int_equal(mesh_schema_create(set, &own->schema, &err), GRPC_STATUS_OK);
+  own->server = mesh_server_create(test->loop, own->schema);
+  *service = (mesh_service){"test.Peer", methods, sizeof methods / sizeof *methods, own};
+  mesh_server_add(own->server, service);
+  int port = 0;
+  if (how == UNIX) {
+    snprintf(own->address, sizeof own->address, "unix:peer-%d.sock", getpid());
+    assert_int_equal(mesh_server_listen(own->server, own->address, NULL, &err), GRPC_STATUS_OK);
+  }
+  if (how == TCP) {
+    assert_int_equal(mesh_server_listen(own->server, "127.0.0.1:0", &port, &err), GRPC_STATUS_OK);
+    snprintf(own->address, sizeof own->address, "127.0.0.1:%d", port);
+  }
+  mesh_server_start(own->server);
+  assert_int_equal(mesh_link_open_local(test->loop, "self", own->server, &own->self, &err),
+                   GRPC_STATUS_OK);
+  if (how == LOCAL) {
+    assert_int_equal(mesh_link_open_local(test->loop, "peer", own->server, &own->link, &err),
+                     GRPC_STATUS_OK);
+  } else {
+    assert_int_equal(mesh_link_open(test->loop, "peer", own->address, &own->link, &err),
+                     GRPC_STATUS_OK);
+  }
+}
+
+static void stop_peer(peer *own) {
+  mesh_link_close(own->link);
+  mesh_link_close(own->self);
+  mesh_server_stop(own->server, mesh_now_ns() + 1000 * MS);
+  mesh_server_destroy(own->server);
+  mesh_schema_destroy(own->schema);
+}
+
+static mesh_call *open_call(harness *test, peer *own, const char *method, const char *request,
+                            const mesh_call_options *options) {
+  mesh_call *call;
+  mesh_error err;
+  mesh_frame frame = {(const uint8_t *)request, strlen(request), false};
+  assert_int_equal(mesh_call_open(&test->scope, own->link, method, frame, options, &call, &err),
+                   GRPC_STATUS_OK);
+  return call;
+}
+
+// ---- tests, each over every transport ----
+
+static void stream_arrives_in_order(harness *test, peer *own) {
+  mesh_call *call = open_call(test, own, "/test.Peer/Spell", "gate", NULL);
+  char text[8] = "";
+  mesh_frame frame;
+  mesh_error err;
+  for (;;) {
+    assert_int_equal(mesh_call_receive(call, &frame, &err), GRPC_STATUS_OK);
+    if (frame.end) break;
+    strncat(text, (const char *)frame.data, 1);
+  }
+  assert_string_equal(text, "gate");
+  mesh_call_close(call);
+}
+
+static void streaming_requests_are_answered(harness *test, peer *own) {
+  mesh_call *call;
+  mesh_error err;
+  assert_int_equal(
+      mesh_call_open_stream(&test->scope, own->link, "/test.Peer/Echo", NULL, &call, &err),
+      GRPC_STATUS_OK);
+  mesh_frame frame;
+  for (int i = 0; i < 3; i++) {
+    uint8_t byte = (uint8_t)i;
+    assert_int_equal(mesh_call_send(call, (mesh_frame){&byte, 1, false}, &err), GRPC_STATUS_OK);
+    assert_int_equal(mesh_call_receive(call, &frame, &err), GRPC_STATUS_OK);
+    assert_int_equal(frame.size_bytes, 1);
+    assert_int_equal(frame.data[0], i);
+  }
+  assert_int_equal(mesh_call_send_end(call, &err), GRPC_STATUS_OK);
+  assert_int_equal(mesh_call_receive(call, &frame, &err), GRPC_STATUS_OK);
+  assert_true(frame.end);
+  mesh_call_close(call);
+}
+
+static mesh_code call_once(harness *test, peer *own, const char *method,
+                           const mesh_call_options *options, mesh_error *err) {
+  mesh_call *call = open_call(test, own, method, "", options);
+  mesh_frame frame;
+  mesh_code code;
+  do {
+    code = mesh_call_receive(call, &frame, err);
+  } while (code == GRPC_STATUS_OK && !frame.end);
+  mesh_call_close(call);
+  return code;
+}
+
+static void errors_keep_their_details_across_hops(harness *test, peer *own) {
+  mesh_error direct, relayed;
+  assert_int_equal(call_once(test, own, "/test.Peer/Fail", NULL, &direct),
+                   GRPC_STATUS_RESOURCE_EXHAUSTED);
+  assert_int_equal(call_once(test, own, "/test.Peer/RelayFail", NULL, &relayed),
+                   GRPC_STATUS_RESOURCE_EXHAUSTED);
+  assert_string_equal(relayed.message, "slow down, 100% sure");
+  assert_string_equal(relayed.reason, "PACING_VIOLATION");
+  assert_string_equal(relayed.domain, "ib-host.millrace");
+  assert_int_equal(relayed.retry_after_ms, 15000);
+  assert_true(direct.details_size > 0);
+  assert_int_equal(relayed.details_size, direct.details_size);
+  assert_memory_equal(relayed.details, direct.details, direct.details_size);
+}
+
+static void unknown_methods_are_named(harness *test, peer *own) {
+  mesh_error err;
+  assert_int_equal(call_once(test, own, "/test.Peer/Nope", NULL, &err), GRPC_STATUS_UNIMPLEMENTED);
+  assert_string_equal(err.message, "no method /test.Peer/Nope on this server");
+}
+
+static void wait_until_slept(harness *test, peer *own) {
+  int64_t limit = mesh_now_ns() + 5000 * (int64_t)MS;
+  while (!own->slept && mesh_now_ns() < limit) {
+    assert_int_equal(mesh_sleep_until(&test->scope, mesh_now_ns() + MS / 4, NULL), GRPC_STATUS_OK);
+  }
+  assert_true(own->slept);
+}
+
+static void closing_a_call_cancels_two_hops_below(harness *test, peer *own) {
+  mesh_call *call = open_call(test, own, "/test.Peer/RelaySleep", "", NULL);
+  mesh_frame frame;
+  mesh_error err;
+  assert_int_equal(mesh_call_receive(call, &frame, &err), GRPC_STATUS_OK);
+  assert_false(own->slept);
+  mesh_call_close(call);
+  wait_until_slept(test, own);
+  assert_int_equal(own->sleep_code, GRPC_STATUS_CANCELLED);
+}
+
+static void a_deadline_reaches_two_hops_below(harness *test, peer *own) {
+  mesh_error err;
+  mesh_call_options options = {.timeout_ms = 60};
+  options.timeout_ms = 200;
+  assert_int_equal(call_once(test, own, "/test.Peer/RelaySleep", &options, &err),
+                   GRPC_STATUS_DEADLINE_EXCEEDED);
+  const char *used = strstr(err.message, "; Peer had it for ");  // twice: the layers of this test
+  assert_non_null(used);
+  int lower_ms = atoi(used + strlen("; Peer had it for "));
+  used = strstr(used + 1, "; Peer had it for ");
+  assert_non_null(used);
+  int upper_ms = atoi(used + strlen("; Peer had it for "));
+  assert_in_range(lower_ms, 100, upper_ms);
+  assert_in_range(upper_ms, lower_ms, 200);
+  wait_until_slept(test, own);
+}
+
+static void a_slow_reader_slows_its_sender(harness *test, peer *own) {
+  mesh_call *call = open_call(test, own, "/test.Peer/Flood", "", NULL);
+  int before = -1;
+  while (before != own->sent || own->sent == 0) {  // until the sender stands still
+    before = own->sent;
+    assert_int_equal(mesh_sleep_until(&test->scope, mesh_now_ns() + 20 * MS, NULL), GRPC_STATUS_OK);
+  }
+  assert_true(own->sent * 16 <= 512);  // KiB: windows and socket buffers
+  mesh_frame frame;
+  mesh_error err;
+  for (int i = 0; i < 64; i++) {
+    assert_int_equal(mesh_call_receive(call, &frame, &err), GRPC_STATUS_OK);
+    assert_int_equal(frame.size_bytes, 16 * 1024);
+  }
+  assert_true(own->sent > before);
+  mesh_call_close(call);
+}
+
+// ---- tests of links and listeners alone ----
+
+static void a_link_that_is_down_says_so(harness *test, void *arg) {
+  (void)arg;
+  mesh_link *link;
+  mesh_error err;
+  peer own = {0};
+  assert_int_equal(mesh_link_open(test->loop, "ib-host", "unix:/nonexistent/ib.sock", &link, &err),
+                   GRPC_STATUS_OK);
+  own.link = link;
+  mesh_call_options options = {.timeout_ms = 2000};
+  assert_int_equal(call_once(test, &own, "/test.Peer/Spell", &options, &err),
+                   GRPC_STATUS_UNAVAILABLE);
+  assert_non_null(strstr(err.message, "link ib-host (unix:/nonexistent/ib.sock): "));
+  assert_string_equal(err.reason, "LINK_DOWN");
+  mesh_link_close(link);
+}
+
+static void a_silent_peer_ends_with_the_deadline(harness *test, void *arg) {
+  (void)arg;
+  mesh_link *link;
+  mesh_error err;
+  peer own = {0};
+  assert_int_equal(mesh_link_open(test->loop, "host", "127.0.0.1:1", &link, &err), GRPC_STATUS_OK);
+  own.link = link;
+  mesh_call_options options = {.timeout_ms = 100, .wait_for_ready = true};
+  assert_int_equal(call_once(test, &own, "/test.Peer/Spell", &options, &err),
+                   GRPC_STATUS_DEADLINE_EXCEEDED);
+  mesh_link_close(link);
+}
+
+// A server of gRPC's own, which ends its one call as a stopping server ends those that it has not
+// taken yet: CANCELLED, "CANCELLED", and nothing of ours beside it.
+typedef struct stopping {
+  grpc_server *server;
+  grpc_completion_queue *queue;
+  int port;
+} stopping;
+
+static void start_stopping(stopping *own) {
+  grpc_server_credentials *credentials = grpc_insecure_server_credentials_create();
+  own->queue = grpc_completion_queue_create_for_next(NULL);
+  own->server = grpc_server_create(NULL, NULL);
+  grpc_server_register_completion_queue(own->server, own->queue, NULL);
+  own->port = grpc_server_add_http2_port(own->server, "127.0.0.1:0", credentials);
+  grpc_server_credentials_release(credentials);
+  assert_int_not_equal(own->port, 0);
+  grpc_server_start(own->server);
+}
+
+static void await(stopping *own) {
+  gpr_timespec never = gpr_inf_future(GPR_CLOCK_REALTIME);
+  assert_int_equal(grpc_completion_queue_next(own->queue, never, NULL).type, GRPC_OP_COMPLETE);
+}
+
+static void *end_one_call(void *arg) {
+  stopping *own = arg;
+  grpc_call *call;
+  grpc_call_details details;
+  grpc_metadata_array metadata;
+  grpc_call_details_init(&details);
+  grpc_metadata_array_init(&metadata);
+  assert_int_equal(grpc_server_request_call(own->server, &call, &details, &metadata, own->queue,
+                                            own->queue, own),
+                   GRPC_CALL_OK);
+  await(own);
+  grpc_slice text = grpc_slice_from_static_string("CANCELLED");
+  grpc_op ops[2] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}, {.op = GRPC_OP_SEND_STATUS_FROM_SERVER}};
+  ops[1].data.send_status_from_server.status = GRPC_STATUS_CANCELLED;
+  ops[1].data.send_status_from_server.status_details = &text;
+  assert_int_equal(grpc_call_start_batch(call, ops, 2, own, NULL), GRPC_CALL_OK);
+  await(own);
+  grpc_call_unref(call);
+  grpc_call_details_destroy(&details);
+  grpc_metadata_array_destroy(&metadata);
+  return NULL;
+}
+
+static void end_stopping(stopping *own) {
+  grpc_server_shutdown_and_notify(own->server, own->queue, own);
+  grpc_server_cancel_all_calls(own->server);
+  await(own);
+  grpc_server_destroy(own->server);
+  grpc_completion_queue_shutdown(own->queue);
+  gpr_timespec never = gpr_inf_future(GPR_CLOCK_REALTIME);
+  while (grpc_completion_queue_next(own->queue, never, NULL).type != GRPC_QUEUE_SHUTDOWN) {
+  }
+  grpc_completion_queue_destroy(own->queue);
+}
+
+static void a_call_that_meets_a_stopping_server_is_worth_another(harness *test, void *arg) {
+  (void)arg;
+  stopping other;
+  peer own = {0};
+  mesh_error err;
+  pthread_t thread;
+  char address[32];
+  start_stopping(&other);
+  snprintf(address, sizeof address, "127.0.0.1:%d", other.port);
+  assert_int_equal(mesh_link_open(test->loop, "host", address, &own.link, &err), GRPC_STATUS_OK);
+  assert_int_equal(pthread_create(&thread, NULL, end_one_call, &other), 0);
+  assert_int_equal(call_once(test, &own, "/test.Peer/Spell", NULL, &err), GRPC_STATUS_UNAVAILABLE);
+  assert_true(mesh_error_is_retryable(&err));
+  assert_non_null(strstr(err.message, "link host (127.0.0.1:"));
+  pthread_join(thread, NULL);
+  mesh_link_close(own.link);
+  end_stopping(&other);
+}
+
+static void a_socket_in_use_is_not_taken(harness *test, void *arg) {
+  (void)arg;
+  peer own = {0};
+  mesh_service service;
+  start_peer(&own, test, UNIX, &service);
+  mesh_error err;
+  mesh_server *second = mesh_server_create(test->loop, own.schema);
+  assert_int_equal(mesh_server_listen(second, own.address, NULL, &err), GRPC_STATUS_ALREADY_EXISTS);
+  assert_non_null(strstr(err.message, own.address));
+  assert_int_equal(mesh_server_listen(second, "0.0.0.0:0", NULL, &err),
+                   GRPC_STATUS_INVALID_ARGUMENT);
+  assert_int_equal(mesh_server_listen(second, "unix:/nonexistent/x.sock", NULL, &err),
+                   GRPC_STATUS_NOT_FOUND);
+  mesh_server_destroy(second);
+  stop_peer(&own);
+}
+
+static void a_port_in_use_is_not_taken(harness *test, void *arg) {
+  (void)arg;
+  peer own = {0};
+  mesh_service service;
+  start_peer(&own, test, TCP, &service);
+  mesh_error err;
+  mesh_server *second = mesh_server_create(test->loop, own.schema);
+  assert_int_equal(mesh_server_listen(second, own.address, NULL, &err), GRPC_STATUS_ALREADY_EXISTS);
+  mesh_server_destroy(second);
+  stop_peer(&own);
+}
+
+// ---- rows ----
+
+typedef struct row {
+  const char *name;
+  void (*run)(harness *test, peer *own);
+  transport how;
+  void (*alone)(harness *test, void *arg);
+} row;
+
+#define EACH(text, function)                                                               \
+  {text " (in-process)", function, LOCAL, NULL}, {text " (unix)", function, UNIX, NULL}, { \
+    text " (tcp)", function, TCP, NULL                                                     \
+  }
+
+static const row rows[] = {
+    EACH("a stream arrives in order", stream_arrives_in_order),
+    EACH("streaming requests are answered", streaming_requests_are_answered),
+    EACH("errors keep their details", errors_keep_their_details_across_hops),
+    EACH("unknown methods are named", unknown_methods_are_named),
+    EACH("closing a call cancels two hops below", closing_a_call_cancels_two_hops_below),
+    EACH("a deadline reaches two hops below", a_deadline_reaches_two_hops_below),
+    EACH("a slow reader slows its sender", a_slow_reader_slows_its_sender),
+    {"a link that is down says so", NULL, LOCAL, a_link_that_is_down_says_so},
+    {"waiting for a link ends with the deadline", NULL, LOCAL,
+     a_silent_peer_ends_with_the_deadline},
+    {"a call that meets a stopping server is worth another", NULL, LOCAL,
+     a_call_that_meets_a_stopping_server_is_worth_another},
+    {"a socket in use is not taken", NULL, LOCAL, a_socket_in_use_is_not_taken},
+    {"a port in use is not taken", NULL, LOCAL, a_port_in_use_is_not_taken},
+};
+
+static void run_row(harness *test, void *arg) {
+  const row *one = arg;
+  if (one->alone != NULL) {
+    one->alone(test, NULL);
+    return;
+  }
+  peer own = {0};
+  mesh_service service;
+  start_peer(&own, test, one->how, &service);
+  one->run(test, &own);
+  stop_peer(&own);
+}
+
+static void check(void **state) {
+  run_in_fiber(run_row, *state);
+}
+
+int main(void) {
+  // A relative path: the sandbox's own is longer than a unix socket's may be.
+  if (getenv("TEST_TMPDIR") != NULL && chdir(getenv("TEST_TMPDIR")) != 0) return 1;
+  RUN_ROWS("server", rows, check);
+}

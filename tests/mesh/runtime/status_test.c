@@ -1,0 +1,107 @@
+#include "mesh/runtime/status.h"
+
+#include <string.h>
+
+#include "mesh/rpc/status_details.h"
+#include "tests/unit.h"
+
+typedef struct row {
+  const char *name;
+  void (*run)(void);
+} row;
+
+static void a_failure_has_its_code_and_text(void) {
+  mesh_error err;
+  assert_int_equal(mesh_fail(&err, GRPC_STATUS_NOT_FOUND, "%s %d", "bar", 7),
+                   GRPC_STATUS_NOT_FOUND);
+  assert_string_equal(err.message, "bar 7");
+  assert_int_equal(mesh_fail(NULL, GRPC_STATUS_ABORTED, "nobody listens"), GRPC_STATUS_ABORTED);
+}
+
+static void an_old_message_may_be_part_of_a_new_one(void) {
+  mesh_error err;
+  mesh_fail(&err, GRPC_STATUS_ABORTED, "inner");
+  mesh_fail(&err, GRPC_STATUS_UNAVAILABLE, "outer: %s", err.message);
+  assert_string_equal(err.message, "outer: inner");
+}
+
+static void a_prefix_keeps_the_rest(void) {
+  mesh_error err;
+  mesh_fail(&err, GRPC_STATUS_NOT_FOUND, "no security definition");
+  mesh_error_set_reason(&err, "NO_CONTRACT", "ib-host.millrace");
+  assert_int_equal(mesh_error_prefix(&err, "NOPE"), GRPC_STATUS_NOT_FOUND);
+  assert_string_equal(err.message, "NOPE: no security definition");
+  assert_string_equal(err.reason, "NO_CONTRACT");
+}
+
+static void long_messages_are_cut(void) {
+  char text[2 * MESH_ERROR_MESSAGE_MAX];
+  memset(text, 'x', sizeof text);
+  text[sizeof text - 1] = '\0';
+  mesh_error err;
+  mesh_fail(&err, GRPC_STATUS_ABORTED, "%s", text);
+  assert_int_equal(strlen(err.message), MESH_ERROR_MESSAGE_MAX - 1);
+}
+
+static void details_survive_the_wire(void) {
+  mesh_error sent, got;
+  mesh_fail(&sent, GRPC_STATUS_RESOURCE_EXHAUSTED, "slow down");
+  mesh_error_set_reason(&sent, "PACING", "ib-host.millrace");
+  mesh_error_set_retry(&sent, 15250);
+  mesh_error_encode_details(&sent);
+  assert_true(sent.details_size > 0);
+  mesh_fail(&got, sent.code, "%s", sent.message);
+  mesh_error_decode_details(&got, sent.details, sent.details_size);
+  assert_string_equal(got.reason, "PACING");
+  assert_string_equal(got.domain, "ib-host.millrace");
+  assert_int_equal(got.retry_after_ms, 15250);
+  assert_memory_equal(got.details, sent.details, sent.details_size);
+}
+
+static void details_that_are_none_are_ignored(void) {
+  mesh_error err;
+  mesh_fail(&err, GRPC_STATUS_ABORTED, "text");
+  static const uint8_t garbage[] = {0xff, 0xff, 0xff, 0xff, 1, 2, 3};
+  mesh_error_decode_details(&err, garbage, sizeof garbage);
+  assert_string_equal(err.reason, "");
+  assert_int_equal(err.details_size, sizeof garbage);  // passed on all the same
+  static uint8_t large[MESH_ERROR_DETAILS_MAX + 1];
+  mesh_fail(&err, GRPC_STATUS_ABORTED, "text");
+  mesh_error_decode_details(&err, large, sizeof large);
+  assert_int_equal(err.details_size, 0);
+}
+
+static void what_may_be_tried_again_says_so(void) {
+  mesh_error err;
+  mesh_fail(&err, GRPC_STATUS_UNAVAILABLE, "down");
+  assert_true(mesh_error_is_retryable(&err));
+  mesh_fail(&err, GRPC_STATUS_NOT_FOUND, "no");
+  assert_false(mesh_error_is_retryable(&err));
+  mesh_error_set_retry(&err, 1);
+  assert_true(mesh_error_is_retryable(&err));
+}
+
+static void codes_have_names(void) {
+  assert_string_equal(mesh_code_name(GRPC_STATUS_UNAVAILABLE), "UNAVAILABLE");
+  assert_string_equal(mesh_code_name((mesh_code)99), "UNKNOWN");
+  assert_string_equal(mesh_code_name((mesh_code)-1), "UNKNOWN");
+}
+
+static const row rows[] = {
+    {"a failure has its code and text", a_failure_has_its_code_and_text},
+    {"an old message may be part of a new one", an_old_message_may_be_part_of_a_new_one},
+    {"a prefix keeps the rest", a_prefix_keeps_the_rest},
+    {"long messages are cut", long_messages_are_cut},
+    {"details survive the wire", details_survive_the_wire},
+    {"details that are none are ignored", details_that_are_none_are_ignored},
+    {"what may be tried again says so", what_may_be_tried_again_says_so},
+    {"codes have names", codes_have_names},
+};
+
+static void check(void **state) {
+  ((const row *)*state)->run();
+}
+
+int main(void) {
+  RUN_ROWS("status", rows, check);
+}
