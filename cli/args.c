@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/numbers.h"
+#include "cli/terminal/numbers.h"
 #include "mesh/program/closest.h"
 
 static const args_flag *find_in(const args_flag *table, const char *name, size_t size) {

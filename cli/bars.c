@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/times.h"
+#include "cli/terminal/times.h"
 
 // ---- the window ----
 

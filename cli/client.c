@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/output.h"
+#include "cli/terminal/output.h"
 #include "cli/up_home.h"
 #include "mesh/program/process.h"
 #include "mesh/rpc/retry.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cli/follow_print.h"
-#include "cli/output.h"
+#include "cli/terminal/output.h"
 #include "mesh/rpc/retry.h"
 
 #define S_NS INT64_C(1000000000)

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/numbers.h"
 #include "cli/operation_text.h"
-#include "cli/output.h"
-#include "cli/progress.h"
-#include "cli/times.h"
+#include "cli/terminal/numbers.h"
+#include "cli/terminal/output.h"
+#include "cli/terminal/progress.h"
+#include "cli/terminal/times.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 #define REDRAW_NS INT64_C(40000000)

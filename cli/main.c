@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/commands.h"
-#include "cli/help.h"
+#include "cli/commands/commands.h"
+#include "cli/commands/help.h"
 
 static int refuse_usage(const command *self, const char *what) {
   command_complain(self, "%s (usage: millrace %s%s%s [flags])", what, self->name,

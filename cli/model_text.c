@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "cli/chart.h"
-#include "cli/numbers.h"
-#include "cli/times.h"
+#include "cli/terminal/chart.h"
+#include "cli/terminal/numbers.h"
+#include "cli/terminal/times.h"
 
 enum { CHART_ROWS = 8 };
 

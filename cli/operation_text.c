@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "cli/times.h"
+#include "cli/terminal/times.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 #define OUTCOME(name) MILLRACE__V1__OUTCOME__OUTCOME_##name

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "cli/numbers.h"
+#include "cli/terminal/numbers.h"
 #include "tests/unit.h"
 
 // ---- durations ----

@@ -1,9 +1,0 @@
-// millrace config show: each setting and where its value came from.
-#ifndef MILLRACE_CLI_CMD_CONFIG_H
-#define MILLRACE_CLI_CMD_CONFIG_H
-
-#include "cli/command.h"
-
-int cmd_config(const command *self, const args *given);
-
-#endif

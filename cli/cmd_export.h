@@ -1,9 +1,0 @@
-// millrace data export: stored bars as CSV.
-#ifndef MILLRACE_CLI_CMD_EXPORT_H
-#define MILLRACE_CLI_CMD_EXPORT_H
-
-#include "cli/command.h"
-
-int cmd_export(const command *self, const args *given);
-
-#endif

@@ -1,9 +1,0 @@
-// millrace data show: a price chart and the last bars.
-#ifndef MILLRACE_CLI_CMD_SHOW_H
-#define MILLRACE_CLI_CMD_SHOW_H
-
-#include "cli/command.h"
-
-int cmd_show(const command *self, const args *given);
-
-#endif

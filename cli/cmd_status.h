@@ -1,9 +1,0 @@
-// millrace status: layers, hosts, gateway: health and round trips.
-#ifndef MILLRACE_CLI_CMD_STATUS_H
-#define MILLRACE_CLI_CMD_STATUS_H
-
-#include "cli/command.h"
-
-int cmd_status(const command *self, const args *given);
-
-#endif

@@ -1,9 +1,0 @@
-// millrace data watch: live bars.
-#ifndef MILLRACE_CLI_CMD_WATCH_H
-#define MILLRACE_CLI_CMD_WATCH_H
-
-#include "cli/command.h"
-
-int cmd_watch(const command *self, const args *given);
-
-#endif

@@ -1,0 +1,213 @@
+#include "cli/commands/commands.h"
+
+#include <string.h>
+
+#include "cli/commands/call.h"
+#include "cli/commands/config.h"
+#include "cli/commands/data.h"
+#include "cli/commands/export.h"
+#include "cli/commands/help.h"
+#include "cli/commands/hosts.h"
+#include "cli/commands/load.h"
+#include "cli/commands/models.h"
+#include "cli/commands/ops.h"
+#include "cli/commands/show.h"
+#include "cli/commands/status.h"
+#include "cli/commands/strategy.h"
+#include "cli/commands/train.h"
+#include "cli/commands/up.h"
+#include "cli/commands/watch.h"
+#include "cli/start_options.h"
+
+#define WINDOW_FLAGS                                                            \
+  {"from", "DATE", "the first bar: 2020-01-31 or 2020-01-31T09:00:00Z, UTC"}, { \
+    "to", "DATE", "where it ends, exclusive"                                    \
+  }
+
+static const args_flag up_flags[] = {
+    {"papergate-market", "DIR",
+     "SYMBOL-TIMEFRAME.csv files for papergate; default: the sample market"},
+    {"gateway", "HOST:PORT", "a real IB Gateway or TWS instead of papergate"},
+    {"listen", "ADDRESS", "a further address of the backend, such as 127.0.0.1:4710"},
+    {"log-level", "debug|info|warn|error", "of the programs that it starts; default: info"},
+    {0},
+};
+static const args_flag status_flags[] = {
+    {"wait", "SECONDS", "wait so long for a mesh that is healthy"},
+    {0},
+};
+static const args_flag load_flags[] = {
+    WINDOW_FLAGS,
+    {"mode", "tail|backfill|full",
+     "tail: from the newest stored bar on; backfill: every gap from --from on; full: every gap "
+     "from the source's first bar on"},
+    START_FLAGS,
+    {0},
+};
+static const args_flag show_flags[] = {
+    WINDOW_FLAGS,
+    {"last", "N", "only the last N bars; default: 500, or all of the window that is given"},
+    {"rows", "N", "rows of the table below the chart; default: 8"},
+    {0},
+};
+static const args_flag window_flags[] = {WINDOW_FLAGS, {0}};
+static const args_flag export_flags[] = {
+    WINDOW_FLAGS,
+    {"out", "FILE", "write there, all or nothing, instead of to standard output"},
+    {0},
+};
+static const args_flag list_flags[] = {
+    {"kind", "KIND", "only operations of this kind, such as load"},
+    {"state", "running|cancelling|succeeded|failed|cancelled", "only those in this state"},
+    {"label", "KEY=VALUE", "only those with this label; may be given several times"},
+    {"from", "DATE", "only those that were started then or later"},
+    {"to", "DATE", "only those that were started before"},
+    {"limit", "N", "the newest N; default: 20"},
+    {"after", "NAME", "the next page: what comes after this one"},
+    {0},
+};
+static const args_flag ops_show_flags[] = {
+    {"at", "SEQUENCE", "as it was after this event"},
+    {0},
+};
+static const args_flag ops_watch_flags[] = {
+    {"after", "SEQUENCE", "leave out what happened up to this event"},
+    {"timing", NULL, "show how long each event took, layer by layer, and a table at the end"},
+    {0},
+};
+static const args_flag drain_flags[] = {
+    {"limit", "DURATION", "how long what runs may go on; default: 10s"},
+    {0},
+};
+static const args_flag train_flags[] = {
+    WINDOW_FLAGS,
+    {"symbols", "A,B", "instead of the file's own"},
+    {"timeframes", "1h,4h", "instead of the file's own"},
+    {"epochs", "N", "instead of the file's own"},
+    {"seed", "N", "of weights, order and dropout; default: 1"},
+    {"device", "cpu|cuda", "default: a GPU where there is one"},
+    {"precision", "fp32|bf16", "of the factors of products; bf16 is the CPU's; default: fp32"},
+    {"warmup", "drop|zero", "rows in which a feature has no value yet: left out (default), or 0"},
+    {"checkpoint-epochs", "N", "a checkpoint after so many epochs"},
+    {"checkpoint-seconds", "N",
+     "and after so many seconds; default: each epoch, at most each second"},
+    START_FLAGS,
+    {0},
+};
+static const args_flag resume_flags[] = {START_FLAGS, {0}};
+static const args_flag new_flags[] = {
+    {"symbol", "SYMBOL", "default: EURUSD"},
+    {"timeframe", "TIMEFRAME", "default: 1h"},
+    {0},
+};
+static const args_flag model_flags[] = {
+    {"version", "N", "default: the newest"},
+    {0},
+};
+static const args_flag predict_flags[] = {
+    WINDOW_FLAGS,
+    {"version", "N", "default: the newest"},
+    {"symbol", "SYMBOL", "default: the one that it learned from"},
+    {"last", "N", "only the last N bars; default: 20, or all of the window that is given"},
+    {"live", NULL, "then go on with live bars, until Ctrl-C"},
+    {0},
+};
+static const args_flag model_export_flags[] = {
+    {"version", "N", "default: the newest"},
+    {"format", "onnx|safetensors", "default: onnx"},
+    {"out", "FILE", "where to write; default: NAME-VERSION.FORMAT"},
+    {0},
+};
+static const args_flag call_flags[] = {
+    {"address", "ADDRESS", "of any server of the mesh; default: the backend"},
+    {0},
+};
+
+const command commands_all[] = {
+    {"up", "", 0, 0, "the whole mesh on this machine, until Ctrl-C", up_flags,
+     "Starts papergate (a simulated IB Gateway, unless --gateway names a real one), the IB host "
+     "and\n"
+     "the backend, waits until they are healthy, and starts again what dies.\n",
+     cmd_up},
+    {"status", "", 0, 0, "layers, hosts, gateway: health and round trips", status_flags,
+     "Exit code 0 only if everything is healthy.\n", cmd_status},
+    {"data load", "SYMBOL TIMEFRAME", 2, 2, "bring a stored series up to date", load_flags,
+     "Asks the gateway only for what is missing. Ctrl-C cancels the load, down to the gateway; "
+     "what\n"
+     "was stored stays.\n",
+     cmd_load},
+    {"data show", "SYMBOL TIMEFRAME", 2, 2, "a price chart and the last bars", show_flags, NULL,
+     cmd_show},
+    {"data list", "[SYMBOL]", 0, 1, "the stored series", NULL, NULL, cmd_list},
+    {"data gaps", "SYMBOL TIMEFRAME", 2, 2, "what is missing in a stored series", window_flags,
+     NULL, cmd_gaps},
+    {"data export", "SYMBOL TIMEFRAME", 2, 2, "stored bars as CSV", export_flags, NULL, cmd_export},
+    {"data search", "PATTERN", 1, 1, "instruments that the gateway knows", NULL, NULL, cmd_search},
+    {"data watch", "SYMBOL TIMEFRAME", 2, 2, "live bars, until Ctrl-C", NULL, NULL, cmd_watch},
+    {"train", "STRATEGY.yaml", 1, 1, "train a network as a strategy file says", train_flags,
+     "Shows each epoch as it ends. Ctrl-C stops within a step and keeps a checkpoint: go on with\n"
+     "`millrace ops resume`. The model is kept under the strategy's name.\n",
+     cmd_train},
+    {"strategy validate", "STRATEGY.yaml", 1, 1, "check a strategy file", NULL, NULL,
+     cmd_strategy_validate},
+    {"strategy features", "STRATEGY.yaml", 1, 1, "the inputs of its network, in their order", NULL,
+     NULL, cmd_strategy_features},
+    {"strategy new", "", 0, 0, "a strategy file to begin with, on standard output", new_flags, NULL,
+     cmd_strategy_new},
+    {"models list", "[NAME]", 0, 1, "trained models, the newest first", NULL, NULL,
+     cmd_models_list},
+    {"models show", "NAME", 1, 1, "a model: its data, metrics and loss curve", model_flags, NULL,
+     cmd_models_show},
+    {"models compare", "NAME[:VERSION] NAME[:VERSION]...", 1, ARGS_WORDS_MAX,
+     "metrics of several models, or of all versions of one", NULL, NULL, cmd_models_compare},
+    {"models predict", "NAME", 1, 1, "what a model says of stored bars", predict_flags, NULL,
+     cmd_models_predict},
+    {"models export", "NAME", 1, 1, "a model as a file", model_export_flags, NULL,
+     cmd_models_export},
+    {"models delete", "NAME", 1, 1, "forget a model", model_flags, NULL, cmd_models_delete},
+    {"ops list", "", 0, 0, "operations, the newest first", list_flags, NULL, cmd_ops_list},
+    {"ops show", "NAME", 1, 1, "one operation", ops_show_flags, NULL, cmd_ops_show},
+    {"ops watch", "NAME", 1, 1, "follow an operation to its outcome", ops_watch_flags,
+     "Ctrl-C cancels an attached operation; a detached one goes on.\n", cmd_ops_watch},
+    {"ops cancel", "NAME", 1, 1, "stop an operation and wait until it has stopped", NULL, NULL,
+     cmd_ops_cancel},
+    {"ops resume", "NAME", 1, 1, "go on with a training that was stopped, from its checkpoint",
+     resume_flags, NULL, cmd_resume},
+    {"ops delete", "NAME...", 1, ARGS_WORDS_MAX, "forget operations that have ended", NULL, NULL,
+     cmd_ops_delete},
+    {"ops events", "NAME", 1, 1, "what happened to an operation so far", NULL, NULL,
+     cmd_ops_events},
+    {"hosts list", "", 0, 0, "the host programs and what they are doing", NULL, NULL,
+     cmd_hosts_list},
+    {"hosts drain", "NAME", 1, 1, "empty a host and let it leave", drain_flags,
+     "It takes no new work, finishes what runs, and ends; `millrace up` starts it again. No "
+     "operation\nnotices.\n",
+     cmd_hosts_drain},
+    {"call", "SERVICE/METHOD [JSON]", 1, 2, "any method: JSON in, JSON lines out", call_flags,
+     "JSON is read from standard input where it is -. Without a package, millrace.v1 is meant.\n",
+     cmd_call},
+    {"config show", "", 0, 0, "each setting, its value and where it came from", up_flags, NULL,
+     cmd_config},
+    {"help", "[COMMAND]", 0, 2, "this list, or what a command does", NULL, NULL, help_command},
+    {"version", "", 0, 0, "the versions of millrace and of gRPC", NULL, NULL, help_version},
+};
+const size_t commands_count = sizeof commands_all / sizeof *commands_all;
+
+// True if argv begins with the words of `name`; *words is how many they are.
+static bool begins_with(int argc, char **argv, const char *name, int *words) {
+  for (*words = 0; *name != '\0'; ++*words) {
+    size_t size = strcspn(name, " ");
+    if (*words == argc || strlen(argv[*words]) != size || memcmp(argv[*words], name, size) != 0) {
+      return false;
+    }
+    name += size + (name[size] == ' ');
+  }
+  return true;
+}
+
+const command *commands_find(int argc, char **argv, int *words) {
+  for (size_t i = 0; i < commands_count; i++) {
+    if (begins_with(argc, argv, commands_all[i].name, words)) return &commands_all[i];
+  }
+  return NULL;
+}

@@ -1,0 +1,42 @@
+#include "cli/commands/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/exit_code.h"
+#include "cli/settings.h"
+#include "cli/terminal/output.h"
+#include "protos/descriptors.h"
+
+static void print_json(const char *key, const setting_value *value) {
+  printf("{\"key\":\"%s\",\"value\":", key);
+  output_string(stdout, value->text);
+  printf(",\"source\":");
+  output_string(stdout, value->source);
+  printf("}\n");
+}
+
+int cmd_config(const command *self, const args *given) {
+  mesh_error err;
+  settings *all = malloc(sizeof *all);
+  if (all == NULL) abort();
+  mesh_view descriptors = {millrace_descriptors, millrace_descriptors_size};
+  mesh_schema *schema;
+  mesh_code code = mesh_schema_create(descriptors, &schema, &err);
+  if (code == GRPC_STATUS_OK) code = settings_read(schema, given, all, &err);
+  for (int i = 0; code == GRPC_STATUS_OK && i < SETTING_COUNT; i++) {
+    const setting_value *value = &all->values[i];
+    if (strcmp(settings_get(all, SETTING_OUTPUT), "json") == 0) {
+      print_json(settings_key(i), value);
+    } else {
+      printf("%-26s %-50s %s\n", settings_key(i), value->text[0] != '\0' ? value->text : "-",
+             value->source[0] != '\0' ? value->source : "not set");
+    }
+  }
+  if (code == GRPC_STATUS_OK) code = output_flush(&err);
+  free(all);
+  mesh_schema_destroy(schema);
+  if (code != GRPC_STATUS_OK) command_complain(self, "%s", err.message);
+  return exit_code_of(code);
+}

@@ -1,0 +1,9 @@
+// millrace config show: each setting and where its value came from.
+#ifndef MILLRACE_CLI_COMMANDS_CONFIG_H
+#define MILLRACE_CLI_COMMANDS_CONFIG_H
+
+#include "cli/command.h"
+
+int cmd_config(const command *self, const args *given);
+
+#endif

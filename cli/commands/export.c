@@ -1,0 +1,115 @@
+#include "cli/commands/export.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/bars.h"
+#include "cli/terminal/csv.h"
+#include "cli/terminal/numbers.h"
+#include "cli/terminal/output.h"
+
+enum { BUFFER_BYTES = 1 << 20 };
+
+typedef struct export_state {
+  FILE *file;
+  bool begun;  // the header was written: the series is there
+  int64_t bars;
+} export_state;
+
+static void begin(export_state *own) {
+  if (!own->begun) csv_write_header(own->file);
+  own->begun = true;
+}
+
+static mesh_code write_batch(const Millrace__V1__BarBatch *batch, void *arg, mesh_error *err) {
+  export_state *own = arg;
+  begin(own);
+  for (size_t i = 0; i < batch->n_times; i++) {
+    const double values[] = {batch->open[i], batch->high[i], batch->low[i], batch->close[i],
+                             batch->volume[i]};
+    csv_write_bar(own->file, batch->times[i], values);
+  }
+  own->bars += (int64_t)batch->n_times;
+  if (!ferror(own->file)) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_ABORTED, "writing: %s", strerror(errno));
+}
+
+static mesh_code write_series(client *own, const bars_window *window, export_state *state,
+                              mesh_error *err) {
+  Millrace__V1__ReadRequest request = MILLRACE__V1__READ_REQUEST__INIT;
+  request.symbol = (char *)own->given->words[0];
+  request.timeframe = (char *)own->given->words[1];
+  request.from = window->from;
+  request.to = window->to;
+  mesh_code code = bars_stream(own, &request, write_batch, state, err);
+  if (code == GRPC_STATUS_OK) begin(state);
+  return code;
+}
+
+static mesh_code fail_file(const char *path, mesh_error *err) {
+  mesh_code code = errno == ENOENT || errno == ENOTDIR ? GRPC_STATUS_NOT_FOUND
+                   : errno == EACCES || errno == EROFS ? GRPC_STATUS_PERMISSION_DENIED
+                                                       : GRPC_STATUS_ABORTED;
+  return mesh_fail(err, code, "%.300s: %s", path, strerror(errno));
+}
+
+// ---- to a file: written beside it, then renamed, so that nobody sees half of it ----
+
+static FILE *create_beside(const char *path, char **temporary) {
+  if (asprintf(temporary, "%s.XXXXXX", path) < 0) abort();
+  int fd = mkstemp(*temporary);
+  if (fd < 0) return NULL;
+  mode_t mask = umask(0);  // mkstemp makes it private; a plain open would not
+  umask(mask);
+  fchmod(fd, 0666 & ~mask);
+  return fdopen(fd, "w");
+}
+
+static mesh_code finish_file(FILE *file, const char *temporary, const char *path, mesh_error *err) {
+  bool ok = fflush(file) == 0 && fsync(fileno(file)) == 0 && rename(temporary, path) == 0;
+  return ok ? GRPC_STATUS_OK : fail_file(path, err);
+}
+
+static mesh_code export_to_file(client *own, const bars_window *window, const char *path,
+                                export_state *state, mesh_error *err) {
+  char *temporary;
+  state->file = create_beside(path, &temporary);
+  if (state->file == NULL) {
+    mesh_code code = fail_file(path, err);
+    free(temporary);
+    return code;
+  }
+  setvbuf(state->file, NULL, _IOFBF, BUFFER_BYTES);
+  mesh_code code = write_series(own, window, state, err);
+  if (code == GRPC_STATUS_OK) code = finish_file(state->file, temporary, path, err);
+  fclose(state->file);
+  if (code != GRPC_STATUS_OK) unlink(temporary);
+  free(temporary);
+  return code;
+}
+
+static mesh_code run(client *own, mesh_error *err) {
+  bars_window window;
+  export_state state = {.file = stdout};
+  mesh_code code = bars_window_read(own->given, &window, err);
+  if (code != GRPC_STATUS_OK) return code;
+  const char *path = args_get(own->given, "out");
+  if (path == NULL) {
+    setvbuf(stdout, NULL, _IOFBF, BUFFER_BYTES);
+    return write_series(own, &window, &state, err);
+  }
+  code = export_to_file(own, &window, path, &state, err);
+  if (code == GRPC_STATUS_OK && own->terminal) {
+    char count[NUMBERS_TEXT_MAX];
+    numbers_count(state.bars, count);
+    printf("%s bars written to %s\n", count, path);
+  }
+  return code;
+}
+
+int cmd_export(const command *self, const args *given) {
+  return client_main(self, given, run);
+}

@@ -1,0 +1,21 @@
+// help: what the table of commands says, for people.
+#ifndef MILLRACE_CLI_COMMANDS_HELP_H
+#define MILLRACE_CLI_COMMANDS_HELP_H
+
+#include <stdio.h>
+
+#include "cli/command.h"
+
+// The list of all commands. Returns the exit code: USAGE for standard error.
+int help_list(FILE *out);
+
+// What one command does, and its flags.
+int help_show(const command *self);
+
+// One line on standard error: no such command, and the closest one.
+int help_unknown(int argc, char **argv);
+
+int help_command(const command *self, const args *given);
+int help_version(const command *self, const args *given);
+
+#endif

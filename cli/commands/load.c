@@ -1,0 +1,69 @@
+#include "cli/commands/load.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/bars.h"
+#include "cli/follow.h"
+#include "cli/start_options.h"
+#include "cli/terminal/chart.h"
+#include "cli/terminal/output.h"
+
+enum { CHART_BARS = 2000, CHART_ROWS = 8 };
+
+static Millrace__V1__LoadRequest__Mode mode_of(const char *text) {
+  if (text == NULL) return MILLRACE__V1__LOAD_REQUEST__MODE__MODE_UNSPECIFIED;
+  if (strcmp(text, "tail") == 0) return MILLRACE__V1__LOAD_REQUEST__MODE__TAIL;
+  if (strcmp(text, "full") == 0) return MILLRACE__V1__LOAD_REQUEST__MODE__FULL;
+  return MILLRACE__V1__LOAD_REQUEST__MODE__BACKFILL;
+}
+
+// After the summary: what the newest bars look like.
+static void draw_chart(client *own, const bars_window *window) {
+  Millrace__V1__ReadRequest request = MILLRACE__V1__READ_REQUEST__INIT;
+  request.symbol = (char *)own->given->words[0];
+  request.timeframe = (char *)own->given->words[1];
+  request.from = window->from;
+  request.to = window->to;
+  request.last = CHART_BARS;
+  bars stored = {0};
+  mesh_error err;
+  if (bars_read(own, &request, &stored, &err) == GRPC_STATUS_OK) {
+    chart_series series = {stored.times, stored.close, stored.count};
+    chart_draw(stdout, &series, output_columns(), CHART_ROWS);
+  }
+  bars_clear(&stored);
+}
+
+static mesh_code follow_load(client *own, const Millrace__V1__LoadRequest *request,
+                             const bars_window *window, mesh_error *err) {
+  follow load = {.until_accepted = request->start->detached};
+  mesh_code code = follow_run(&load, own, "/millrace.v1.DataService/Load", &request->base, err);
+  if (code == GRPC_STATUS_OK && load.outcome != NULL) {
+    code = follow_conclude(&load, err);
+    if (code == GRPC_STATUS_OK && own->terminal) draw_chart(own, window);
+  }
+  follow_clear(&load);
+  return code;
+}
+
+static mesh_code run(client *own, mesh_error *err) {
+  bars_window window;
+  mesh_code code = bars_window_read(own->given, &window, err);
+  if (code != GRPC_STATUS_OK) return code;
+  start_options start;
+  code = start_options_read(own->given, &start, err);
+  if (code != GRPC_STATUS_OK) return code;
+  Millrace__V1__LoadRequest request = MILLRACE__V1__LOAD_REQUEST__INIT;
+  request.symbol = (char *)own->given->words[0];
+  request.timeframe = (char *)own->given->words[1];
+  request.mode = mode_of(args_get(own->given, "mode"));
+  request.from = window.from;
+  request.to = window.to;
+  request.start = &start.message;
+  return follow_load(own, &request, &window, err);
+}
+
+int cmd_load(const command *self, const args *given) {
+  return client_main(self, given, run);
+}

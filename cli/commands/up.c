@@ -1,0 +1,392 @@
+#include "cli/commands/up.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/child.h"
+#include "cli/commands/up_health.h"
+#include "cli/exit_code.h"
+#include "cli/settings.h"
+#include "cli/terminal/output.h"
+#include "cli/up_home.h"
+#include "mesh/program/process.h"
+#include "mesh/runtime/fiber.h"
+#include "protos/descriptors.h"
+
+#define MS_NS INT64_C(1000000)
+
+enum { PAPERGATE, IB_HOST, TRAINING_HOST, BACKEND, CHILDREN };
+
+enum { HEALTHY_LIMIT_MS = 15000, GATEWAY_LIMIT_MS = 3000, STOP_LIMIT_MS = 5000 };
+
+// Everything that lives as long as the mesh.
+typedef struct up {
+  const command *command;
+  settings settings;
+  bool json;
+  int lock;
+  mesh_loop *loop;
+  mesh_scope scope;           // of this program
+  mesh_scope children_scope;  // cancelled to end the children
+  mesh_pool *pool;
+  child children[CHILDREN];
+  int running;  // fibers that supervise
+  char ib_socket[CHILD_PATH_MAX], training_socket[CHILD_PATH_MAX], backend_socket[CHILD_PATH_MAX];
+  char gateway[160], port[8], market[UP_PATH_MAX], more[UP_PATH_MAX];
+  int64_t started_ns;
+  bool stopping;
+  mesh_signal changed;
+  int exit_code;
+} up;
+
+// ---- what a person or a program is told ----
+
+static void say(const up *own, const char *event, const char *who, const char *text) {
+  if (own->json) {
+    printf("{\"event\":\"%s\",\"piece\":\"%s\",\"detail\":", event, who);
+    output_string(stdout, text);
+    printf("}\n");
+  } else {
+    printf("%-10s %s%s%s\n", who, event, text[0] != '\0' ? ": " : "", text);
+  }
+  fflush(stdout);
+}
+
+static const char *setting_of(const up *own, setting which) {
+  return settings_get(&own->settings, which);
+}
+
+// ---- the children ----
+
+static void on_child(void *arg, child *who, const char *event) {
+  up *own = arg;
+  char text[CHILD_LINE_MAX + 64] = "";
+  if (strcmp(event, "started") == 0) snprintf(text, sizeof text, "pid %d", who->pid);
+  if (strcmp(event, "died") == 0) {
+    snprintf(text, sizeof text, "with code %d; starting it again", who->exit_code);
+  }
+  if (strcmp(event, "left") == 0) snprintf(text, sizeof text, "starting it again");
+  if (strcmp(event, "refused") == 0) {
+    snprintf(text, sizeof text, "%s: %s", who->name, who->last_line);
+    if (!own->stopping) command_complain(own->command, "%s", text);
+    own->exit_code = EXIT_CODE_USAGE;
+    own->stopping = true;
+  } else {
+    say(own, event, who->name, text);
+  }
+  mesh_signal_notify(&own->changed);
+}
+
+typedef struct supervision {
+  up *own;
+  child *who;
+} supervision;
+
+static void supervise(void *arg) {
+  supervision *what = arg;
+  up *own = what->own;
+  child_supervise(what->who, &own->children_scope, own->pool, on_child, own);
+  free(what);
+  own->running--;
+  mesh_signal_notify(&own->changed);
+}
+
+static void start_child(up *own, int index) {
+  supervision *what = malloc(sizeof *what);
+  if (what == NULL) abort();
+  *what = (supervision){own, &own->children[index]};
+  own->running++;
+  mesh_fiber_start(&own->scope, supervise, what);
+}
+
+// The command line of a child, as it grows.
+typedef struct command_line {
+  child *who;
+  int count;
+} command_line;
+
+static void add_word(command_line *line, const char *word) {
+  assert(line->count < CHILD_ARGS_MAX - 1);
+  line->who->args[line->count++] = word;
+}
+
+// Adds a flag with its value; nothing where the value is not set.
+static void add_flag(command_line *line, const char *flag, const char *value) {
+  if (value == NULL) return;
+  add_word(line, flag);
+  add_word(line, value);
+}
+
+static void add_log_flags(up *own, command_line *line) {
+  add_flag(line, "--log-level", setting_of(own, SETTING_LOG_LEVEL));
+  if (strcmp(own->settings.values[SETTING_LOG_JSON].text, "true") == 0)
+    add_word(line, "--log-json");
+  add_word(line, "--exit-with-parent");
+}
+
+static command_line begin_child(up *own, int index, const char *name) {
+  child *who = &own->children[index];
+  who->name = name;
+  snprintf(who->log_path, sizeof who->log_path, "%.4000s/log/%s.log", setting_of(own, SETTING_HOME),
+           name);
+  return (command_line){who, 0};
+}
+
+static mesh_code describe_papergate(up *own, mesh_error *err) {
+  int port;
+  mesh_code code = up_find_port(&port, err);
+  if (code != GRPC_STATUS_OK) return code;
+  snprintf(own->port, sizeof own->port, "%d", port);
+  snprintf(own->gateway, sizeof own->gateway, "127.0.0.1:%d", port);
+  command_line line = begin_child(own, PAPERGATE, "papergate");
+  add_flag(&line, "--port", own->port);
+  const char *market = setting_of(own, SETTING_PAPERGATE_MARKET);
+  if (market == NULL && up_find_market(own->market)) market = own->market;
+  if (market == NULL) {
+    say(own, "has no files", "papergate",
+        "only SYN... series; --papergate-market names a directory of CSV files");
+  }
+  add_flag(&line, "--market", market);
+  add_flag(&line, "--seed", setting_of(own, SETTING_PAPERGATE_SEED));
+  add_word(&line, "--exit-with-parent");
+  return child_find_program("papergate", line.who->program, err);
+}
+
+static mesh_code describe_ib_host(up *own, mesh_error *err) {
+  command_line line = begin_child(own, IB_HOST, "ib-host");
+  add_flag(&line, "--listen", own->ib_socket);
+  add_flag(&line, "--listen", setting_of(own, SETTING_IB_HOST_LISTEN));
+  add_flag(&line, "--gateway", own->gateway);
+  add_flag(&line, "--client-id", setting_of(own, SETTING_GATEWAY_CLIENT_ID));
+  add_flag(&line, "--request-timeout-ms", setting_of(own, SETTING_GATEWAY_REQUEST_TIMEOUT_MS));
+  add_flag(&line, "--connect-timeout-ms", setting_of(own, SETTING_GATEWAY_CONNECT_TIMEOUT_MS));
+  add_flag(&line, "--messages-per-s", setting_of(own, SETTING_GATEWAY_MESSAGES_PER_S));
+  add_flag(&line, "--max-open", setting_of(own, SETTING_GATEWAY_MAX_OPEN));
+  add_flag(&line, "--backoff-cap-ms", setting_of(own, SETTING_GATEWAY_BACKOFF_CAP_MS));
+  add_flag(&line, "--pacing-wait-ms", setting_of(own, SETTING_GATEWAY_PACING_WAIT_MS));
+  add_log_flags(own, &line);
+  return child_find_program("millrace-ib-host", line.who->program, err);
+}
+
+static mesh_code describe_training_host(up *own, mesh_error *err) {
+  command_line line = begin_child(own, TRAINING_HOST, "training-host");
+  add_flag(&line, "--listen", own->training_socket);
+  add_flag(&line, "--listen", setting_of(own, SETTING_TRAINING_HOST_LISTEN));
+  add_flag(&line, "--backend", own->backend_socket);
+  add_flag(&line, "--home", setting_of(own, SETTING_HOME));
+  add_flag(&line, "--slots", setting_of(own, SETTING_TRAINING_HOST_SLOTS));
+  add_flag(&line, "--threads", setting_of(own, SETTING_TRAINING_HOST_THREADS));
+  add_flag(&line, "--memory-mib", setting_of(own, SETTING_TRAINING_HOST_MEMORY_MIB));
+  add_flag(&line, "--gpu-memory-mib", setting_of(own, SETTING_TRAINING_HOST_GPU_MEMORY_MIB));
+  add_flag(&line, "--cache-mib", setting_of(own, SETTING_TRAINING_HOST_CACHE_MIB));
+  add_log_flags(own, &line);
+  return child_find_program("millrace-training-host", line.who->program, err);
+}
+
+static mesh_code describe_backend(up *own, mesh_error *err) {
+  command_line line = begin_child(own, BACKEND, "backend");
+  add_flag(&line, "--home", setting_of(own, SETTING_HOME));
+  add_flag(&line, "--listen", own->backend_socket);
+  add_flag(&line, "--listen", setting_of(own, SETTING_BACKEND_LISTEN));
+  add_flag(&line, "--ib-host", setting_of(own, SETTING_IB_HOST_ADDRESS));
+  add_flag(&line, "--training-host", setting_of(own, SETTING_TRAINING_HOST_ADDRESS));
+  const char *more = setting_of(own, SETTING_TRAINING_HOST_MORE);
+  snprintf(own->more, sizeof own->more, "%s", more != NULL ? more : "");
+  char *rest = own->more;
+  for (char *address; (address = strsep(&rest, ",")) != NULL;) {
+    if (address[0] != '\0') add_flag(&line, "--training-host", address);
+  }
+  add_flag(&line, "--training-manager", setting_of(own, SETTING_LINKS_TRAINING_MANAGER));
+  add_flag(&line, "--training-adapter", setting_of(own, SETTING_LINKS_TRAINING_ADAPTER));
+  add_flag(&line, "--data-manager", setting_of(own, SETTING_LINKS_DATA_MANAGER));
+  add_flag(&line, "--data-adapter", setting_of(own, SETTING_LINKS_DATA_ADAPTER));
+  add_flag(&line, "--parallel", setting_of(own, SETTING_DATA_PARALLEL));
+  add_flag(&line, "--training-grace-s", setting_of(own, SETTING_TRAINING_HOST_GRACE_S));
+  add_flag(&line, "--synchronous", setting_of(own, SETTING_STORE_SYNCHRONOUS));
+  add_flag(&line, "--keep-days", setting_of(own, SETTING_STORE_KEEP_DAYS));
+  add_flag(&line, "--keep-operations", setting_of(own, SETTING_STORE_KEEP_OPERATIONS));
+  add_log_flags(own, &line);
+  return child_find_program("millrace-backend", line.who->program, err);
+}
+
+// A host that is configured elsewhere is not ours, nor is a real gateway.
+static bool is_ours(const up *own, int index) {
+  const setting_value *values = own->settings.values;
+  bool ib_host = strcmp(values[SETTING_IB_HOST_ADDRESS].source, "default") == 0;
+  switch (index) {
+    case PAPERGATE:
+      return ib_host && setting_of(own, SETTING_GATEWAY_ADDRESS) == NULL;
+    case IB_HOST:
+      return ib_host;
+    case TRAINING_HOST:
+      return strcmp(values[SETTING_TRAINING_HOST_ADDRESS].source, "default") == 0;
+    default:
+      return true;
+  }
+}
+
+static mesh_code describe_children(up *own, mesh_error *err) {
+  static mesh_code (*const describe[CHILDREN])(up *, mesh_error *) = {
+      [PAPERGATE] = describe_papergate,
+      [IB_HOST] = describe_ib_host,
+      [TRAINING_HOST] = describe_training_host,
+      [BACKEND] = describe_backend,
+  };
+  const char *gateway = setting_of(own, SETTING_GATEWAY_ADDRESS);
+  if (gateway != NULL) snprintf(own->gateway, sizeof own->gateway, "%s", gateway);
+  for (int i = 0; i < CHILDREN; i++) {
+    mesh_code code = is_ours(own, i) ? describe[i](own, err) : GRPC_STATUS_OK;
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  return GRPC_STATUS_OK;
+}
+
+static void stop(up *own) {
+  own->stopping = true;
+  mesh_signal_notify(&own->changed);
+}
+
+static void on_signal(void *arg) {
+  up *own = arg;
+  own->exit_code = EXIT_CODE_INTERRUPTED;
+  stop(own);
+}
+
+// ---- the fibers ----
+
+// Cancels `scope` as soon as the mesh stops.
+static void watch_for_stop(void *arg) {
+  up *own = arg;
+  mesh_error err;
+  while (!own->stopping) {
+    if (mesh_signal_wait(&own->changed, &own->scope, MESH_NEVER, &err) != GRPC_STATUS_OK) break;
+  }
+  mesh_scope_cancel(&own->children_scope, GRPC_STATUS_CANCELLED, "the mesh stops");
+}
+
+// Waits a little for the gateway; says how it is.
+static void tell_gateway(const up *own, mesh_scope *scope) {
+  char text[UP_GATEWAY_TEXT_MAX];
+  bool ready = up_await_gateway(scope, own->backend_socket, GATEWAY_LIMIT_MS, text);
+  say(own, ready ? "connected" : "not connected yet", "gateway", text);
+}
+
+static void become_ready(up *own) {
+  mesh_scope waiting;
+  mesh_error err;
+  mesh_scope_open(&waiting, &own->children_scope);
+  mesh_scope_set_deadline(&waiting, mesh_now_ns() + HEALTHY_LIMIT_MS * MS_NS);
+  mesh_code code = up_await_serving(&waiting, "ib-host", own->ib_socket, &err);
+  if (code == GRPC_STATUS_OK) {
+    code = up_await_serving(&waiting, "training-host", own->training_socket, &err);
+  }
+  if (code == GRPC_STATUS_OK) {
+    code = up_await_serving(&waiting, "backend", own->backend_socket, &err);
+  }
+  if (code == GRPC_STATUS_OK) tell_gateway(own, &waiting);
+  mesh_scope_close(&waiting);
+  if (own->stopping) return;
+  if (code == GRPC_STATUS_OK) {
+    char text[CHILD_PATH_MAX + 64];
+    snprintf(text, sizeof text, "%lld ms, at %s",
+             (long long)((mesh_now_ns() - own->started_ns) / MS_NS), own->backend_socket);
+    say(own, "ready", "mesh", text);
+  } else {
+    command_complain(own->command, "%s", err.message);
+    own->exit_code = EXIT_CODE_FAILED;
+    stop(own);
+  }
+}
+
+static void end_children(up *own) {
+  mesh_scope shielded;
+  mesh_error err;
+  mesh_scope_open_root(&shielded, own->loop);
+  for (int i = CHILDREN - 1; i >= 0; i--)
+    child_signal(&own->children[i], SIGTERM);
+  int64_t limit_ns = mesh_now_ns() + STOP_LIMIT_MS * MS_NS;
+  while (own->running > 0) {
+    mesh_code code = mesh_signal_wait(&own->changed, &shielded, limit_ns, &err);
+    if (code == GRPC_STATUS_OK) continue;
+    for (int i = 0; i < CHILDREN; i++)
+      child_signal(&own->children[i], SIGKILL);
+    limit_ns = MESH_NEVER;
+  }
+  mesh_scope_close(&shielded);
+}
+
+static void main_fiber(void *arg) {
+  up *own = arg;
+  mesh_scope_open(&own->children_scope, &own->scope);
+  mesh_fiber_start(&own->scope, watch_for_stop, own);
+  for (int i = 0; i < CHILDREN; i++) {
+    if (is_ours(own, i)) start_child(own, i);
+  }
+  become_ready(own);
+  mesh_error err;
+  while (!own->stopping) {
+    if (mesh_signal_wait(&own->changed, &own->scope, MESH_NEVER, &err) != GRPC_STATUS_OK) break;
+  }
+  mesh_yield(own->loop);  // watch_for_stop cancels the supervisors' scope
+  end_children(own);
+  mesh_scope_close(&own->children_scope);
+  if (own->exit_code == EXIT_CODE_INTERRUPTED) say(own, "stopped", "mesh", "");
+  mesh_loop_stop(own->loop);
+}
+
+// ---- start ----
+
+static mesh_code prepare(up *own, const args *given, mesh_error *err) {
+  mesh_view descriptors = {millrace_descriptors, millrace_descriptors_size};
+  mesh_schema *schema;
+  mesh_code code = mesh_schema_create(descriptors, &schema, err);
+  if (code == GRPC_STATUS_OK) code = settings_read(schema, given, &own->settings, err);
+  mesh_schema_destroy(schema);
+  if (code != GRPC_STATUS_OK) return code;
+  const char *home = setting_of(own, SETTING_HOME);
+  own->json = strcmp(setting_of(own, SETTING_OUTPUT), "json") == 0;
+  snprintf(own->ib_socket, sizeof own->ib_socket, "%s", setting_of(own, SETTING_IB_HOST_ADDRESS));
+  snprintf(own->training_socket, sizeof own->training_socket, "%s",
+           setting_of(own, SETTING_TRAINING_HOST_ADDRESS));
+  snprintf(own->backend_socket, sizeof own->backend_socket, "unix:%.4000s/run/backend.sock", home);
+  code = up_home_take(home, &own->lock, err);
+  return code == GRPC_STATUS_OK ? describe_children(own, err) : code;
+}
+
+static void run(up *own) {
+  mesh_process_block_signals();
+  own->loop = mesh_loop_create();
+  own->pool = mesh_pool_create(CHILDREN);
+  mesh_scope_open_root(&own->scope, own->loop);
+  mesh_stop_signal *stop = mesh_stop_signal_create(own->loop, on_signal, own);
+  mesh_fiber_start(&own->scope, main_fiber, own);
+  mesh_loop_run(own->loop);
+  mesh_stop_signal_destroy(stop);
+  mesh_scope_close(&own->scope);
+  mesh_pool_destroy(own->pool);
+  mesh_loop_destroy(own->loop);
+}
+
+int cmd_up(const command *self, const args *given) {
+  mesh_error err;
+  up *own = calloc(1, sizeof *own);
+  if (own == NULL) abort();
+  own->command = self;
+  own->lock = -1;
+  own->started_ns = mesh_now_ns();
+  mesh_code code = prepare(own, given, &err);
+  if (code == GRPC_STATUS_OK) {
+    run(own);
+  } else {
+    command_complain(self, "%s", err.message);
+    own->exit_code = exit_code_of(code);
+  }
+  if (own->lock >= 0) close(own->lock);
+  int exit_code = own->exit_code;
+  free(own);
+  return exit_code;
+}

@@ -1,0 +1,9 @@
+// millrace data watch: live bars.
+#ifndef MILLRACE_CLI_COMMANDS_WATCH_H
+#define MILLRACE_CLI_COMMANDS_WATCH_H
+
+#include "cli/command.h"
+
+int cmd_watch(const command *self, const args *given);
+
+#endif
