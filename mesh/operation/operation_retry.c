@@ -12,5 +12,5 @@ mesh_code mesh_operation_retry(mesh_operation *operation, mesh_scope *scope, mes
   mesh_error why = *err;
   code = mesh_operation_report_attempt(operation, piece, attempt, &why, wait_ms, err);
   if (code != GRPC_STATUS_OK) return code;
-  return mesh_sleep_until(scope, mesh_now_ns() + wait_ms * 1000000, err);
+  return mesh_sleep_until(scope, mesh_time_after_ms(mesh_now_ns(), wait_ms), err);
 }

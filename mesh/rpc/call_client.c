@@ -17,7 +17,7 @@ static mesh_call *create_call(mesh_scope *scope, mesh_link *link, const char *me
   call->link = link;
   mesh_retry_budget_pay(mesh_link_budget(link), mesh_now_ns());
   if (options != NULL && options->timeout_ms > 0) {
-    mesh_scope_set_deadline(&call->scope, mesh_now_ns() + options->timeout_ms * 1000000);
+    mesh_scope_set_deadline(&call->scope, mesh_time_after_ms(mesh_now_ns(), options->timeout_ms));
   }
   grpc_slice path = grpc_slice_from_copied_string(method);
   call->call =

@@ -2,14 +2,6 @@
 
 #include <stdlib.h>
 
-mesh_bytes mesh_message_pack(const ProtobufCMessage *message) {
-  mesh_bytes bytes = {.size_bytes = protobuf_c_message_get_packed_size(message)};
-  bytes.data = malloc(bytes.size_bytes + 1);
-  if (bytes.data == NULL) abort();
-  protobuf_c_message_pack(message, bytes.data);
-  return bytes;
-}
-
 mesh_code mesh_message_send(mesh_call *call, const ProtobufCMessage *message, mesh_error *err) {
   mesh_bytes bytes = mesh_message_pack(message);
   mesh_code code = mesh_call_send(call, (mesh_frame){bytes.data, bytes.size_bytes, false}, err);

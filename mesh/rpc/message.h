@@ -2,13 +2,8 @@
 #ifndef MILLRACE_MESH_RPC_MESSAGE_H
 #define MILLRACE_MESH_RPC_MESSAGE_H
 
-#include <protobuf-c/protobuf-c.h>
-
 #include "mesh/rpc/call.h"
-#include "mesh/runtime/bytes.h"
-
-// The message as bytes; the caller frees out->data. Never fails (out of memory aborts).
-mesh_bytes mesh_message_pack(const ProtobufCMessage *message);
+#include "mesh/rpc/pack.h"
 
 // As mesh_call_send().
 MESH_NODISCARD mesh_code mesh_message_send(mesh_call *call, const ProtobufCMessage *message,

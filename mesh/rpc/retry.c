@@ -42,5 +42,5 @@ mesh_code mesh_retry_wait(mesh_scope *scope, const mesh_backoff *backoff, mesh_r
   int64_t wait_ms;
   mesh_code code = mesh_retry_plan(backoff, budget, attempt, &wait_ms, err);
   if (code != GRPC_STATUS_OK) return code;
-  return mesh_sleep_until(scope, mesh_now_ns() + wait_ms * 1000000, err);
+  return mesh_sleep_until(scope, mesh_time_after_ms(mesh_now_ns(), wait_ms), err);
 }

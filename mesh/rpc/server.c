@@ -294,7 +294,7 @@ static void serve_call(void *arg) {
 static int64_t monotonic_ns(gpr_timespec deadline) {
   if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) return MESH_NEVER;
   deadline = gpr_convert_clock_type(deadline, GPR_CLOCK_MONOTONIC);
-  return deadline.tv_sec * 1000000000 + deadline.tv_nsec;
+  return mesh_time_join(deadline.tv_sec, deadline.tv_nsec);
 }
 
 // A little before the caller's own: so that the answer, with what each layer used, is there in

@@ -12,13 +12,13 @@
 int64_t mesh_now_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+  return mesh_time_join(now.tv_sec, now.tv_nsec);
 }
 
 int64_t mesh_wall_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+  return mesh_time_join(now.tv_sec, now.tv_nsec);
 }
 
 static void *allocate(size_t size_bytes) {

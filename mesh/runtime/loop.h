@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mesh/runtime/time.h"
+
 #define MESH_CONTAINER_OF(pointer, type, member) \
   ((type *)((char *)(pointer)-offsetof(type, member)))
 
@@ -56,9 +58,6 @@ int64_t mesh_now_ns(void);
 
 // Nanoseconds since 1970 on the wall clock: for what people and files see.
 int64_t mesh_wall_ns(void);
-
-// MESH_NEVER: a deadline that does not come.
-#define MESH_NEVER INT64_MAX
 
 typedef struct mesh_timer mesh_timer;
 struct mesh_timer {

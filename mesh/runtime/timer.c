@@ -6,7 +6,7 @@
 
 gpr_timespec mesh_deadline(int64_t due_ns) {
   if (due_ns == MESH_NEVER) return gpr_inf_future(GPR_CLOCK_MONOTONIC);
-  return (gpr_timespec){due_ns / 1000000000, (int32_t)(due_ns % 1000000000), GPR_CLOCK_MONOTONIC};
+  return (gpr_timespec){mesh_time_seconds(due_ns), mesh_time_nanos(due_ns), GPR_CLOCK_MONOTONIC};
 }
 
 void mesh_timer_init(mesh_timer *timer, void (*on_due)(mesh_timer *timer)) {

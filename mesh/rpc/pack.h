@@ -1,0 +1,30 @@
+// mesh_message_pack, mesh_message_unpack: protobuf-c messages to bytes and back. The only place
+// that calls protobuf-c for either, so that no message is written into room that was guessed, and
+// none that came from outside takes more memory than is written here. Any thread.
+#ifndef MILLRACE_MESH_RPC_PACK_H
+#define MILLRACE_MESH_RPC_PACK_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "mesh/runtime/bytes.h"
+
+enum {
+  MESH_UNPACK_FREE = 1 << 20,  // bytes that any message may take once it is unpacked
+  MESH_UNPACK_TIMES = 16,      // and this many for each byte of it
+};
+
+// The message as bytes; the caller frees out->data. Never fails (out of memory aborts).
+mesh_bytes mesh_message_pack(const ProtobufCMessage *message);
+
+// Packs `message` into `room`. 0: it does not fit, and nothing was written (an empty message has 0
+// bytes, too). For what is bounded by its own fields and is packed often; else mesh_message_pack().
+size_t mesh_message_pack_into(const ProtobufCMessage *message, void *room, size_t room_bytes);
+
+// The message in `bytes`, as protobuf-c makes it; release it with its __free_unpacked(message,
+// NULL). NULL: they are no `type`, or would take more than MESH_UNPACK_FREE + MESH_UNPACK_TIMES *
+// size_bytes once they are unpacked (two bytes can announce a message of a hundred). `type` must
+// not contain itself: protobuf-c's recursion has no other bound. A test walks our types for that.
+void *mesh_message_unpack(const ProtobufCMessageDescriptor *type, const void *bytes,
+                          size_t size_bytes);
+
+#endif

@@ -1,0 +1,83 @@
+// Messages to bytes and back: room that is too small stays as it is, and what would take much
+// memory for few bytes is no message.
+#include "mesh/rpc/pack.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "google/rpc/status.pb-c.h"
+#include "tests/unit.h"
+
+enum { MANY = 1 << 20 };
+
+static Google__Rpc__Status status_of(char *text) {
+  Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
+  status.code = 5;
+  status.message = text;
+  return status;
+}
+
+static void a_message_comes_back(void **state) {
+  (void)state;
+  Google__Rpc__Status status = status_of("gone");
+  mesh_bytes bytes = mesh_message_pack(&status.base);
+  Google__Rpc__Status *back =
+      mesh_message_unpack(&google__rpc__status__descriptor, bytes.data, bytes.size_bytes);
+  assert_non_null(back);
+  assert_int_equal(back->code, 5);
+  assert_string_equal(back->message, "gone");
+  google__rpc__status__free_unpacked(back, NULL);
+  free(bytes.data);
+}
+
+static void room_that_is_too_small_is_left_alone(void **state) {
+  (void)state;
+  char text[300];
+  memset(text, 'n', sizeof text - 1);
+  text[sizeof text - 1] = '\0';
+  Google__Rpc__Status status = status_of(text);
+  uint8_t room[64], untouched[sizeof room];
+  memset(room, 7, sizeof room);
+  memcpy(untouched, room, sizeof room);
+  assert_int_equal(mesh_message_pack_into(&status.base, room, sizeof room), 0);
+  assert_memory_equal(room, untouched, sizeof room);
+  status.message = "short";
+  assert_int_equal(mesh_message_pack_into(&status.base, room, sizeof room), 9);
+}
+
+// A Status of empty details: two bytes each on the wire, more than fifty in memory.
+static void few_bytes_do_not_become_much_memory(void **state) {
+  (void)state;
+  uint8_t *bytes = malloc(2 * MANY);
+  assert_non_null(bytes);
+  for (size_t i = 0; i < MANY; i++) {
+    bytes[2 * i] = 3 << 3 | 2;
+    bytes[2 * i + 1] = 0;
+  }
+  assert_null(mesh_message_unpack(&google__rpc__status__descriptor, bytes, 2 * MANY));
+  Google__Rpc__Status *few = mesh_message_unpack(&google__rpc__status__descriptor, bytes, 2000);
+  assert_non_null(few);
+  assert_int_equal(few->n_details, 1000);
+  google__rpc__status__free_unpacked(few, NULL);
+  free(bytes);
+}
+
+static void what_is_no_message_is_null(void **state) {
+  (void)state;
+  static const uint8_t cut[] = {2 << 3 | 2, 100, 'x'}, other[] = {0x02, 0x00};
+  assert_null(mesh_message_unpack(&google__rpc__status__descriptor, cut, sizeof cut));
+  assert_null(mesh_message_unpack(&google__rpc__status__descriptor, other, sizeof other));
+  Google__Rpc__Status *empty = mesh_message_unpack(&google__rpc__status__descriptor, NULL, 0);
+  assert_non_null(empty);
+  google__rpc__status__free_unpacked(empty, NULL);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_message_comes_back),
+      cmocka_unit_test(room_that_is_too_small_is_left_alone),
+      cmocka_unit_test(few_bytes_do_not_become_much_memory),
+      cmocka_unit_test(what_is_no_message_is_null),
+  };
+  return cmocka_run_group_tests_name("pack", tests, NULL, NULL);
+}
