@@ -1,15 +1,16 @@
 #include "mesh/runtime/status.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "mesh/runtime/text.h"
 
 mesh_code mesh_fail(mesh_error *err, mesh_code code, const char *format, ...) {
   if (err == NULL) return code;
   char message[MESH_ERROR_MESSAGE_MAX];  // apart from `err`: its old message may be an argument
   va_list args;
   va_start(args, format);
-  vsnprintf(message, sizeof message, format, args);
+  mesh_text_vformat(message, sizeof message, format, args);
   va_end(args);
 
   err->code = code;
@@ -23,8 +24,8 @@ mesh_code mesh_fail(mesh_error *err, mesh_code code, const char *format, ...) {
 
 mesh_code mesh_error_prefix(mesh_error *err, const char *prefix) {
   char message[MESH_ERROR_MESSAGE_MAX];
-  snprintf(message, sizeof message, "%.*s: %.*s", MESH_ERROR_MESSAGE_MAX / 4, prefix,
-           MESH_ERROR_MESSAGE_MAX / 2, err->message);
+  mesh_text_format(message, sizeof message, "%.*s: %s",
+                   MESH_TEXT_SHOWN(prefix, MESH_ERROR_MESSAGE_MAX / 4), err->message);
   memcpy(err->message, message, sizeof message);
   err->details_size = 0;  // they hold the message too
   return err->code;
@@ -32,8 +33,8 @@ mesh_code mesh_error_prefix(mesh_error *err, const char *prefix) {
 
 void mesh_error_set_reason(mesh_error *err, const char *reason, const char *domain) {
   if (err == NULL) return;
-  snprintf(err->reason, sizeof err->reason, "%s", reason);
-  snprintf(err->domain, sizeof err->domain, "%s", domain);
+  mesh_text_copy(err->reason, sizeof err->reason, reason);
+  mesh_text_copy(err->domain, sizeof err->domain, domain);
   err->details_size = 0;  // what came from a peer no longer says all
 }
 

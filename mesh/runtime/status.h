@@ -15,7 +15,7 @@
 typedef grpc_status_code mesh_code;
 
 enum {
-  MESH_ERROR_MESSAGE_MAX = 512,   // bytes, with the NUL; longer messages are cut
+  MESH_ERROR_MESSAGE_MAX = 512,   // bytes, with the NUL; longer messages are cut between characters
   MESH_ERROR_REASON_MAX = 48,     // bytes, with the NUL
   MESH_ERROR_DETAILS_MAX = 2048,  // bytes; larger details are dropped, the message stays
 };
@@ -34,7 +34,7 @@ typedef struct mesh_error {
 } mesh_error;
 
 // Fills `err` (NULL is fine) with `code` and a printf-style message, clears the rest, returns
-// `code`.
+// `code`. The message is UTF-8 whatever the arguments are (mesh_text_format()).
 mesh_code mesh_fail(mesh_error *err, mesh_code code, const char *format, ...) MESH_PRINTF(3, 4);
 
 // Puts "prefix: " in front of the message of an error of our own; code, reason and retry stay.
