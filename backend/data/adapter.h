@@ -3,7 +3,7 @@
 #ifndef MILLRACE_BACKEND_DATA_ADAPTER_H
 #define MILLRACE_BACKEND_DATA_ADAPTER_H
 
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 
 typedef struct data_adapter {
   mesh_service service;  // add this one to a server

@@ -6,7 +6,7 @@
 #include "backend/operations/journal.h"
 #include "mesh/operation/operation.h"
 #include "mesh/rpc/retry.h"
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 
 typedef struct data_manager_options {
   int parallel;          // segments of a load that are fetched at a time

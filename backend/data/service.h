@@ -3,7 +3,7 @@
 #ifndef MILLRACE_BACKEND_DATA_SERVICE_H
 #define MILLRACE_BACKEND_DATA_SERVICE_H
 
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 
 typedef struct data_service {
   mesh_service service;  // add this one to a server

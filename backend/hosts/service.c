@@ -5,6 +5,7 @@
 
 #include "mesh/operation/orchestrate.h"
 #include "mesh/operation/relay.h"
+#include "mesh/runtime/fiber.h"
 #include "millrace/v1/hosts.pb-c.h"
 
 enum { ASK_MS = 2000, HOST_BYTES_MAX = 1024, PARALLEL = 8 };

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_BACKEND_HOSTS_SERVICE_H
 #define MILLRACE_BACKEND_HOSTS_SERVICE_H
 
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 
 typedef struct hosts_entry {
   const char *name;  // "ib-host"

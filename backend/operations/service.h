@@ -4,7 +4,7 @@
 #define MILLRACE_BACKEND_OPERATIONS_SERVICE_H
 
 #include "backend/operations/directory.h"
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 
 typedef struct operations_service {
   mesh_service service;  // add this one to a server

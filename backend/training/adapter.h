@@ -3,7 +3,7 @@
 #ifndef MILLRACE_BACKEND_TRAINING_ADAPTER_H
 #define MILLRACE_BACKEND_TRAINING_ADAPTER_H
 
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 
 enum { TRAINING_HOSTS_MAX = 8 };
 

@@ -4,7 +4,7 @@
 
 #include "backend/store/store.h"
 #include "mesh/operation/operation.h"
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 #include "mesh/runtime/fiber.h"
 #include "mesh/runtime/pool.h"
 

@@ -4,7 +4,7 @@
 #define MILLRACE_BACKEND_TRAINING_MODELS_H
 
 #include "backend/store/store.h"
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 #include "mesh/runtime/pool.h"
 
 typedef struct models_service {

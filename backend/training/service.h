@@ -2,7 +2,7 @@
 #ifndef MILLRACE_BACKEND_TRAINING_SERVICE_H
 #define MILLRACE_BACKEND_TRAINING_SERVICE_H
 
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 
 typedef struct training_service {
   mesh_service service;  // add this one to a server

@@ -3,7 +3,7 @@
 #define MILLRACE_HOST_IB_SERVICE_H
 
 #include "host/ib/session.h"
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 
 enum { IB_HEADS_MAX = 64 };
 

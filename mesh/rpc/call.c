@@ -3,28 +3,25 @@
 
 #include <assert.h>
 #include <grpc/byte_buffer_reader.h>
-#include <grpc/support/alloc.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "mesh/rpc/call_internal.h"
+
+bool mesh_call_is_pending(const mesh_call *call) {
+  return call->start.op.pending || call->send.op.pending || call->receive.op.pending ||
+         call->finish.op.pending;
+}
 
 static void on_await_done(mesh_op *op, bool ok) {
   mesh_await *await = MESH_CONTAINER_OF(op, mesh_await, op);
   mesh_call *call = await->call;
   await->ok = ok;
   if (await->fiber != NULL) mesh_fiber_unpark(await->fiber);
-  if (call->closed && !call->start.op.pending && !call->send.op.pending &&
-      !call->receive.op.pending && !call->finish.op.pending) {
-    mesh_call_free(call);
-  }
+  if (call->closed && !mesh_call_is_pending(call)) mesh_call_free(call);
 }
 
 static void on_scope_cancelled(mesh_cancel_hook *hook) {
   mesh_call *call = MESH_CONTAINER_OF(hook, mesh_call, hook);
-  // At the deadline the method still answers: it is a little before the caller's.
-  if (call->link == NULL && call->scope.code == GRPC_STATUS_DEADLINE_EXCEEDED) return;
-  grpc_call_cancel_with_status(call->call, call->scope.code, call->scope.why, NULL);
+  call->half->on_cancel(call);
 }
 
 static void await_init(mesh_call *call, mesh_await *await, const char *name) {
@@ -33,7 +30,8 @@ static void await_init(mesh_call *call, mesh_await *await, const char *name) {
   await->call = call;
 }
 
-void mesh_call_init(mesh_call *call, mesh_scope *parent) {
+void mesh_call_init(mesh_call *call, const mesh_call_half *half, mesh_scope *parent) {
+  call->half = half;
   mesh_scope_open(&call->scope, parent);
   call->hook.on_cancel = on_scope_cancelled;
   await_init(call, &call->start, "call start");
@@ -41,21 +39,13 @@ void mesh_call_init(mesh_call *call, mesh_scope *parent) {
   await_init(call, &call->receive, "call receive");
   await_init(call, &call->finish, "call finish");
   call->flat = grpc_empty_slice();
-  call->status_text = grpc_empty_slice();
-  grpc_metadata_array_init(&call->initial);
-  grpc_metadata_array_init(&call->trailing);
-  grpc_call_details_init(&call->details);
 }
 
 void mesh_call_free(mesh_call *call) {
   if (call->received != NULL) grpc_byte_buffer_destroy(call->received);
   grpc_slice_unref(call->flat);
-  grpc_slice_unref(call->status_text);
-  grpc_metadata_array_destroy(&call->initial);
-  grpc_metadata_array_destroy(&call->trailing);
-  grpc_call_details_destroy(&call->details);
-  grpc_call_unref(call->call);
-  free(call);
+  if (call->call != NULL) grpc_call_unref(call->call);
+  call->half->free(call);
 }
 
 void mesh_call_start(mesh_call *call, mesh_await *await, const grpc_op *ops, size_t count) {
@@ -88,9 +78,7 @@ mesh_code mesh_call_receive_raw(mesh_call *call, mesh_error *err) {
   mesh_call_start(call, &call->receive, &op, 1);
   bool ok = mesh_call_await(call, &call->receive);
   if (ok && call->received != NULL) return GRPC_STATUS_OK;
-  if (call->link == NULL) return mesh_scope_check(&call->scope, err);
-  mesh_call_await(call, &call->finish);
-  return mesh_call_status(call, err);
+  return call->half->on_end(call, err);
 }
 
 mesh_frame mesh_call_flatten(mesh_call *call) {
@@ -124,10 +112,8 @@ mesh_code mesh_call_receive(mesh_call *call, mesh_frame *frame, mesh_error *err)
 void mesh_call_start_send(mesh_call *call, mesh_await *await, grpc_byte_buffer *buffer) {
   grpc_op ops[2] = {0};
   size_t count = 0;
-  if (call->link == NULL && !call->headers_sent) {
-    ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
-    call->headers_sent = true;
-  }
+  if (call->headers_due) ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
+  call->headers_due = false;
   ops[count].op = GRPC_OP_SEND_MESSAGE;
   ops[count++].data.send_message.send_message = buffer;
   mesh_call_start(call, await, ops, count);
@@ -159,44 +145,6 @@ mesh_code mesh_call_forward(mesh_call *to, mesh_call *from, mesh_error *err) {
 
 mesh_scope *mesh_call_scope(mesh_call *call) {
   return &call->scope;
-}
-
-static const grpc_metadata *find_metadata(const grpc_metadata_array *all, const char *key) {
-  size_t key_size = strlen(key);
-  for (size_t i = 0; i < all->count; i++) {
-    const grpc_metadata *entry = &all->metadata[i];
-    if (GRPC_SLICE_LENGTH(entry->key) == key_size &&
-        memcmp(GRPC_SLICE_START_PTR(entry->key), key, key_size) == 0) {
-      return entry;
-    }
-  }
-  return NULL;
-}
-
-bool mesh_call_metadata(const mesh_call *call, const char *key, char *value, size_t capacity) {
-  const grpc_metadata *entry = find_metadata(&call->initial, key);
-  if (entry == NULL) return false;
-  size_t size_bytes = GRPC_SLICE_LENGTH(entry->value);
-  if (size_bytes >= capacity) size_bytes = capacity - 1;
-  memcpy(value, GRPC_SLICE_START_PTR(entry->value), size_bytes);
-  value[size_bytes] = '\0';
-  return true;
-}
-
-mesh_view mesh_call_layer(const mesh_call *call) {
-  const uint8_t *path = GRPC_SLICE_START_PTR(call->details.method);
-  size_t end = GRPC_SLICE_LENGTH(call->details.method);
-  while (end > 0 && path[end - 1] != '/')
-    end--;
-  if (end > 0) end--;
-  size_t start = end;
-  while (start > 0 && path[start - 1] != '.' && path[start - 1] != '/')
-    start--;
-  return (mesh_view){path + start, end - start};
-}
-
-bool mesh_call_accepts_batch(const mesh_call *call) {
-  return find_metadata(&call->initial, MESH_BATCH_METADATA) != NULL;
 }
 
 char *mesh_call_peer(mesh_call *call) {

@@ -8,13 +8,82 @@
 #include "mesh/rpc/status_details.h"
 #include "mesh/runtime/loop_internal.h"
 
+// The half that calls: a link, and what the peer said at its begin and end.
+typedef struct client_call {
+  mesh_call call;
+  mesh_link *link;
+  grpc_metadata_array initial, trailing;  // received
+  grpc_status_code status;
+  grpc_slice status_text;
+} client_call;
+
+static client_call *client_of(mesh_call *call) {
+  return MESH_CONTAINER_OF(call, client_call, call);
+}
+
+static const grpc_metadata *find_details(const client_call *own) {
+  for (size_t i = 0; i < own->trailing.count; i++) {
+    if (grpc_slice_str_cmp(own->trailing.metadata[i].key, MESH_DETAILS_METADATA) == 0) {
+      return &own->trailing.metadata[i];
+    }
+  }
+  return NULL;
+}
+
+// The peer's status as an error.
+static mesh_code client_on_end(mesh_call *call, mesh_error *err) {
+  const client_call *own = client_of(call);
+  mesh_call_await(call, &call->finish);
+  if (own->status == GRPC_STATUS_OK) return GRPC_STATUS_OK;
+  if (call->scope.code != GRPC_STATUS_OK) return mesh_scope_check(&call->scope, err);
+
+  char text[MESH_ERROR_MESSAGE_MAX];
+  size_t size_bytes = GRPC_SLICE_LENGTH(own->status_text);
+  if (size_bytes >= sizeof text) size_bytes = sizeof text - 1;
+  memcpy(text, GRPC_SLICE_START_PTR(own->status_text), size_bytes);
+  text[size_bytes] = '\0';
+
+  const grpc_metadata *details = find_details(own);
+  // gRPC's own word for a call that reached a server while it stopped: nobody of ours cancelled it.
+  if (details == NULL && own->status == GRPC_STATUS_CANCELLED && strcmp(text, "CANCELLED") == 0) {
+    return mesh_link_fail(own->link, GRPC_STATUS_UNAVAILABLE, "the server stopped", err);
+  }
+  if (details == NULL && own->status == GRPC_STATUS_UNAVAILABLE) {
+    return mesh_link_fail(own->link, own->status, text, err);
+  }
+  mesh_fail(err, own->status, "%s", text);
+  if (details != NULL && err != NULL) {
+    mesh_error_decode_details(err, GRPC_SLICE_START_PTR(details->value),
+                              GRPC_SLICE_LENGTH(details->value));
+  }
+  return own->status;
+}
+
+static void client_on_cancel(mesh_call *call) {
+  grpc_call_cancel_with_status(call->call, call->scope.code, call->scope.why, NULL);
+}
+
+static void client_free(mesh_call *call) {
+  client_call *own = client_of(call);
+  grpc_slice_unref(own->status_text);
+  grpc_metadata_array_destroy(&own->initial);
+  grpc_metadata_array_destroy(&own->trailing);
+  free(own);
+}
+
+static const mesh_call_half client_half = {client_on_end, client_on_cancel, client_free};
+
 // Makes the gRPC call below `scope`, within its deadline and `options->timeout_ms`.
-static mesh_call *create_call(mesh_scope *scope, mesh_link *link, const char *method,
-                              const mesh_call_options *options) {
-  mesh_call *call = calloc(1, sizeof *call);
-  if (call == NULL) abort();
-  mesh_call_init(call, scope);
-  call->link = link;
+static client_call *create_call(mesh_scope *scope, mesh_link *link, const char *method,
+                                const mesh_call_options *options) {
+  client_call *own = calloc(1, sizeof *own);
+  if (own == NULL) abort();
+  mesh_call *call = &own->call;
+  mesh_call_init(call, &client_half, scope);
+  own->link = link;
+  own->status_text = grpc_empty_slice();
+  grpc_metadata_array_init(&own->initial);
+  grpc_metadata_array_init(&own->trailing);
   mesh_retry_budget_pay(mesh_link_budget(link), mesh_now_ns());
   if (options != NULL && options->timeout_ms > 0) {
     mesh_scope_set_deadline(&call->scope, mesh_time_after_ms(mesh_now_ns(), options->timeout_ms));
@@ -24,13 +93,14 @@ static mesh_call *create_call(mesh_scope *scope, mesh_link *link, const char *me
       grpc_channel_create_call(mesh_link_channel(link), NULL, 0, mesh_loop_queue(scope->loop), path,
                                NULL, mesh_deadline(call->scope.deadline_ns), NULL);
   grpc_slice_unref(path);
-  return call;
+  return own;
 }
 
 // Sends the headers, and `request` with the end of the requests where it is not NULL; asks for the
 // peer's status.
-static void start_call(mesh_call *call, grpc_byte_buffer *request,
+static void start_call(client_call *own, grpc_byte_buffer *request,
                        const mesh_call_options *options) {
+  mesh_call *call = &own->call;
   grpc_metadata batch = {.key = grpc_slice_from_static_string(MESH_BATCH_METADATA),
                          .value = grpc_slice_from_static_string("1")};
   grpc_op ops[4] = {0};
@@ -51,13 +121,13 @@ static void start_call(mesh_call *call, grpc_byte_buffer *request,
     ops[count++].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
   }
   ops[count].op = GRPC_OP_RECV_INITIAL_METADATA;
-  ops[count++].data.recv_initial_metadata.recv_initial_metadata = &call->initial;
+  ops[count++].data.recv_initial_metadata.recv_initial_metadata = &own->initial;
   mesh_call_start(call, &call->start, ops, count);
 
   grpc_op status = {.op = GRPC_OP_RECV_STATUS_ON_CLIENT};
-  status.data.recv_status_on_client.trailing_metadata = &call->trailing;
-  status.data.recv_status_on_client.status = &call->status;
-  status.data.recv_status_on_client.status_details = &call->status_text;
+  status.data.recv_status_on_client.trailing_metadata = &own->trailing;
+  status.data.recv_status_on_client.status = &own->status;
+  status.data.recv_status_on_client.status_details = &own->status_text;
   mesh_call_start(call, &call->finish, &status, 1);
   mesh_scope_add_hook(&call->scope, &call->hook);  // at once, if the scope is cancelled already
 }
@@ -67,13 +137,13 @@ mesh_code mesh_call_open(mesh_scope *scope, mesh_link *link, const char *method,
   *out = NULL;
   mesh_code code = mesh_scope_check(scope, err);
   if (code != GRPC_STATUS_OK) return code;
-  mesh_call *call = create_call(scope, link, method, options);
+  client_call *own = create_call(scope, link, method, options);
   grpc_slice slice = grpc_slice_from_copied_buffer((const char *)request.data, request.size_bytes);
   grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
   grpc_slice_unref(slice);
-  start_call(call, buffer, options);
+  start_call(own, buffer, options);
   grpc_byte_buffer_destroy(buffer);
-  *out = call;
+  *out = &own->call;
   return GRPC_STATUS_OK;
 }
 
@@ -83,9 +153,9 @@ mesh_code mesh_call_open_stream(mesh_scope *scope, mesh_link *link, const char *
   *out = NULL;
   mesh_code code = mesh_scope_check(scope, err);
   if (code != GRPC_STATUS_OK) return code;
-  mesh_call *call = create_call(scope, link, method, options);
-  start_call(call, NULL, options);
-  *out = call;
+  client_call *own = create_call(scope, link, method, options);
+  start_call(own, NULL, options);
+  *out = &own->call;
   return GRPC_STATUS_OK;
 }
 
@@ -95,49 +165,11 @@ mesh_code mesh_call_send_end(mesh_call *call, mesh_error *err) {
   return mesh_call_await(call, &call->send) ? GRPC_STATUS_OK : mesh_call_send_error(call, err);
 }
 
-static const grpc_metadata *find_details(const mesh_call *call) {
-  for (size_t i = 0; i < call->trailing.count; i++) {
-    if (grpc_slice_str_cmp(call->trailing.metadata[i].key, MESH_DETAILS_METADATA) == 0) {
-      return &call->trailing.metadata[i];
-    }
-  }
-  return NULL;
-}
-
-mesh_code mesh_call_status(mesh_call *call, mesh_error *err) {
-  if (call->status == GRPC_STATUS_OK) return GRPC_STATUS_OK;
-  if (call->scope.code != GRPC_STATUS_OK) return mesh_scope_check(&call->scope, err);
-
-  char text[MESH_ERROR_MESSAGE_MAX];
-  size_t size_bytes = GRPC_SLICE_LENGTH(call->status_text);
-  if (size_bytes >= sizeof text) size_bytes = sizeof text - 1;
-  memcpy(text, GRPC_SLICE_START_PTR(call->status_text), size_bytes);
-  text[size_bytes] = '\0';
-
-  const grpc_metadata *details = find_details(call);
-  // gRPC's own word for a call that reached a server while it stopped: nobody of ours cancelled it.
-  if (details == NULL && call->status == GRPC_STATUS_CANCELLED && strcmp(text, "CANCELLED") == 0) {
-    return mesh_link_fail(call->link, GRPC_STATUS_UNAVAILABLE, "the server stopped", err);
-  }
-  if (details == NULL && call->status == GRPC_STATUS_UNAVAILABLE) {
-    return mesh_link_fail(call->link, call->status, text, err);
-  }
-  mesh_fail(err, call->status, "%s", text);
-  if (details != NULL && err != NULL) {
-    mesh_error_decode_details(err, GRPC_SLICE_START_PTR(details->value),
-                              GRPC_SLICE_LENGTH(details->value));
-  }
-  return call->status;
-}
-
 void mesh_call_close(mesh_call *call) {
   if (call == NULL) return;
   mesh_scope_remove_hook(&call->hook);
   mesh_scope_close(&call->scope);
   if (call->finish.op.pending) grpc_call_cancel(call->call, NULL);
   call->closed = true;
-  if (!call->start.op.pending && !call->send.op.pending && !call->receive.op.pending &&
-      !call->finish.op.pending) {
-    mesh_call_free(call);
-  }
+  if (!mesh_call_is_pending(call)) mesh_call_free(call);
 }

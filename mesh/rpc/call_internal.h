@@ -1,5 +1,6 @@
-// The inside of mesh_call, for call.c, call_client.c, server.c, event_stream.c and relay.c. Not for
-// others.
+// The inside of mesh_call, which both of its halves share: call_client.c and call_server.c have a
+// call as their first member and say in a mesh_call_half what differs. Also for server.c,
+// event_stream.c and relay.c. Not for others.
 #ifndef MILLRACE_MESH_RPC_CALL_INTERNAL_H
 #define MILLRACE_MESH_RPC_CALL_INTERNAL_H
 
@@ -21,36 +22,38 @@ typedef struct mesh_await {
   bool ok;
 } mesh_await;
 
-struct mesh_call {
-  grpc_call *call;  // owned
-  mesh_link *link;  // client side; NULL on the server side
-  mesh_scope scope;
-  mesh_cancel_hook hook;  // cancels `call` with the scope
+// What differs between the two ends of a call.
+typedef struct mesh_call_half {
+  // There are no more messages: why. OK if the peer has said all that it wanted to.
+  mesh_code (*on_end)(mesh_call *call, mesh_error *err);
+  // The scope was cancelled: what gRPC is told.
+  void (*on_cancel)(mesh_call *call);
+  // Releases what the half holds, then the memory of the whole.
+  void (*free)(mesh_call *call);
+} mesh_call_half;
 
-  mesh_await start, send, receive,
-      finish;         // finish: the status (client), the peer's close (server)
-  bool headers_sent;  // server side
-  bool closed;        // client side: free when no op is pending
+struct mesh_call {
+  const mesh_call_half *half;
+  grpc_call *call;  // owned; NULL until there is one
+  mesh_scope scope;
+  mesh_cancel_hook hook;  // half->on_cancel() with the scope
+
+  mesh_await start, send, receive;
+  mesh_await finish;  // the peer's status (client), or that it closed the call (server)
+  bool headers_due;   // to go with the first message
+  bool closed;        // free it when no op is pending
 
   grpc_byte_buffer *received;
   grpc_slice flat;  // `received` in one piece, where it had several
-
-  grpc_metadata_array initial, trailing;  // client: received; server: `initial` is the request's
-  grpc_status_code status;
-  grpc_slice status_text;
-  int cancelled;  // server side: how the call closed
-  mesh_server *server;
-  int64_t accepted_ns;     // monotonic
-  mesh_scope drain_scope;  // open while `drains`
-  bool drains, works;
-  mesh_call *next_draining, *previous_draining;  // of the server's
-  grpc_call_details details;
 };
 
 // Prepares a zeroed call that lives below `parent`.
-void mesh_call_init(mesh_call *call, mesh_scope *parent);
+void mesh_call_init(mesh_call *call, const mesh_call_half *half, mesh_scope *parent);
 
-// Releases what the call holds, then the call. No op may be pending.
+// True while gRPC holds an op of the call.
+bool mesh_call_is_pending(const mesh_call *call);
+
+// Releases what the call holds, then the call. No op may be pending, and its scope is closed.
 void mesh_call_free(mesh_call *call);
 
 // Server side: the service that is called, without its package: "DataManager". Borrowed from the
@@ -74,8 +77,5 @@ void mesh_call_start_send(mesh_call *call, mesh_await *await, grpc_byte_buffer *
 
 // Why a send on the call failed.
 mesh_code mesh_call_send_error(mesh_call *call, mesh_error *err);
-
-// Client side: the peer's status as an error; OK is GRPC_STATUS_OK.
-mesh_code mesh_call_status(mesh_call *call, mesh_error *err);
 
 #endif

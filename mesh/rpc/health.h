@@ -3,7 +3,7 @@
 #ifndef MILLRACE_MESH_RPC_HEALTH_H
 #define MILLRACE_MESH_RPC_HEALTH_H
 
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 
 typedef struct mesh_health mesh_health;
 

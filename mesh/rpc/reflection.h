@@ -4,7 +4,7 @@
 #define MILLRACE_MESH_RPC_REFLECTION_H
 
 #include "mesh/rpc/schema.h"
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 
 typedef struct mesh_reflection mesh_reflection;
 

@@ -3,28 +3,9 @@
 #ifndef MILLRACE_MESH_RPC_SERVER_H
 #define MILLRACE_MESH_RPC_SERVER_H
 
-#include "mesh/rpc/call.h"
 #include "mesh/rpc/schema.h"
+#include "mesh/rpc/service.h"
 #include "mesh/runtime/fiber.h"
-
-// A method: sends with mesh_call_send() and returns the call's status. `request` is the one request
-// message, borrowed until it returns (unused if the method streams requests: receive them with
-// mesh_call_receive()).
-typedef mesh_code (*mesh_method_run)(mesh_call *call, mesh_frame request, void *self,
-                                     mesh_error *err);
-
-typedef struct mesh_method {
-  const char *name;  // "Load"
-  mesh_method_run run;
-  bool streams_requests;
-} mesh_method;
-
-typedef struct mesh_service {
-  const char *name;  // "millrace.v1.DataService"
-  const mesh_method *methods;
-  size_t method_count;
-  void *self;  // passed to each method; borrowed
-} mesh_service;
 
 // Creates a server on `loop`, with health and reflection. Add services and ports, then start it.
 // `schema` must describe every service that is added; borrowed until the server is destroyed.

@@ -4,7 +4,7 @@
 #define MILLRACE_TESTS_FAKES_COUNTER_H
 
 #include "mesh/operation/hosted.h"
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 
 typedef struct counter_host {
   mesh_service service;  // millrace.test.v1.CounterHost: add this one to a server

@@ -4,7 +4,7 @@
 #define MILLRACE_TESTS_FAKES_COUNTER_LAYERS_H
 
 #include "mesh/operation/operation.h"
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 
 typedef struct counter_layers {
   mesh_service service, manager, adapter;  // add these to a server

@@ -7,7 +7,7 @@
 #include "mesh/operation/hosted.h"
 #include "mesh/rpc/link.h"
 #include "mesh/rpc/schema.h"
-#include "mesh/rpc/server.h"
+#include "mesh/rpc/service.h"
 #include "mesh/runtime/pool.h"
 
 typedef struct training_host_options {

@@ -5,6 +5,7 @@
 #include "backend/operations/longrunning.h"
 #include "backend/operations/service.h"
 #include "mesh/operation/memory_journal.h"
+#include "mesh/rpc/server.h"
 #include "tests/mesh/harness.h"
 
 enum { ANSWERS_MAX = 16 };

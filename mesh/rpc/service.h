@@ -1,0 +1,27 @@
+// mesh_service: what a server offers: a name, its methods, and what they work on. Tables, mostly
+// static; whoever adds one to a server keeps it until the server is destroyed.
+#ifndef MILLRACE_MESH_RPC_SERVICE_H
+#define MILLRACE_MESH_RPC_SERVICE_H
+
+#include "mesh/rpc/call.h"
+
+// A method: sends with mesh_call_send() and returns the call's status. `request` is the one request
+// message, borrowed until it returns (unused if the method streams requests: receive them with
+// mesh_call_receive()). In a fiber of its own, on the server's loop.
+typedef mesh_code (*mesh_method_run)(mesh_call *call, mesh_frame request, void *self,
+                                     mesh_error *err);
+
+typedef struct mesh_method {
+  const char *name;  // "Load"
+  mesh_method_run run;
+  bool streams_requests;
+} mesh_method;
+
+typedef struct mesh_service {
+  const char *name;  // "millrace.v1.DataService"
+  const mesh_method *methods;
+  size_t method_count;
+  void *self;  // passed to each method; borrowed
+} mesh_service;
+
+#endif
