@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/terminal/output.h"
+#include "cli/terminal/print.h"
 #include "cli/up_home.h"
 #include "mesh/program/process.h"
 #include "mesh/rpc/retry.h"
@@ -101,7 +102,7 @@ const mesh_schema *client_schema(client *own) {
   mesh_error err;
   mesh_view descriptors = {millrace_descriptors, millrace_descriptors_size};
   if (mesh_schema_create(descriptors, &own->schema, &err) != GRPC_STATUS_OK) {
-    fprintf(stderr, "millrace: %s\n", err.message);
+    print_text(stderr, "millrace: %s\n", err.message);
     abort();  // the descriptors are our own
   }
   return own->schema;
@@ -111,7 +112,8 @@ mesh_code client_put_json(client *own, const char *type, mesh_view message, mesh
   char *json;
   mesh_code code = mesh_schema_to_json(client_schema(own), type, message, &json, err);
   if (code != GRPC_STATUS_OK) return code;
-  puts(json);
+  print_json(stdout, json);
+  print_own(stdout, "\n");
   free(json);
   return GRPC_STATUS_OK;
 }
@@ -127,8 +129,8 @@ static int conclude(client *own, mesh_code code, const mesh_error *err) {
   if (own->interrupted) return EXIT_CODE_INTERRUPTED;
   if (code == GRPC_STATUS_OK) return own->exit_code;
   if (is_backend_down(own, err)) {
-    fprintf(stderr, "millrace: no mesh is running at %s; start one with: millrace up\n",
-            mesh_link_address(own->backend));
+    print_text(stderr, "millrace: no mesh is running at %s; start one with: millrace up\n",
+               mesh_link_address(own->backend));
   } else {
     command_complain(own->command, "%s: %s", mesh_code_name(code), err->message);
   }

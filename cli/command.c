@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/terminal/print.h"
+
 const args_flag command_common_flags[] = {
     {"home", "DIR", "where the mesh lies; default: $MILLRACE_HOME, else the XDG state directory"},
     {"config", "FILE", "configuration; default: $MILLRACE_CONFIG, else millrace.yaml in the home"},
@@ -17,9 +19,9 @@ const args_flag command_common_flags[] = {
 void command_complain(const command *self, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  fprintf(stderr, "millrace: %s: ", self->name);
-  vfprintf(stderr, format, arguments);
-  fputc('\n', stderr);
+  print_text(stderr, "millrace: %s: ", self->name);
+  print_vtext(stderr, format, arguments);
+  print_own(stderr, "\n");
   va_end(arguments);
 }
 

@@ -7,6 +7,7 @@
 #include "cli/operation_text.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
+#include "cli/terminal/print.h"
 #include "cli/terminal/progress.h"
 #include "cli/terminal/times.h"
 
@@ -18,7 +19,7 @@
 static void draw(follow *own, const progress_state *state) {
   char line[PROGRESS_LINE_MAX];
   progress_format(state, output_columns() - 1, line);
-  printf("\r\033[K%s", line);
+  print_text(stdout, "\r\033[K%s", line);
   fflush(stdout);
   own->line_shown = true;
 }
@@ -30,7 +31,7 @@ static void draw_note(follow *own, const char *note) {
 
 void follow_print_end(follow *own) {
   if (!own->line_shown) return;
-  printf("\r\033[K");
+  print_text(stdout, "\r\033[K");
   fflush(stdout);
   own->line_shown = false;
 }
@@ -73,7 +74,7 @@ static void print_log(follow *own, mesh_view body) {
   if (line == NULL) return;
   follow_print_end(own);
   unsigned level = (unsigned)line->level;
-  printf("%s: %s%s\n", line->layer, level < 4 ? levels[level] : "", line->text);
+  print_text(stdout, "%s: %s%s\n", line->layer, level < 4 ? levels[level] : "", line->text);
   millrace__v1__log_line__free_unpacked(line, NULL);
 }
 
@@ -88,9 +89,10 @@ static void print_segment(follow *own, mesh_view body) {
     times_format_short(report->interval->from->seconds, from);
     times_format_short(report->interval->to->seconds, to);
     follow_print_end(own);
-    if (failed) printf("%s..%s failed: %s\n", from, to, report->reason);
+    if (failed) print_text(stdout, "%s..%s failed: %s\n", from, to, report->reason);
     if (!failed)
-      printf("%s..%s: %" PRId64 " bars refused: %s\n", from, to, report->refused, report->reason);
+      print_text(stdout, "%s..%s: %" PRId64 " bars refused: %s\n", from, to, report->refused,
+                 report->reason);
   }
   millrace__v1__segment_report__free_unpacked(report, NULL);
 }
@@ -112,7 +114,7 @@ static void print_joined(follow *own, mesh_view body) {
   Millrace__V1__Joined *joined = millrace__v1__joined__unpack(NULL, body.size_bytes, body.data);
   if (joined == NULL) return;
   follow_print_end(own);
-  printf("joined %s, which was started before (%s)\n", own->name, joined->because);
+  print_text(stdout, "joined %s, which was started before (%s)\n", own->name, joined->because);
   millrace__v1__joined__free_unpacked(joined, NULL);
 }
 
@@ -120,7 +122,7 @@ static void print_adopted(follow *own, mesh_view body) {
   Millrace__V1__Adopted *adopted = millrace__v1__adopted__unpack(NULL, body.size_bytes, body.data);
   if (adopted == NULL) return;
   follow_print_end(own);
-  printf("%s goes on with %s: %s\n", adopted->layer, own->name, adopted->reason);
+  print_text(stdout, "%s goes on with %s: %s\n", adopted->layer, own->name, adopted->reason);
   millrace__v1__adopted__free_unpacked(adopted, NULL);
 }
 
@@ -130,8 +132,8 @@ static void print_attempt(follow *own, mesh_view body) {
   char wait[NUMBERS_TEXT_MAX];
   numbers_span((double)attempt->wait_ms / 1e3, wait);
   follow_print_end(own);
-  printf("attempt %d at %s failed: %s; the next one in %s\n", attempt->number, attempt->piece,
-         attempt->error != NULL ? attempt->error->message : "", wait);
+  print_text(stdout, "attempt %d at %s failed: %s; the next one in %s\n", attempt->number,
+             attempt->piece, attempt->error != NULL ? attempt->error->message : "", wait);
   millrace__v1__attempt__free_unpacked(attempt, NULL);
 }
 
@@ -141,14 +143,14 @@ static void print_cancel_requested(follow *own, mesh_view body) {
   if (asked == NULL) return;
   if (own->cancel_ns == 0) {  // somebody else did
     follow_print_end(own);
-    printf("%s is being cancelled by %s\n", own->name, asked->requested_by);
+    print_text(stdout, "%s is being cancelled by %s\n", own->name, asked->requested_by);
   }
   millrace__v1__cancel_requested__free_unpacked(asked, NULL);
 }
 
 static void print_accepted(follow *own) {
   if (own->until_accepted) {
-    printf("%s started: %s\n", own->name, own->title);
+    print_text(stdout, "%s started: %s\n", own->name, own->title);
   } else {
     draw_note(own, own->name);
   }
@@ -182,13 +184,13 @@ mesh_code follow_print_event(follow *own, const mesh_event *event, mesh_view byt
 
 void follow_print_left(const follow *own) {
   if (own->name[0] == '\0') {
-    fprintf(stderr, "millrace: %s: interrupted\n", own->client->command->name);
+    print_text(stderr, "millrace: %s: interrupted\n", own->client->command->name);
   } else if (own->cancel_ns > 0) {
-    fprintf(stderr, "millrace: %s: interrupted; %s could not be cancelled: %s\n",
-            own->client->command->name, own->name, own->client->scope.why);
+    print_text(stderr, "millrace: %s: interrupted; %s could not be cancelled: %s\n",
+               own->client->command->name, own->name, own->client->scope.why);
   } else {
-    fprintf(stderr, "millrace: %s: stopped watching; %s goes on\n", own->client->command->name,
-            own->name);
+    print_text(stderr, "millrace: %s: stopped watching; %s goes on\n", own->client->command->name,
+               own->name);
   }
 }
 
@@ -196,7 +198,7 @@ void follow_print_left(const follow *own) {
 
 static mesh_code conclude_success(follow *own, const Millrace__V1__Succeeded *succeeded,
                                   mesh_error *err) {
-  if (!own->client->json) printf("%s: %s\n", own->title, succeeded->summary);
+  if (!own->client->json) print_text(stdout, "%s: %s\n", own->title, succeeded->summary);
   const Millrace__V1__LoadResult *load =
       succeeded->result_case == MILLRACE__V1__SUCCEEDED__RESULT_LOAD ? succeeded->load : NULL;
   if (load == NULL || load->n_missing == 0) return GRPC_STATUS_OK;
@@ -232,7 +234,7 @@ static mesh_code conclude_cancelled(follow *own, const Millrace__V1__Cancelled *
             known ? cancelled->last_layer : cancelled->requested_by, delay, has_summary ? "; " : "",
             cancelled->summary);
   if (own->client->interrupted) {
-    fprintf(stderr, "millrace: %s: cancelled; %s\n", own->client->command->name, err->message);
+    print_text(stderr, "millrace: %s: cancelled; %s\n", own->client->command->name, err->message);
   }
   return GRPC_STATUS_CANCELLED;
 }

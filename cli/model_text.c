@@ -5,6 +5,7 @@
 
 #include "cli/terminal/chart.h"
 #include "cli/terminal/numbers.h"
+#include "cli/terminal/print.h"
 #include "cli/terminal/times.h"
 
 enum { CHART_ROWS = 8 };
@@ -17,15 +18,15 @@ static void format_time(const Google__Protobuf__Timestamp *time, char out[TIMES_
 // ---- a row ----
 
 void model_print_header(FILE *out) {
-  fprintf(out, "%-24s %7s %-16s %7s %9s %9s %9s  %s\n", "NAME", "VERSION", "TRAINED", "EPOCHS",
-          "VAL LOSS", "TEST LOSS", "TEST ACC", "DATA");
+  print_text(out, "%-24s %7s %-16s %7s %9s %9s %9s  %s\n", "NAME", "VERSION", "TRAINED", "EPOCHS",
+             "VAL LOSS", "TEST LOSS", "TEST ACC", "DATA");
 }
 
 static void print_loss(FILE *out, const Millrace__V1__Metrics *metrics) {
   if (metrics == NULL) {
-    fprintf(out, " %9s", "-");
+    print_text(out, " %9s", "-");
   } else {
-    fprintf(out, " %9.4f", metrics->loss);
+    print_text(out, " %9.4f", metrics->loss);
   }
 }
 
@@ -33,20 +34,20 @@ void model_print_row(FILE *out, const Millrace__V1__Model *model) {
   char created[TIMES_TEXT_MAX];
   format_time(model->created, created);
   const Millrace__V1__TrainResult *result = model->result;
-  fprintf(out, "%-24s %7d %-16s", model->name, model->version, created);
+  print_text(out, "%-24s %7d %-16s", model->name, model->version, created);
   if (result == NULL) {
-    fprintf(out, "\n");
+    print_text(out, "\n");
     return;
   }
-  fprintf(out, " %7d", result->epochs);
+  print_text(out, " %7d", result->epochs);
   print_loss(out, result->validation);
   print_loss(out, result->test);
   if (result->test != NULL) {
-    fprintf(out, " %7.1f %%", 100 * result->test->accuracy);
+    print_text(out, " %7.1f %%", 100 * result->test->accuracy);
   } else {
-    fprintf(out, " %9s", "-");
+    print_text(out, " %9s", "-");
   }
-  fprintf(out, "  %s %s\n", result->symbols, result->timeframes);
+  print_text(out, "  %s %s\n", result->symbols, result->timeframes);
 }
 
 // ---- all of it ----
@@ -55,13 +56,13 @@ void model_print_metrics(FILE *out, const char *what, const Millrace__V1__Metric
   if (metrics == NULL) return;
   char rows[NUMBERS_TEXT_MAX];
   numbers_count(metrics->rows, rows);
-  fprintf(out, "%-11s %s rows, loss %.4f, accuracy %.1f %%\n", what, rows, metrics->loss,
-          100 * metrics->accuracy);
+  print_text(out, "%-11s %s rows, loss %.4f, accuracy %.1f %%\n", what, rows, metrics->loss,
+             100 * metrics->accuracy);
   for (size_t i = 0; i < metrics->n_classes; i++) {
     const Millrace__V1__ClassMetrics *class = metrics->classes[i];
     numbers_count(class->rows, rows);
-    fprintf(out, "  %-5s %10s rows, precision %5.1f %%, recall %5.1f %%, F1 %.3f\n", class->name,
-            rows, 100 * class->precision, 100 * class->recall, class->f1);
+    print_text(out, "  %-5s %10s rows, precision %5.1f %%, recall %5.1f %%, F1 %.3f\n", class->name,
+               rows, 100 * class->precision, 100 * class->recall, class->f1);
   }
 }
 
@@ -74,8 +75,8 @@ static void print_series(FILE *out, const Millrace__V1__Model *model) {
       format_time(used->window->to, to);
     }
     numbers_count(used->bars, bars);
-    fprintf(out, "data        %s %s: %s bars, %s..%s, sha256 %.12s\n", used->symbol,
-            used->timeframe, bars, from, to, used->sha256);
+    print_text(out, "data        %s %s: %s bars, %s..%s, sha256 %.12s\n", used->symbol,
+               used->timeframe, bars, from, to, used->sha256);
   }
 }
 
@@ -90,8 +91,8 @@ static void print_curve(FILE *out, const Millrace__V1__Model *model, int columns
         epoch->validation != NULL ? epoch->validation : epoch->train;
     losses[i] = metrics != NULL ? metrics->loss : 0;
   }
-  fprintf(out, "%s loss, epochs 1 to %zu\n",
-          count > 0 && model->epochs[0]->validation != NULL ? "validation" : "training", count);
+  print_text(out, "%s loss, epochs 1 to %zu\n",
+             count > 0 && model->epochs[0]->validation != NULL ? "validation" : "training", count);
   chart_draw(out, &(chart_series){NULL, losses, count}, columns, CHART_ROWS);
   free(losses);
 }
@@ -100,20 +101,21 @@ void model_print_whole(FILE *out, const Millrace__V1__Model *model, int columns)
   char created[TIMES_TEXT_MAX], count[NUMBERS_TEXT_MAX];
   const Millrace__V1__TrainResult *result = model->result;
   format_time(model->created, created);
-  fprintf(out, "model       %s version %d\n", model->name, model->version);
-  fprintf(out, "trained     %s by %s, %s\n", created, model->operation, model->program);
+  print_text(out, "model       %s version %d\n", model->name, model->version);
+  print_text(out, "trained     %s by %s, %s\n", created, model->operation, model->program);
   print_series(out, model);
-  fprintf(out, "features    %zu, warm-up rows: %s\n", model->n_features, model->warmup);
+  print_text(out, "features    %zu, warm-up rows: %s\n", model->n_features, model->warmup);
   if (result != NULL) {
     numbers_count(result->parameters, count);
-    fprintf(out, "network     %s parameters, on %s, seed %" PRIu64 "\n", count, result->device,
-            result->seed);
-    fprintf(out, "epochs      %d%s, best %d, %.2f s\n", result->epochs,
-            result->stopped_early ? " (stopped early)" : "", result->best_epoch, result->elapsed_s);
+    print_text(out, "network     %s parameters, on %s, seed %" PRIu64 "\n", count, result->device,
+               result->seed);
+    print_text(out, "epochs      %d%s, best %d, %.2f s\n", result->epochs,
+               result->stopped_early ? " (stopped early)" : "", result->best_epoch,
+               result->elapsed_s);
     model_print_metrics(out, "validation", result->validation);
     model_print_metrics(out, "test", result->test);
-    fprintf(out, "file        %" PRId64 " bytes, sha256 %s\n", result->bytes, result->sha256);
-    fprintf(out, "weights     sha256 %s\n", result->weights_sha256);
+    print_text(out, "file        %" PRId64 " bytes, sha256 %s\n", result->bytes, result->sha256);
+    print_text(out, "weights     sha256 %s\n", result->weights_sha256);
   }
   if (model->n_epochs > 1) print_curve(out, model, columns);
 }

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "cli/terminal/print.h"
 #include "cli/terminal/times.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
@@ -35,15 +36,15 @@ static const char *outcome_line(const Millrace__V1__Outcome *outcome) {
 // ---- operations ----
 
 void operation_print_header(FILE *out) {
-  fprintf(out, "%-16s %-10s %-20s %s\n", "NAME", "STATE", "STARTED", "WHAT");
+  print_text(out, "%-16s %-10s %-20s %s\n", "NAME", "STATE", "STARTED", "WHAT");
 }
 
 void operation_print_row(FILE *out, const Millrace__V1__Operation *operation) {
   char started[TIMES_TEXT_MAX];
   format_time(operation->created, started);
-  fprintf(out, "%-16s %-10s %-20s %s %s%s\n", operation->name,
-          operation_state_name(operation->state), started, operation->kind, operation->title,
-          operation->detached ? " (detached)" : "");
+  print_text(out, "%-16s %-10s %-20s %s %s%s\n", operation->name,
+             operation_state_name(operation->state), started, operation->kind, operation->title,
+             operation->detached ? " (detached)" : "");
 }
 
 static int64_t ns_of(const Google__Protobuf__Timestamp *time) {
@@ -51,13 +52,13 @@ static int64_t ns_of(const Google__Protobuf__Timestamp *time) {
 }
 
 static void print_cancelled(FILE *out, const Millrace__V1__Cancelled *cancelled) {
-  fprintf(out, "cancelled by  %s%s\n", cancelled->requested_by,
-          cancelled->forced ? "; ended by force: not everything below had acknowledged it" : "");
+  print_text(out, "cancelled by  %s%s\n", cancelled->requested_by,
+             cancelled->forced ? "; ended by force: not everything below had acknowledged it" : "");
   for (size_t i = 0; i < cancelled->n_stops; i++) {
     const Millrace__V1__LayerStop *stop = cancelled->stops[i];
     double after_ms = (double)(ns_of(stop->time) - ns_of(cancelled->requested)) / 1e6;
-    fprintf(out, "stopped       %-14s %.3f ms after the request  %s\n", stop->layer, after_ms,
-            stop->detail);
+    print_text(out, "stopped       %-14s %.3f ms after the request  %s\n", stop->layer, after_ms,
+               stop->detail);
   }
 }
 
@@ -65,47 +66,48 @@ void operation_print_whole(FILE *out, const Millrace__V1__Operation *operation) 
   char created[TIMES_TEXT_MAX], updated[TIMES_TEXT_MAX];
   format_time(operation->created, created);
   format_time(operation->updated, updated);
-  fprintf(out, "name          %s\nwhat          %s %s\nstate         %s%s\n", operation->name,
-          operation->kind, operation->title, operation_state_name(operation->state),
-          operation->detached ? ", detached" : "");
-  fprintf(out, "started       %s\nupdated       %s\nevents        %" PRId64 "\n", created, updated,
-          operation->last_sequence);
+  print_text(out, "name          %s\nwhat          %s %s\nstate         %s%s\n", operation->name,
+             operation->kind, operation->title, operation_state_name(operation->state),
+             operation->detached ? ", detached" : "");
+  print_text(out, "started       %s\nupdated       %s\nevents        %" PRId64 "\n", created,
+             updated, operation->last_sequence);
   for (size_t i = 0; i < operation->n_labels; i++) {
-    fprintf(out, "label         %s=%s\n", operation->labels[i]->key, operation->labels[i]->value);
+    print_text(out, "label         %s=%s\n", operation->labels[i]->key,
+               operation->labels[i]->value);
   }
   if (operation->epoch > 1) {
-    fprintf(out, "epoch         %" PRId64 ": taken over by a new process %" PRId64 " times\n",
-            operation->epoch, operation->epoch - 1);
+    print_text(out, "epoch         %" PRId64 ": taken over by a new process %" PRId64 " times\n",
+               operation->epoch, operation->epoch - 1);
   }
-  if (operation->watchers > 0) fprintf(out, "watchers      %d\n", operation->watchers);
+  if (operation->watchers > 0) print_text(out, "watchers      %d\n", operation->watchers);
   if (operation->checkpoint != NULL) {
-    fprintf(out, "checkpoint    %" PRId64 "/%" PRId64 " %s\n", operation->checkpoint->position,
-            operation->checkpoint->total, operation->checkpoint->unit);
+    print_text(out, "checkpoint    %" PRId64 "/%" PRId64 " %s\n", operation->checkpoint->position,
+               operation->checkpoint->total, operation->checkpoint->unit);
   }
   if (operation->progress != NULL) {
-    fprintf(out, "progress      %" PRId64 "/%" PRId64 " %s  %s\n", operation->progress->done,
-            operation->progress->total, operation->progress->unit, operation->progress->note);
+    print_text(out, "progress      %" PRId64 "/%" PRId64 " %s  %s\n", operation->progress->done,
+               operation->progress->total, operation->progress->unit, operation->progress->note);
   }
   if (operation->outcome == NULL) return;
   if (operation->outcome->outcome_case == OUTCOME(CANCELLED)) {
     print_cancelled(out, operation->outcome->cancelled);
   }
-  fprintf(out, "outcome       %s\n", outcome_line(operation->outcome));
+  print_text(out, "outcome       %s\n", outcome_line(operation->outcome));
 }
 
 // ---- events ----
 
 void operation_print_epoch(FILE *out, const Millrace__V1__EpochReport *report) {
   const Millrace__V1__Metrics *train = report->train, *validation = report->validation;
-  fprintf(out, "epoch %*d/%d", report->epochs > 99 ? 3 : 2, report->epoch, report->epochs);
+  print_text(out, "epoch %*d/%d", report->epochs > 99 ? 3 : 2, report->epoch, report->epochs);
   if (train != NULL) {
-    fprintf(out, "  loss %.4f  accuracy %4.1f %%", train->loss, 100 * train->accuracy);
+    print_text(out, "  loss %.4f  accuracy %4.1f %%", train->loss, 100 * train->accuracy);
   }
   if (validation != NULL) {
-    fprintf(out, "  validation %.4f  %4.1f %%", validation->loss, 100 * validation->accuracy);
+    print_text(out, "  validation %.4f  %4.1f %%", validation->loss, 100 * validation->accuracy);
   }
-  fprintf(out, "  lr %.2g  %.2f M rows/s%s\n", report->learning_rate, report->samples_per_s / 1e6,
-          report->best ? "  best" : "");
+  print_text(out, "  lr %.2g  %.2f M rows/s%s\n", report->learning_rate,
+             report->samples_per_s / 1e6, report->best ? "  best" : "");
 }
 
 static void print_segment(FILE *out, const Millrace__V1__SegmentReport *report) {
@@ -116,54 +118,55 @@ static void print_segment(FILE *out, const Millrace__V1__SegmentReport *report) 
     format_time(report->interval->to, to);
   }
   unsigned state = (unsigned)report->state;
-  fprintf(out, "segment   %s..%s %s, %" PRId64 " bars  %s\n", from, to,
-          states[state < 4 ? state : 0], report->bars, report->reason);
+  print_text(out, "segment   %s..%s %s, %" PRId64 " bars  %s\n", from, to,
+             states[state < 4 ? state : 0], report->bars, report->reason);
 }
 
 static void print_payload(FILE *out, const Millrace__V1__OperationEvent *event) {
   switch (event->payload_case) {
     case PAYLOAD(ACCEPTED):
-      fprintf(out, "accepted  %s %s%s\n", event->accepted->kind, event->accepted->title,
-              event->accepted->detached ? " (detached)" : "");
+      print_text(out, "accepted  %s %s%s\n", event->accepted->kind, event->accepted->title,
+                 event->accepted->detached ? " (detached)" : "");
       break;
     case PAYLOAD(SEGMENT):
       print_segment(out, event->segment);
       break;
     case PAYLOAD(LOG):
-      fprintf(out, "log       %s: %s\n", event->log->layer, event->log->text);
+      print_text(out, "log       %s: %s\n", event->log->layer, event->log->text);
       break;
     case PAYLOAD(CANCEL_REQUESTED):
-      fprintf(out, "cancel    asked for by %s\n", event->cancel_requested->requested_by);
+      print_text(out, "cancel    asked for by %s\n", event->cancel_requested->requested_by);
       break;
     case PAYLOAD(ADOPTED):
-      fprintf(out, "adopted   %s: %s\n", event->adopted->layer, event->adopted->reason);
+      print_text(out, "adopted   %s: %s\n", event->adopted->layer, event->adopted->reason);
       break;
     case PAYLOAD(ATTEMPT):
-      fprintf(out, "attempt   %d at %s failed: %s\n", event->attempt->number, event->attempt->piece,
-              event->attempt->error != NULL ? event->attempt->error->message : "");
+      print_text(out, "attempt   %d at %s failed: %s\n", event->attempt->number,
+                 event->attempt->piece,
+                 event->attempt->error != NULL ? event->attempt->error->message : "");
       break;
     case PAYLOAD(EPOCH_REPORT):
       operation_print_epoch(out, event->epoch_report);
       break;
     case PAYLOAD(CHECKPOINT):
-      fprintf(out, "checkpoint  %" PRId64 "/%" PRId64 " %s\n", event->checkpoint->position,
-              event->checkpoint->total, event->checkpoint->unit);
+      print_text(out, "checkpoint  %" PRId64 "/%" PRId64 " %s\n", event->checkpoint->position,
+                 event->checkpoint->total, event->checkpoint->unit);
       break;
     case PAYLOAD(DRAIN):
-      fprintf(out, "drain     %s\n", event->drain->layer);
+      print_text(out, "drain     %s\n", event->drain->layer);
       break;
     case PAYLOAD(OUTCOME):
-      fprintf(out, "outcome   %s\n", outcome_line(event->outcome));
+      print_text(out, "outcome   %s\n", outcome_line(event->outcome));
       break;
     case PAYLOAD(BARS):
-      fprintf(out, "bars      %zu\n", event->bars->n_times);
+      print_text(out, "bars      %zu\n", event->bars->n_times);
       break;
     case PAYLOAD(PROGRESS):
-      fprintf(out, "progress  %" PRId64 "/%" PRId64 " %s  %s\n", event->progress->done,
-              event->progress->total, event->progress->unit, event->progress->note);
+      print_text(out, "progress  %" PRId64 "/%" PRId64 " %s  %s\n", event->progress->done,
+                 event->progress->total, event->progress->unit, event->progress->note);
       break;
     default:
-      fprintf(out, "unknown\n");
+      print_text(out, "unknown\n");
   }
 }
 
@@ -175,7 +178,7 @@ mesh_code operation_print_event(FILE *out, mesh_view bytes, mesh_error *err) {
   }
   char time[TIMES_TEXT_MAX];
   format_time(event->time, time);
-  fprintf(out, "%4" PRId64 "  %s  ", event->sequence, time);
+  print_text(out, "%4" PRId64 "  %s  ", event->sequence, time);
   print_payload(out, event);
   millrace__v1__operation_event__free_unpacked(event, NULL);
   return GRPC_STATUS_OK;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/terminal/print.h"
+
 static const mesh_view here = {(const uint8_t *)"(here)", 6};
 
 static timing_layer *find_layer(timing *all, mesh_view name) {
@@ -40,14 +42,14 @@ void timing_add(timing *all, const mesh_hop *hops, size_t count, int64_t now_ns,
     int64_t held_ns = hops[i].sent_ns - hops[i].received_ns;
     add_sample(all, hops[i].layer, travelled_ns, held_ns);
     if (out == NULL) continue;
-    if (i > 0) fprintf(out, " | +%.0f us", us(travelled_ns));
-    fprintf(out, "%s%.*s %.0f us", i == 0 ? "      " : " ", (int)hops[i].layer.size_bytes,
-            (const char *)hops[i].layer.data, us(held_ns));
+    if (i > 0) print_text(out, " | +%.0f us", us(travelled_ns));
+    print_text(out, "%s%.*s %.0f us", i == 0 ? "      " : " ", (int)hops[i].layer.size_bytes,
+               (const char *)hops[i].layer.data, us(held_ns));
   }
   if (count == 0) return;
   int64_t last_ns = now_ns - hops[count - 1].sent_ns;
   add_sample(all, here, last_ns, 0);
-  if (out != NULL) fprintf(out, " | +%.0f us here\n", us(last_ns));
+  if (out != NULL) print_text(out, " | +%.0f us here\n", us(last_ns));
 }
 
 // ---- the table ----
@@ -59,20 +61,20 @@ static int by_value(const void *left, const void *right) {
 
 static void print_column(int64_t *samples, size_t count, FILE *out) {
   qsort(samples, count, sizeof *samples, by_value);
-  fprintf(out, "  %9.1f %9.1f %9.1f", us(samples[count / 2]), us(samples[count * 99 / 100]),
-          us(samples[count - 1]));
+  print_text(out, "  %9.1f %9.1f %9.1f", us(samples[count / 2]), us(samples[count * 99 / 100]),
+             us(samples[count - 1]));
 }
 
 void timing_print(const timing *all, FILE *out) {
   if (all->count == 0) return;
-  fprintf(out, "%-20s %7s  %29s  %29s\n", "LAYER", "EVENTS", "ON THE WAY p50, p99, max us",
-          "HELD p50, p99, max us");
+  print_text(out, "%-20s %7s  %29s  %29s\n", "LAYER", "EVENTS", "ON THE WAY p50, p99, max us",
+             "HELD p50, p99, max us");
   for (size_t i = 0; i < all->count; i++) {
     const timing_layer *layer = &all->layers[i];
-    fprintf(out, "%-20s %7zu", layer->name, layer->count);
+    print_text(out, "%-20s %7zu", layer->name, layer->count);
     print_column(layer->travelled, layer->count, out);
     print_column(layer->held, layer->count, out);
-    fprintf(out, "\n");
+    print_text(out, "\n");
   }
 }
 

@@ -7,14 +7,15 @@
 #include "cli/exit_code.h"
 #include "cli/settings.h"
 #include "cli/terminal/output.h"
+#include "cli/terminal/print.h"
 #include "protos/descriptors.h"
 
-static void print_json(const char *key, const setting_value *value) {
-  printf("{\"key\":\"%s\",\"value\":", key);
-  output_string(stdout, value->text);
-  printf(",\"source\":");
-  output_string(stdout, value->source);
-  printf("}\n");
+static void show_json(const char *key, const setting_value *value) {
+  print_text(stdout, "{\"key\":\"%s\",\"value\":", key);
+  print_json_string(stdout, value->text);
+  print_text(stdout, ",\"source\":");
+  print_json_string(stdout, value->source);
+  print_text(stdout, "}\n");
 }
 
 int cmd_config(const command *self, const args *given) {
@@ -28,10 +29,11 @@ int cmd_config(const command *self, const args *given) {
   for (int i = 0; code == GRPC_STATUS_OK && i < SETTING_COUNT; i++) {
     const setting_value *value = &all->values[i];
     if (strcmp(settings_get(all, SETTING_OUTPUT), "json") == 0) {
-      print_json(settings_key(i), value);
+      show_json(settings_key(i), value);
     } else {
-      printf("%-26s %-50s %s\n", settings_key(i), value->text[0] != '\0' ? value->text : "-",
-             value->source[0] != '\0' ? value->source : "not set");
+      print_text(stdout, "%-26s %-50s %s\n", settings_key(i),
+                 value->text[0] != '\0' ? value->text : "-",
+                 value->source[0] != '\0' ? value->source : "not set");
     }
   }
   if (code == GRPC_STATUS_OK) code = output_flush(&err);

@@ -5,6 +5,7 @@
 
 #include "cli/bars.h"
 #include "cli/terminal/numbers.h"
+#include "cli/terminal/print.h"
 #include "cli/terminal/times.h"
 
 // "-" for a time that is not set.
@@ -24,16 +25,16 @@ static mesh_code print_series(client *own, mesh_frame frame, void *arg, mesh_err
   Millrace__V1__Series *series = millrace__v1__series__unpack(NULL, frame.size_bytes, frame.data);
   if (series == NULL) return client_bad_reply("Series", err);
   if ((*rows)++ == 0) {
-    printf("%-10s %-9s %12s  %-17s %-17s %s\n", "SYMBOL", "TIMEFRAME", "BARS", "FIRST", "LAST",
-           "LOADED");
+    print_text(stdout, "%-10s %-9s %12s  %-17s %-17s %s\n", "SYMBOL", "TIMEFRAME", "BARS", "FIRST",
+               "LAST", "LOADED");
   }
   char count[NUMBERS_TEXT_MAX], first[TIMES_TEXT_MAX], last[TIMES_TEXT_MAX], loaded[TIMES_TEXT_MAX];
   numbers_count(series->bars, count);
   format_time(series->first, first);
   format_time(series->last, last);
   format_time(series->updated, loaded);
-  printf("%-10s %-9s %12s  %-17s %-17s %s\n", series->symbol, series->timeframe, count, first, last,
-         loaded);
+  print_text(stdout, "%-10s %-9s %12s  %-17s %-17s %s\n", series->symbol, series->timeframe, count,
+             first, last, loaded);
   millrace__v1__series__free_unpacked(series, NULL);
   return GRPC_STATUS_OK;
 }
@@ -45,7 +46,7 @@ static mesh_code run_list(client *own, mesh_error *err) {
   mesh_code code =
       client_call(own, "/millrace.v1.DataService/List", &request.base, print_series, &rows, err);
   if (code == GRPC_STATUS_OK && rows == 0 && !own->json) {
-    printf("nothing is stored; millrace data load SYMBOL TIMEFRAME loads a series\n");
+    print_text(stdout, "nothing is stored; millrace data load SYMBOL TIMEFRAME loads a series\n");
   }
   return code;
 }
@@ -64,14 +65,15 @@ static mesh_code print_gap(client *own, mesh_frame frame, void *arg, mesh_error 
   }
   Millrace__V1__Gap *gap = millrace__v1__gap__unpack(NULL, frame.size_bytes, frame.data);
   if (gap == NULL) return client_bad_reply("Gap", err);
-  if ((*rows)++ == 0) printf("%-17s %-17s %s\n", "FROM", "TO", "WHY");
+  if ((*rows)++ == 0) print_text(stdout, "%-17s %-17s %s\n", "FROM", "TO", "WHY");
   char from[TIMES_TEXT_MAX] = "-", to[TIMES_TEXT_MAX] = "-";
   if (gap->interval != NULL) {
     format_time(gap->interval->from, from);
     format_time(gap->interval->to, to);
   }
   bool failed = gap->cause == MILLRACE__V1__GAP__CAUSE__FAILED;
-  printf("%-17s %-17s %s%s\n", from, to, failed ? "failed: " : "never asked for", gap->reason);
+  print_text(stdout, "%-17s %-17s %s%s\n", from, to, failed ? "failed: " : "never asked for",
+             gap->reason);
   millrace__v1__gap__free_unpacked(gap, NULL);
   return GRPC_STATUS_OK;
 }
@@ -87,7 +89,7 @@ static mesh_code run_gaps(client *own, mesh_error *err) {
   request.to = window.to;
   int64_t rows = 0;
   code = client_call(own, "/millrace.v1.DataService/Gaps", &request.base, print_gap, &rows, err);
-  if (code == GRPC_STATUS_OK && rows == 0 && !own->json) printf("no gaps\n");
+  if (code == GRPC_STATUS_OK && rows == 0 && !own->json) print_text(stdout, "no gaps\n");
   return code;
 }
 
@@ -107,13 +109,14 @@ static mesh_code print_contract(client *own, mesh_frame frame, void *arg, mesh_e
       millrace__v1__contract__unpack(NULL, frame.size_bytes, frame.data);
   if (contract == NULL) return client_bad_reply("Contract", err);
   if ((*rows)++ == 0) {
-    printf("%-10s %-5s %-10s %-8s %12s  %s\n", "SYMBOL", "TYPE", "EXCHANGE", "CURRENCY", "CON ID",
-           "NAME");
+    print_text(stdout, "%-10s %-5s %-10s %-8s %12s  %s\n", "SYMBOL", "TYPE", "EXCHANGE", "CURRENCY",
+               "CON ID", "NAME");
   }
   const char *exchange =
       contract->exchange[0] != '\0' ? contract->exchange : contract->primary_exchange;
-  printf("%-10s %-5s %-10s %-8s %12" PRId64 "  %s\n", contract->symbol, contract->sec_type,
-         exchange, contract->currency, contract->con_id, contract->long_name);
+  print_text(stdout, "%-10s %-5s %-10s %-8s %12" PRId64 "  %s\n", contract->symbol,
+             contract->sec_type, exchange, contract->currency, contract->con_id,
+             contract->long_name);
   millrace__v1__contract__free_unpacked(contract, NULL);
   return GRPC_STATUS_OK;
 }
@@ -125,7 +128,7 @@ static mesh_code run_search(client *own, mesh_error *err) {
   mesh_code code = client_call(own, "/millrace.v1.DataService/Search", &request.base,
                                print_contract, &rows, err);
   if (code == GRPC_STATUS_OK && rows == 0 && !own->json) {
-    printf("the gateway knows nothing like '%s'\n", request.pattern);
+    print_text(stdout, "the gateway knows nothing like '%s'\n", request.pattern);
   }
   return code;
 }

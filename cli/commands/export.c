@@ -10,6 +10,7 @@
 #include "cli/terminal/csv.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
+#include "cli/terminal/print.h"
 
 enum { BUFFER_BYTES = 1 << 20 };
 
@@ -105,7 +106,7 @@ static mesh_code run(client *own, mesh_error *err) {
   if (code == GRPC_STATUS_OK && own->terminal) {
     char count[NUMBERS_TEXT_MAX];
     numbers_count(state.bars, count);
-    printf("%s bars written to %s\n", count, path);
+    print_text(stdout, "%s bars written to %s\n", count, path);
   }
   return code;
 }

@@ -5,21 +5,22 @@
 #include <unistd.h>
 
 #include "cli/commands/commands.h"
+#include "cli/terminal/print.h"
 #include "mesh/program/closest.h"
 #include "mesh/program/version.h"
 
 enum { COMMANDS_MAX = 64, NAME_MAX_BYTES = 64 };
 
 int help_list(FILE *out) {
-  fprintf(out, "usage: millrace COMMAND [arguments] [flags]\n\n");
+  print_text(out, "usage: millrace COMMAND [arguments] [flags]\n\n");
   for (size_t i = 0; i < commands_count; i++) {
     char usage[NAME_MAX_BYTES];
     snprintf(usage, sizeof usage, "%s %s", commands_all[i].name, commands_all[i].arguments);
-    fprintf(out, "  %-30s %s\n", usage, commands_all[i].summary);
+    print_text(out, "  %-30s %s\n", usage, commands_all[i].summary);
   }
-  fprintf(out,
-          "\nmillrace help COMMAND shows its flags. Times are UTC; timeframes are 1m 5m 15m 30m "
-          "1h 2h 4h 1d 1w.\n");
+  print_text(out,
+             "\nmillrace help COMMAND shows its flags. Times are UTC; timeframes are 1m 5m 15m 30m "
+             "1h 2h 4h 1d 1w.\n");
   return out == stderr ? EXIT_CODE_USAGE : EXIT_CODE_DONE;
 }
 
@@ -28,15 +29,15 @@ static void list_flags(const args_flag *table) {
     char usage[NAME_MAX_BYTES];
     snprintf(usage, sizeof usage, "--%s%s%s", table->name, table->value != NULL ? " " : "",
              table->value != NULL ? table->value : "");
-    printf("  %-26s %s\n", usage, table->help);
+    print_text(stdout, "  %-26s %s\n", usage, table->help);
   }
 }
 
 int help_show(const command *self) {
-  printf("usage: millrace %s%s%s [flags]\n\n%s.\n", self->name,
-         self->arguments[0] != '\0' ? " " : "", self->arguments, self->summary);
-  if (self->more != NULL) printf("%s", self->more);
-  printf("\n");
+  print_text(stdout, "usage: millrace %s%s%s [flags]\n\n%s.\n", self->name,
+             self->arguments[0] != '\0' ? " " : "", self->arguments, self->summary);
+  if (self->more != NULL) print_own(stdout, self->more);
+  print_text(stdout, "\n");
   list_flags(self->flags);
   list_flags(command_common_flags);
   return EXIT_CODE_DONE;
@@ -61,10 +62,10 @@ int help_unknown(int argc, char **argv) {
   const char *near = mesh_closest(two, names, count);
   if (near == NULL) near = mesh_closest(one, names, count);
   if (near == NULL) {
-    fprintf(stderr, "millrace: unknown command '%s'; millrace help lists them\n", two);
+    print_text(stderr, "millrace: unknown command '%s'; millrace help lists them\n", two);
   } else {
-    fprintf(stderr, "millrace: unknown command '%s'; did you mean millrace %s?\n",
-            strchr(near, ' ') != NULL ? two : one, near);
+    print_text(stderr, "millrace: unknown command '%s'; did you mean millrace %s?\n",
+               strchr(near, ' ') != NULL ? two : one, near);
   }
   return EXIT_CODE_USAGE;
 }
@@ -84,9 +85,10 @@ int help_version(const command *self, const args *given) {
   const char *output = args_get(given, "output");
   bool json = output != NULL ? strcmp(output, "json") == 0 : !isatty(STDOUT_FILENO);
   if (json) {
-    printf("{\"millrace\":\"%s\",\"grpcCore\":\"%s\"}\n", MILLRACE_VERSION, grpc_version_string());
+    print_text(stdout, "{\"millrace\":\"%s\",\"grpcCore\":\"%s\"}\n", MILLRACE_VERSION,
+               grpc_version_string());
   } else {
-    printf("millrace %s, gRPC core %s\n", MILLRACE_VERSION, grpc_version_string());
+    print_text(stdout, "millrace %s, gRPC core %s\n", MILLRACE_VERSION, grpc_version_string());
   }
   return EXIT_CODE_DONE;
 }

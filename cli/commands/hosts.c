@@ -5,6 +5,7 @@
 
 #include "cli/client.h"
 #include "cli/terminal/output.h"
+#include "cli/terminal/print.h"
 #include "cli/terminal/times.h"
 #include "millrace/v1/hosts.pb-c.h"
 
@@ -16,8 +17,8 @@ static const char *state_name(Millrace__V1__Host__State state) {
 static void print_host(const Millrace__V1__Host *host) {
   char since[TIMES_TEXT_MAX] = "-";
   if (host->started != NULL) times_format(host->started->seconds, since);
-  printf("%-14s %-12s %7d  %-20s %s%s%s\n", host->name, state_name(host->state), host->running,
-         since, host->address, host->note[0] != '\0' ? "  " : "", host->note);
+  print_text(stdout, "%-14s %-12s %7d  %-20s %s%s%s\n", host->name, state_name(host->state),
+             host->running, since, host->address, host->note[0] != '\0' ? "  " : "", host->note);
 }
 
 // ---- list ----
@@ -29,7 +30,8 @@ static mesh_code take_host(client *own, mesh_frame frame, void *arg, mesh_error 
   Millrace__V1__Host *host = millrace__v1__host__unpack(NULL, frame.size_bytes, frame.data);
   if (host == NULL) return client_bad_reply("Host", err);
   if ((*rows)++ == 0) {
-    printf("%-14s %-12s %7s  %-20s %s\n", "HOST", "STATE", "RUNNING", "SINCE", "ADDRESS");
+    print_text(stdout, "%-14s %-12s %7s  %-20s %s\n", "HOST", "STATE", "RUNNING", "SINCE",
+               "ADDRESS");
   }
   print_host(host);
   millrace__v1__host__free_unpacked(host, NULL);
@@ -55,7 +57,7 @@ static mesh_code take_change(client *own, mesh_frame frame, void *arg, mesh_erro
   if (host == NULL) return client_bad_reply("Host", err);
   *running = host->running;
   if (!own->json) {
-    printf("%s takes no new work; %d calls run\n", host->name, host->running);
+    print_text(stdout, "%s takes no new work; %d calls run\n", host->name, host->running);
   }
   millrace__v1__host__free_unpacked(host, NULL);
   return own->json ? client_print_json(own, "millrace.v1.Host", view, err) : output_flush(err);
@@ -71,9 +73,10 @@ static mesh_code run_drain(client *own, mesh_error *err) {
                      err);
   if (code != GRPC_STATUS_OK || own->json) return code;
   if (running > 0) {
-    printf("%s leaves; %d calls were interrupted, and go on elsewhere\n", request.name, running);
+    print_text(stdout, "%s leaves; %d calls were interrupted, and go on elsewhere\n", request.name,
+               running);
   } else {
-    printf("%s leaves; nothing was interrupted\n", request.name);
+    print_text(stdout, "%s leaves; nothing was interrupted\n", request.name);
   }
   return GRPC_STATUS_OK;
 }

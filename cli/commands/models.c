@@ -9,6 +9,7 @@
 #include "cli/model_text.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
+#include "cli/terminal/print.h"
 #include "cli/terminal/times.h"
 #include "mesh/program/file.h"
 #include "millrace/v1/models.pb-c.h"
@@ -128,12 +129,12 @@ static void print_signal(const client *own, signals *state, const Millrace__V1__
   if (signal->time != NULL) times_format(time_s, time);
   // On a terminal a bar that still forms is drawn over.
   if (own->terminal)
-    printf(state->shown_s == 0 ? "" : state->shown_s == time_s ? "\r\033[K" : "\n");
-  printf("%s  %12.5f  %-5s", time, signal->close, signal->signal);
+    print_text(stdout, state->shown_s == 0 ? "" : state->shown_s == time_s ? "\r\033[K" : "\n");
+  print_text(stdout, "%s  %12.5f  %-5s", time, signal->close, signal->signal);
   for (size_t i = 0; i < signal->n_outputs; i++)
-    printf(signal->n_outputs > 1 ? "  %.3f" : "  %.6f", signal->outputs[i]);
-  if (signal->forming) printf("  so far");
-  if (!own->terminal || !signal->forming) printf("\n");
+    print_text(stdout, signal->n_outputs > 1 ? "  %.3f" : "  %.6f", signal->outputs[i]);
+  if (signal->forming) print_text(stdout, "  so far");
+  if (!own->terminal || !signal->forming) print_text(stdout, "\n");
   state->shown_s = own->terminal && signal->forming ? time_s : 0;
 }
 
@@ -169,7 +170,7 @@ static mesh_code call_predict(client *own, Millrace__V1__PredictRequest *request
     own->streaming = state.heard_ns > 0;
     if (client_retry(own, attempt, since_ns, RETRY_S, err) != GRPC_STATUS_OK) break;
   }
-  if (state.shown_s != 0) printf("\n");
+  if (state.shown_s != 0) print_text(stdout, "\n");
   return code;
 }
 
@@ -195,7 +196,8 @@ static mesh_code run_predict(client *own, mesh_error *err) {
   request.last = last;
   request.live = args_get(own->given, "live") != NULL;
   if (!own->json) {
-    printf("%-20s  %12s  %-5s  %s\n", "TIME", "CLOSE", "SAYS", "BUY, HOLD, SELL (or a return)");
+    print_text(stdout, "%-20s  %12s  %-5s  %s\n", "TIME", "CLOSE", "SAYS",
+               "BUY, HOLD, SELL (or a return)");
   }
   return call_predict(own, &request, err);
 }
@@ -221,11 +223,11 @@ static mesh_code write_out(client *own, const char *path, mesh_view file, mesh_e
   mesh_code code = mesh_file_write(path, file, err);
   if (code != GRPC_STATUS_OK) return code;
   if (own->json) {
-    printf("{\"file\":");
-    output_string(stdout, path);
-    printf(",\"bytes\":%zu}\n", file.size_bytes);
+    print_text(stdout, "{\"file\":");
+    print_json_string(stdout, path);
+    print_text(stdout, ",\"bytes\":%zu}\n", file.size_bytes);
   } else {
-    printf("%zu bytes written to %s\n", file.size_bytes, path);
+    print_text(stdout, "%zu bytes written to %s\n", file.size_bytes, path);
   }
   return output_flush(err);
 }
@@ -264,7 +266,7 @@ static mesh_code take_deleted(client *own, mesh_frame frame, void *arg, mesh_err
   Millrace__V1__DeleteModelResponse *response =
       millrace__v1__delete_model_response__unpack(NULL, frame.size_bytes, frame.data);
   if (response == NULL) return client_bad_reply("DeleteModelResponse", err);
-  printf("%s version %d is deleted\n", own->given->words[0], response->version);
+  print_text(stdout, "%s version %d is deleted\n", own->given->words[0], response->version);
   millrace__v1__delete_model_response__free_unpacked(response, NULL);
   return output_flush(err);
 }

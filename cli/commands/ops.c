@@ -9,6 +9,7 @@
 #include "cli/start_options.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
+#include "cli/terminal/print.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 
@@ -85,8 +86,9 @@ static mesh_code list_page(client *own, Millrace__V1__ListOperationsRequest *req
   mesh_code code = client_call(own, "/millrace.v1.OperationsService/List", &request->base,
                                print_row, &rows, err);
   if (code != GRPC_STATUS_OK || own->json) return code;
-  if (rows.count == 0) printf("no operations\n");
-  if (rows.count == request->limit && own->terminal) printf("more: --after %s\n", rows.last);
+  if (rows.count == 0) print_text(stdout, "no operations\n");
+  if (rows.count == request->limit && own->terminal)
+    print_text(stdout, "more: --after %s\n", rows.last);
   return GRPC_STATUS_OK;
 }
 
@@ -155,7 +157,7 @@ static mesh_code conclude_cancel(follow *operation, mesh_error *err) {
   client *own = operation->client;
   mesh_code code = follow_conclude(operation, err);
   if (code == GRPC_STATUS_CANCELLED) {
-    if (!own->json) printf("%s cancelled; %s\n", operation->name, err->message);
+    if (!own->json) print_text(stdout, "%s cancelled; %s\n", operation->name, err->message);
     return GRPC_STATUS_OK;
   }
   own->exit_code = EXIT_CODE_REFUSED;
@@ -213,7 +215,8 @@ static mesh_code take_deleted(client *own, mesh_frame frame, void *arg, mesh_err
   Millrace__V1__DeleteOperationResponse *reply =
       millrace__v1__delete_operation_response__unpack(NULL, frame.size_bytes, frame.data);
   if (reply == NULL) return client_bad_reply("DeleteOperationResponse", err);
-  printf("%s is forgotten, with its %lld events\n", (const char *)arg, (long long)reply->events);
+  print_text(stdout, "%s is forgotten, with its %lld events\n", (const char *)arg,
+             (long long)reply->events);
   millrace__v1__delete_operation_response__free_unpacked(reply, NULL);
   return output_flush(err);
 }

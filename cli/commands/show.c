@@ -7,53 +7,54 @@
 #include "cli/terminal/chart.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
+#include "cli/terminal/print.h"
 #include "cli/terminal/times.h"
 
 enum { DEFAULT_LAST = 500, DEFAULT_ROWS = 8, CHART_ROWS_TALL = 16, CHART_ROWS_LEAST = 5 };
 
-static void print_json(const bars *all) {
+static void show_json(const bars *all) {
   static const char *const names[] = {"open", "high", "low", "close", "volume"};
   const double *columns[] = {all->open, all->high, all->low, all->close, all->volume};
   for (size_t i = 0; i < all->count; i++) {
     char time[TIMES_TEXT_MAX];
     times_format(all->times[i], time);
-    printf("{\"time\":\"%s\"", time);
+    print_text(stdout, "{\"time\":\"%s\"", time);
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
-      printf(",\"%s\":", names[k]);
+      print_text(stdout, ",\"%s\":", names[k]);
       output_number(stdout, columns[k][i]);
     }
-    printf("}\n");
+    print_text(stdout, "}\n");
   }
 }
 
 static void print_cell(double value) {
   char text[NUMBERS_TEXT_MAX] = "";
   if (!isnan(value)) numbers_shortest(value, text);
-  printf(" %12s", text);
+  print_text(stdout, " %12s", text);
 }
 
 static void print_table(const bars *all, int64_t rows) {
   if (rows == 0) return;
-  printf("\n%-20s %12s %12s %12s %12s %12s\n", "TIME (UTC)", "OPEN", "HIGH", "LOW", "CLOSE",
-         "VOLUME");
+  print_text(stdout, "\n%-20s %12s %12s %12s %12s %12s\n", "TIME (UTC)", "OPEN", "HIGH", "LOW",
+             "CLOSE", "VOLUME");
   size_t first = (size_t)rows < all->count ? all->count - (size_t)rows : 0;
   for (size_t i = first; i < all->count; i++) {
     char time[TIMES_TEXT_MAX];
     times_format_short(all->times[i], time);
-    printf("%-20s", time);
+    print_text(stdout, "%-20s", time);
     print_cell(all->open[i]);
     print_cell(all->high[i]);
     print_cell(all->low[i]);
     print_cell(all->close[i]);
     print_cell(all->volume[i]);
-    printf("\n");
+    print_text(stdout, "\n");
   }
 }
 
-static void print_text(const client *own, const bars *all, int64_t table_rows) {
+static void show_text(const client *own, const bars *all, int64_t table_rows) {
   char count[NUMBERS_TEXT_MAX];
   numbers_count((int64_t)all->count, count);
-  printf("%s %s, %s bars\n", own->given->words[0], own->given->words[1], count);
+  print_text(stdout, "%s %s, %s bars\n", own->given->words[0], own->given->words[1], count);
   int room = output_rows() - (int)table_rows - 6;
   int rows = room > CHART_ROWS_TALL    ? CHART_ROWS_TALL
              : room < CHART_ROWS_LEAST ? CHART_ROWS_LEAST
@@ -83,8 +84,8 @@ static mesh_code run(client *own, mesh_error *err) {
   request.last = last;
   bars all = {0};
   code = bars_read(own, &request, &all, err);
-  if (code == GRPC_STATUS_OK && own->json) print_json(&all);
-  if (code == GRPC_STATUS_OK && !own->json) print_text(own, &all, table_rows);
+  if (code == GRPC_STATUS_OK && own->json) show_json(&all);
+  if (code == GRPC_STATUS_OK && !own->json) show_text(own, &all, table_rows);
   bars_clear(&all);
   return code;
 }

@@ -7,6 +7,7 @@
 
 #include "cli/client.h"
 #include "cli/terminal/output.h"
+#include "cli/terminal/print.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "millrace/v1/ib_host.pb-c.h"
 #include "millrace/v1/training_host.pb-c.h"
@@ -125,18 +126,18 @@ static const char *gateway_name(const Millrace__V1__HostStatus *host) {
 static void print_piece(const client *own, const char *piece, const char *state,
                         const char *address, int64_t took_us, const char *detail) {
   if (own->json) {
-    printf("{\"piece\":\"%s\",\"state\":\"%s\",\"address\":", piece, state);
-    output_string(stdout, address);
-    if (took_us >= 0) printf(",\"roundTripUs\":%" PRId64, took_us);
-    printf(",\"detail\":");
-    output_string(stdout, detail);
-    printf("}\n");
+    print_text(stdout, "{\"piece\":\"%s\",\"state\":\"%s\",\"address\":", piece, state);
+    print_json_string(stdout, address);
+    if (took_us >= 0) print_text(stdout, ",\"roundTripUs\":%" PRId64, took_us);
+    print_text(stdout, ",\"detail\":");
+    print_json_string(stdout, detail);
+    print_text(stdout, "}\n");
     return;
   }
   char took[32] = "";
   if (took_us >= 0) snprintf(took, sizeof took, "%.2f ms", (double)took_us / 1000);
-  printf("%-18s %-12s %10s  %s%s%s\n", piece, state, took, address, detail[0] != '\0' ? "  " : "",
-         detail);
+  print_text(stdout, "%-18s %-12s %10s  %s%s%s\n", piece, state, took, address,
+             detail[0] != '\0' ? "  " : "", detail);
 }
 
 static void print_services(const client *own, const report *all) {
@@ -179,7 +180,7 @@ static void print_host(const client *own, const report *all) {
 }
 
 static void print_report(const client *own, const report *all) {
-  if (!own->json) printf("%-18s %-12s %10s\n", "PIECE", "STATE", "ROUND TRIP");
+  if (!own->json) print_text(stdout, "%-18s %-12s %10s\n", "PIECE", "STATE", "ROUND TRIP");
   print_piece(own, "backend", "SERVING", mesh_link_address(own->backend), all->backend_us, "");
   print_services(own, all);
   print_training(own, all);

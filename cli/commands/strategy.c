@@ -8,6 +8,7 @@
 #include "cli/client.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
+#include "cli/terminal/print.h"
 #include "mesh/program/file.h"
 #include "millrace/v1/training.pb-c.h"
 
@@ -29,23 +30,23 @@ typedef struct shown {
 } shown;
 
 static void print_words(const char *what, char *const *words, size_t count) {
-  printf("%-12s ", what);
+  print_text(stdout, "%-12s ", what);
   for (size_t i = 0; i < count; i++)
-    printf("%s%s", i > 0 ? ", " : "", words[i]);
-  printf("\n");
+    print_text(stdout, "%s%s", i > 0 ? ", " : "", words[i]);
+  print_text(stdout, "\n");
 }
 
 static void print_report(const Millrace__V1__StrategyReport *report) {
   char parameters[NUMBERS_TEXT_MAX];
   numbers_count(report->parameters, parameters);
-  printf("%-12s %s\n", "strategy", report->name);
+  print_text(stdout, "%-12s %s\n", "strategy", report->name);
   print_words("symbols", report->symbols, report->n_symbols);
   print_words("timeframes", report->timeframes, report->n_timeframes);
-  printf("%-12s the bars of %s\n", "rows", report->base_timeframe);
-  printf("%-12s %zu\n", "features", report->n_features);
-  printf("%-12s %s\n", "labels", report->labels);
-  printf("%-12s %s (%s parameters)\n", "network", report->network, parameters);
-  if (report->warning[0] != '\0') printf("%-12s %s\n", "warning", report->warning);
+  print_text(stdout, "%-12s the bars of %s\n", "rows", report->base_timeframe);
+  print_text(stdout, "%-12s %zu\n", "features", report->n_features);
+  print_text(stdout, "%-12s %s\n", "labels", report->labels);
+  print_text(stdout, "%-12s %s (%s parameters)\n", "network", report->network, parameters);
+  if (report->warning[0] != '\0') print_text(stdout, "%-12s %s\n", "warning", report->warning);
 }
 
 static mesh_code take_report(client *own, mesh_frame frame, void *arg, mesh_error *err) {
@@ -57,7 +58,7 @@ static mesh_code take_report(client *own, mesh_frame frame, void *arg, mesh_erro
   if (report == NULL) return client_bad_reply("StrategyReport", err);
   if (!what->features) print_report(report);
   for (size_t i = 0; i < report->n_features && what->features; i++)
-    printf("%s\n", report->features[i]);
+    print_text(stdout, "%s\n", report->features[i]);
   millrace__v1__strategy_report__free_unpacked(report, NULL);
   return output_flush(err);
 }
@@ -163,6 +164,6 @@ int cmd_strategy_new(const command *self, const args *given) {
   const char *symbol = args_get(given, "symbol"), *timeframe = args_get(given, "timeframe");
   if (symbol == NULL) symbol = "EURUSD";
   if (timeframe == NULL) timeframe = "1h";
-  printf(template_text, symbol, symbol, timeframe);
+  print_text(stdout, template_text, symbol, symbol, timeframe);
   return 0;
 }

@@ -11,6 +11,7 @@
 #include "cli/model_text.h"
 #include "cli/start_options.h"
 #include "cli/terminal/numbers.h"
+#include "cli/terminal/print.h"
 #include "millrace/v1/training.pb-c.h"
 
 enum { LIST_MAX = 64 };
@@ -22,9 +23,10 @@ static void print_result(const Millrace__V1__TrainResult *result) {
   numbers_count(result->parameters, parameters);
   model_print_metrics(stdout, "validation", result->validation);
   model_print_metrics(stdout, "test", result->test);
-  printf("model       %s version %d: %s, %s, %d features, %s parameters, trained on %s\n",
-         result->model, result->version, result->symbols, result->timeframes, result->features,
-         parameters, result->device);
+  print_text(stdout,
+             "model       %s version %d: %s, %s, %d features, %s parameters, trained on %s\n",
+             result->model, result->version, result->symbols, result->timeframes, result->features,
+             parameters, result->device);
 }
 
 static mesh_code follow_training(client *own, const char *method, const ProtobufCMessage *request,
@@ -39,7 +41,7 @@ static mesh_code follow_training(client *own, const char *method, const Protobuf
     if (trained && !own->json) print_result(outcome->succeeded->train);
     bool cancelled = outcome->outcome_case == MILLRACE__V1__OUTCOME__OUTCOME_CANCELLED;
     if (cancelled && !own->json) {
-      fprintf(stderr, "go on with it: millrace ops resume %s\n", training.name);
+      print_text(stderr, "go on with it: millrace ops resume %s\n", training.name);
     }
   }
   follow_clear(&training);

@@ -12,6 +12,7 @@
 #include "cli/exit_code.h"
 #include "cli/settings.h"
 #include "cli/terminal/output.h"
+#include "cli/terminal/print.h"
 #include "cli/up_home.h"
 #include "mesh/program/process.h"
 #include "mesh/runtime/fiber.h"
@@ -47,11 +48,11 @@ typedef struct up {
 
 static void say(const up *own, const char *event, const char *who, const char *text) {
   if (own->json) {
-    printf("{\"event\":\"%s\",\"piece\":\"%s\",\"detail\":", event, who);
-    output_string(stdout, text);
-    printf("}\n");
+    print_text(stdout, "{\"event\":\"%s\",\"piece\":\"%s\",\"detail\":", event, who);
+    print_json_string(stdout, text);
+    print_text(stdout, "}\n");
   } else {
-    printf("%-10s %s%s%s\n", who, event, text[0] != '\0' ? ": " : "", text);
+    print_text(stdout, "%-10s %s%s%s\n", who, event, text[0] != '\0' ? ": " : "", text);
   }
   fflush(stdout);
 }

@@ -6,6 +6,7 @@
 #include "cli/client.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
+#include "cli/terminal/print.h"
 #include "cli/terminal/times.h"
 #include "mesh/operation/event.h"
 #include "millrace/v1/data.pb-c.h"
@@ -27,10 +28,10 @@ static void print_bar(client *own, watch *state, const Millrace__V1__BarBatch *b
   times_format_short(batch->times[i], time);
   // On a terminal a bar that still forms is drawn over.
   bool same = own->terminal && state->shown_s == batch->times[i];
-  if (own->terminal) printf(same ? "\r\033[K" : state->shown_s != 0 ? "\n" : "");
-  printf("%-17s  open %s  high %s  low %s  close %s  volume %s", time, prices[0], prices[1],
-         prices[2], prices[3], volume);
-  if (!own->terminal) printf("\n");
+  if (own->terminal) print_text(stdout, same ? "\r\033[K" : state->shown_s != 0 ? "\n" : "");
+  print_text(stdout, "%-17s  open %s  high %s  low %s  close %s  volume %s", time, prices[0],
+             prices[1], prices[2], prices[3], volume);
+  if (!own->terminal) print_text(stdout, "\n");
   state->shown_s = batch->times[i];
 }
 
@@ -84,7 +85,7 @@ static mesh_code run(client *own, mesh_error *err) {
     own->streaming = state.heard_ns > 0;
     if (client_retry(own, attempt, since_ns, RETRY_S, err) != GRPC_STATUS_OK) break;
   }
-  if (own->terminal && state.shown_s != 0) printf("\n");
+  if (own->terminal && state.shown_s != 0) print_text(stdout, "\n");
   return code;
 }
 

@@ -9,21 +9,6 @@
 
 #include "cli/terminal/numbers.h"
 
-void output_string(FILE *out, const char *text) {
-  fputc('"', out);
-  for (; *text != '\0'; text++) {
-    unsigned char byte = (unsigned char)*text;
-    if (byte == '"' || byte == '\\') {
-      fprintf(out, "\\%c", byte);
-    } else if (byte < 0x20) {
-      fprintf(out, "\\u%04x", byte);
-    } else {
-      fputc(byte, out);
-    }
-  }
-  fputc('"', out);
-}
-
 void output_number(FILE *out, double value) {
   char text[NUMBERS_TEXT_MAX];
   if (!isfinite(value)) {

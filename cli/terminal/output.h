@@ -1,13 +1,10 @@
-// output: what goes to standard output: JSON values, and whether somebody still reads it.
+// output: what goes to standard output: JSON's numbers, and whether somebody still reads it.
 #ifndef MILLRACE_CLI_TERMINAL_OUTPUT_H
 #define MILLRACE_CLI_TERMINAL_OUTPUT_H
 
 #include <stdio.h>
 
 #include "mesh/runtime/status.h"
-
-// Writes `text` as a JSON string, quotes included.
-void output_string(FILE *out, const char *text);
 
 // Writes a number so that it reads back equal; null where JSON has no number for it.
 void output_number(FILE *out, double value);

@@ -8,7 +8,7 @@
 
 #include "mesh/runtime/text.h"
 
-enum { SPEC_MAX = 48 };
+enum { SPEC_MAX = 48, SHOWN_MAX = MESH_TEXT_ESCAPED_MAX(4) };
 
 // One conversion of a format: "%-20s".
 typedef struct spec {
@@ -64,41 +64,63 @@ static const char *read_spec(const char *at, spec *out, arguments *args) {
 
 // ---- writing ----
 
-// Writes what is shown for the character at `text`; returns its size there.
-static size_t put_character(FILE *out, const char *text, size_t size_bytes) {
-  char shown[MESH_TEXT_ESCAPED_MAX(4)];
-  size_t size = mesh_text_character(text, size_bytes, NULL);
-  if (size == 0) size = 1;
-  fwrite(shown, 1, mesh_text_escape(shown, sizeof shown, text, size), out);
+// Printable ASCII, which is nearly all that is printed: how much of it is at the front.
+static size_t plain_bytes(const char *text, size_t size_bytes) {
+  size_t size = 0;
+  while (size < size_bytes && text[size] >= 0x20 && text[size] < 0x7f)
+    size++;
   return size;
 }
 
-// How many columns the first `most` characters of `text` take, escaped, and how many bytes they
-// are.
-static int measure(const char *text, int most, size_t *size_bytes) {
+// Shows the character at text[0 .. size_bytes) in `shown`; returns its size there, 1 for a damaged
+// byte. *columns is what it takes: one, or as many as its escape has letters.
+static size_t show_character(const char *text, size_t size_bytes, char shown[SHOWN_MAX],
+                             int *columns) {
+  size_t size = mesh_text_character(text, size_bytes, NULL);
+  if (size == 0) size = 1;
+  size_t bytes = mesh_text_escape(shown, SHOWN_MAX, text, size);
+  *columns = bytes == size ? 1 : (int)bytes;
+  return size;
+}
+
+// Writes `text`, escaped; returns the columns that it takes. `out` NULL: only measures.
+static int put_escaped(FILE *out, const char *text, size_t size_bytes) {
   int columns = 0;
-  size_t at = 0, size = most < 0 ? strlen(text) : strnlen(text, 4 * (size_t)most);
-  for (int count = 0; at < size && (most < 0 || count < most); count++) {
-    char shown[MESH_TEXT_ESCAPED_MAX(4)];
-    size_t step = mesh_text_character(text + at, size - at, NULL);
-    if (step == 0) step = 1;
-    size_t bytes = mesh_text_escape(shown, sizeof shown, text + at, step);
-    columns += bytes == step ? 1 : (int)bytes;
-    at += step;
+  for (size_t at = 0; at < size_bytes;) {
+    size_t plain = plain_bytes(text + at, size_bytes - at);
+    if (out != NULL) fwrite(text + at, 1, plain, out);
+    columns += (int)plain;
+    at += plain;
+    if (at == size_bytes) break;
+    char shown[SHOWN_MAX];
+    int one;
+    at += show_character(text + at, size_bytes - at, shown, &one);
+    columns += one;
+    if (out != NULL) fputs(shown, out);
   }
-  *size_bytes = at;
   return columns;
 }
 
+// The first bytes of `text`, at most `precision` of them where that is not negative; a character
+// that would be cut there is left out. Reads no further, so that `text` needs no NUL behind them.
+static size_t bounded_bytes(const char *text, int precision) {
+  if (precision < 0) return strlen(text);
+  size_t size = strnlen(text, (size_t)precision), whole = size;
+  while (whole > 0 && size - whole < 3 && ((unsigned char)text[whole - 1] & 0xc0) == 0x80)
+    whole--;
+  bool begun = size == (size_t)precision && whole > 0 && (unsigned char)text[whole - 1] >= 0xc0 &&
+               mesh_text_character(text + whole - 1, size - whole + 1, NULL) == 0;
+  return begun ? whole - 1 : size;
+}
+
 static void put_string(FILE *out, const spec *how, const char *text) {
-  size_t size;
-  int columns = measure(text, how->precision, &size);
+  size_t size = bounded_bytes(text, how->precision);
   int width = how->width < -1 ? -how->width : how->width;
   bool left = how->left || how->width < -1;
-  if (!left && width > columns) fprintf(out, "%*s", width - columns, "");
-  for (size_t at = 0; at < size;)
-    at += put_character(out, text + at, size - at);
-  if (left && width > columns) fprintf(out, "%*s", width - columns, "");
+  int fill = width > 0 ? width - put_escaped(NULL, text, size) : 0;
+  if (!left && fill > 0) fprintf(out, "%*s", fill, "");
+  put_escaped(out, text, size);
+  if (left && fill > 0) fprintf(out, "%*s", fill, "");
 }
 
 static void put_integer(FILE *out, const spec *how, arguments *args) {

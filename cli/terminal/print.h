@@ -10,8 +10,9 @@
 
 // As fprintf(), but each string argument is shown as mesh_text_escape() writes it: no control
 // character, no line end, nothing that turns the direction round, no damaged byte gets through. Its
-// width and precision count characters, not bytes. `format` is our own text and is written as it
-// is. Conversions: d i u x X c s f e g, with h l ll z j; anything else is a bug of our own.
+// width counts characters; its precision counts bytes, and cuts between characters. `format` is our
+// own text and is written as it is. Conversions: d i u x X c s f e g, with h l ll z j; anything
+// else is a bug of our own.
 void print_text(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void print_vtext(FILE *out, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 

@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "cli/terminal/numbers.h"
+#include "mesh/runtime/text.h"
 
-enum { BAR_COLUMNS = 24, PART_MAX = 300 };
+enum { BAR_COLUMNS = 24, PART_MAX = 300, UNIT_MAX = 40 };
 
 typedef struct line {
   char *text;
@@ -38,17 +39,14 @@ static bool add(line *own, const char *part) {
   return true;
 }
 
-// Adds as much of `text` as has room, without control characters.
+// Adds as much of `text` as has room, shown as print_text() would: what it prints is measured.
 static void add_cut(line *own, const char *text) {
-  char part[PART_MAX];
-  size_t size = 0;
-  int columns = 0, room = own->room - 2;
-  for (; *text != '\0' && size + 1 < sizeof part; text++) {
-    if (!is_continuation(*text) && ++columns > room) break;
-    part[size++] = (unsigned char)*text < 0x20 ? ' ' : *text;
-  }
-  part[size] = '\0';
-  if (size > 0) add(own, part);
+  char shown[PART_MAX];
+  size_t size = mesh_text_escape(shown, sizeof shown, text, strlen(text)), kept = 0;
+  for (int columns = 0; kept < size && columns < own->room - 2; columns++)
+    kept += mesh_text_character(shown + kept, size - kept, NULL);
+  shown[kept] = '\0';
+  if (kept > 0) add(own, shown);
 }
 
 // ---- parts ----
@@ -77,7 +75,9 @@ static void add_counts(line *own, const progress_state *state) {
   if (state->total > 0) {
     numbers_count(state->done, one);
     numbers_count(state->total, other);
-    snprintf(part, sizeof part, "%s/%s %.40s", one, other, state->unit);
+    char unit[UNIT_MAX];
+    mesh_text_escape(unit, sizeof unit, state->unit, strlen(state->unit));
+    snprintf(part, sizeof part, "%s/%s %s", one, other, unit);
     add(own, part);
   }
 }

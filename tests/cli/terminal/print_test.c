@@ -82,19 +82,27 @@ static void numbers_come_out_as_from_printf(void **state) {
   check(&own, want);
 }
 
-static void columns_count_characters(void **state) {
+static void a_width_counts_characters(void **state) {
   (void)state;
   output own;
-  print_text(begin(&own), "%-6s|%6s|%.2s|%*s|%-*s|%.*s|", "üü", "策略", "策略x", 3, "ü", 3, "ü", 1,
-             "üb");
-  check(&own, "üü    |    策略|策略|  ü|ü  |ü|");
+  print_text(begin(&own), "%-6s|%6s|%*s|%-*s|", "üü", "策略", 3, "ü", 3, "ü");
+  check(&own, "üü    |    策略|  ü|ü  |");
+}
+
+static void a_precision_is_the_last_byte_that_is_read(void **state) {
+  (void)state;
+  output own;
+  static const char no_end[4] = {'a', '\xc3', '\xbc', 'b'};  // a NUL is nowhere near
+  print_text(begin(&own), "%.*s|%.*s|%.*s|%.*s|%.2s|", 4, no_end, 3, no_end, 2, no_end, 1, no_end,
+             "a\xff");
+  check(&own, "aüb|aü|a|a|a|");
 }
 
 static void an_escape_takes_its_columns(void **state) {
   (void)state;
   output own;
-  print_text(begin(&own), "%-6s|%.2s|", "\x1b", "\x1b[31m");
-  check(&own, "\\x1b  |\\x1b[|");
+  print_text(begin(&own), "%-6s|%6s|", "\x1b", "\xff[");
+  check(&own, "\\x1b  | \\xff[|");
 }
 
 // ---- JSON ----
@@ -114,8 +122,11 @@ int main(void) {
         .name = rows[i].name, .test_func = check_escaped, .initial_state = (void *)&rows[i]};
   }
   const struct CMUnitTest others[] = {
-      cmocka_unit_test(a_format_is_our_own),      cmocka_unit_test(numbers_come_out_as_from_printf),
-      cmocka_unit_test(columns_count_characters), cmocka_unit_test(an_escape_takes_its_columns),
+      cmocka_unit_test(a_format_is_our_own),
+      cmocka_unit_test(numbers_come_out_as_from_printf),
+      cmocka_unit_test(a_width_counts_characters),
+      cmocka_unit_test(a_precision_is_the_last_byte_that_is_read),
+      cmocka_unit_test(an_escape_takes_its_columns),
       cmocka_unit_test(json_keeps_its_meaning),
   };
   int failed = cmocka_run_group_tests_name("what is shown for a %s", escaped, NULL, NULL);

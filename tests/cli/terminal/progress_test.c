@@ -45,10 +45,15 @@ static const row rows[] = {
      {TITLE, 0, 0, "", 0, -1, "waits for the gateway", 0},
      20,
      "EURUSD 1h  waits for"},
-    {"a note without control characters",
-     {TITLE, 0, 0, "", 0, -1, "a\n\033b", 0},
+    {"what steers a terminal is shown",
+     {TITLE, 0, 0, "", 0, -1, "a\n\033b\xc2\x9b\xff", 0},
      40,
-     "EURUSD 1h  a  b"},
+     "EURUSD 1h  a\\n\\x1bb\\u009b\\xff"},
+    {"a title too", {"\033[2J", 0, 0, "", 0, -1, NULL, 0}, 40, "\\x1b[2J"},
+    {"and a unit",
+     {TITLE, 1, 64, "\033[2J", 0, -1, NULL, 0},
+     120,
+     "EURUSD 1h  ▕▍                       ▏  1%  1/64 \\x1b[2J"},
     {"a note is cut between characters", {TITLE, 0, 0, "", 0, -1, "ääää", 0}, 13, "EURUSD 1h  ää"},
 };
 
