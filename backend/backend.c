@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mesh/program/file.h"
+#include "mesh/program/private.h"
 #include "mesh/program/process.h"
 #include "mesh/runtime/log.h"
 
@@ -22,6 +23,8 @@ typedef struct program_arg {
 
 static mesh_code open_store(backend *own, mesh_error *err) {
   char path[4096];
+  mesh_code code = mesh_private_home(own->options.home, err);
+  if (code != GRPC_STATUS_OK) return mesh_error_prefix(err, "home");
   snprintf(path, sizeof path, "%s/millrace.db", own->options.home);
   store_options options = {.synchronous_full = own->options.synchronous_full};
   return store_open(path, &options, &own->store, err);
@@ -98,7 +101,7 @@ static mesh_code create_training(backend *own, mesh_error *err) {
   const backend_options *options = &own->options;
   if (options->training_host_count == 0) return GRPC_STATUS_OK;
   snprintf(own->models_directory, sizeof own->models_directory, "%s/models", options->home);
-  mesh_code code = mesh_file_make_directory(own->models_directory, err);
+  mesh_code code = mesh_private_directory(own->models_directory, err);
   if (code == GRPC_STATUS_OK) code = open_training_hosts(own, err);
   if (code != GRPC_STATUS_OK) return code;
   own->training_manager = (training_manager){.loop = own->loop,
@@ -304,6 +307,7 @@ int backend_main(int argc, char **argv, const backend_extension *extension) {
     return 0;
   }
   mesh_log_init("millrace-backend", own.options.log_level, own.options.log_json);
+  mesh_process_keep_private();
   mesh_process_block_signals();
   if (own.options.exit_with_parent) mesh_process_exit_with_parent();
   own.pool = mesh_pool_create(POOL_THREADS);

@@ -12,31 +12,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mesh/program/private.h"
+
 enum { PATH_SIZE = UP_PATH_MAX };
 
-static mesh_code fail_errno(const char *path, mesh_error *err) {
-  mesh_code code = errno == EACCES || errno == EROFS ? GRPC_STATUS_PERMISSION_DENIED
-                   : errno == ENOSPC                 ? GRPC_STATUS_RESOURCE_EXHAUSTED
-                                                     : GRPC_STATUS_FAILED_PRECONDITION;
-  return mesh_fail(err, code, "home %s: %s", path, strerror(errno));
-}
-
-// As mkdir -p.
-static mesh_code make_directory(const char *path, mesh_error *err) {
-  char part[PATH_SIZE];
-  snprintf(part, sizeof part, "%s", path);
-  for (char *slash = strchr(part + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-    *slash = '\0';
-    if (mkdir(part, 0755) != 0 && errno != EEXIST) return fail_errno(part, err);
-    *slash = '/';
-  }
-  if (mkdir(part, 0755) != 0 && errno != EEXIST) return fail_errno(part, err);
-  return GRPC_STATUS_OK;
-}
-
 static mesh_code lock_file(const char *home, const char *path, int *lock, mesh_error *err) {
-  int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0) return fail_errno(path, err);
+  int fd;
+  mesh_code code = mesh_private_open(path, O_RDWR | O_CREAT, &fd, err);
+  if (code != GRPC_STATUS_OK) return code;
   char pid[32] = "";
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     ssize_t size = read(fd, pid, sizeof pid - 1);
@@ -46,7 +29,9 @@ static mesh_code lock_file(const char *home, const char *path, int *lock, mesh_e
   }
   int size = snprintf(pid, sizeof pid, "%d\n", getpid());
   if (ftruncate(fd, 0) != 0 || write(fd, pid, (size_t)size) != size) {
-    mesh_code code = fail_errno(path, err);
+    code =
+        errno == ENOSPC || errno == EDQUOT ? GRPC_STATUS_RESOURCE_EXHAUSTED : GRPC_STATUS_UNKNOWN;
+    mesh_fail(err, code, "%s: %s", path, strerror(errno));
     close(fd);
     return code;
   }
@@ -61,16 +46,19 @@ mesh_code up_home_take(const char *home, int *lock, mesh_error *err) {
   }
   snprintf(log, sizeof log, "%s/log", home);
   snprintf(path, sizeof path, "%s/up.lock", run);
-  mesh_code code = make_directory(run, err);
-  if (code == GRPC_STATUS_OK) code = make_directory(log, err);
-  return code == GRPC_STATUS_OK ? lock_file(home, path, lock, err) : code;
+  mesh_code code = mesh_private_home(home, err);
+  if (code == GRPC_STATUS_OK) code = mesh_private_directory(run, err);
+  if (code == GRPC_STATUS_OK) code = mesh_private_directory(log, err);
+  if (code == GRPC_STATUS_OK) code = lock_file(home, path, lock, err);
+  if (code == GRPC_STATUS_OK || code == GRPC_STATUS_ALREADY_EXISTS) return code;
+  return mesh_error_prefix(err, "home");
 }
 
 bool up_home_is_taken(const char *home) {
   char path[PATH_SIZE + 16];
   snprintf(path, sizeof path, "%.4000s/run/up.lock", home);
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
+  int fd;
+  if (mesh_private_open(path, O_RDONLY, &fd, NULL) != GRPC_STATUS_OK) return false;
   bool taken = flock(fd, LOCK_SH | LOCK_NB) != 0;
   close(fd);
   return taken;

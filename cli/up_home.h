@@ -7,7 +7,8 @@
 enum { UP_PATH_MAX = 4096 };  // bytes, with the NUL
 
 // Makes `home` and its run/ and log/, and locks it for this process. ALREADY_EXISTS: a mesh runs
-// there (names its pid). On OK *lock is a descriptor that holds the lock until it is closed.
+// there (names its pid). PERMISSION_DENIED and others: see mesh/program/private.h. On OK *lock is a
+// descriptor that holds the lock until it is closed.
 MESH_NODISCARD mesh_code up_home_take(const char *home, int *lock, mesh_error *err);
 
 // True if a mesh runs in `home`.

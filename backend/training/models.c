@@ -125,7 +125,7 @@ static void do_read(void *arg) {
   if (own->code != GRPC_STATUS_OK) return;
   char path[4096], digest[MESH_SHA256_HEX];
   training_model_path(own->self->models, own->sha256, path);
-  own->code = mesh_file_read(path, MODEL_BYTES_MAX, &own->file, &own->err);
+  own->code = mesh_file_read_private(path, MODEL_BYTES_MAX, &own->file, &own->err);
   if (own->code != GRPC_STATUS_OK) return;
   mesh_sha256(mesh_bytes_view(own->file), digest);
   if (strcmp(digest, own->sha256) == 0) return;

@@ -374,6 +374,7 @@ static void run(up *own) {
 
 int cmd_up(const command *self, const args *given) {
   mesh_error err;
+  mesh_process_keep_private();
   up *own = calloc(1, sizeof *own);
   if (own == NULL) abort();
   own->command = self;

@@ -69,6 +69,7 @@ int main(int argc, char **argv) {
     return 0;
   }
   mesh_log_init("millrace-ib-host", own.options.log_level, own.options.log_json);
+  mesh_process_keep_private();
   mesh_process_block_signals();
   if (own.options.exit_with_parent) mesh_process_exit_with_parent();
   return mesh_program_run(run, &own);

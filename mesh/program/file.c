@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mesh/program/private.h"
+
 static mesh_code fail(const char *what, const char *path, mesh_error *err) {
   int why = errno;
   mesh_code code = GRPC_STATUS_INTERNAL;
@@ -51,7 +53,8 @@ mesh_code mesh_file_write(const char *path, mesh_view bytes, mesh_error *err) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "path of %zu bytes is too long",
                      strlen(path));
   }
-  int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  unlink(beside);  // of a crash, or a link that leads elsewhere: never written through
+  int fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) return fail("cannot write", path, err);
   bool ok = write_all(fd, bytes) && fsync(fd) == 0;
   mesh_code code = ok ? GRPC_STATUS_OK : fail("cannot write", path, err);
@@ -82,17 +85,14 @@ static mesh_code read_all(int fd, const char *path, size_t size, mesh_bytes *out
   return GRPC_STATUS_OK;
 }
 
-mesh_code mesh_file_read(const char *path, size_t most, mesh_bytes *out, mesh_error *err) {
-  *out = (mesh_bytes){0};
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+// Reads what `fd` is open on, and closes it.
+static mesh_code read_and_close(int fd, const char *path, size_t most, mesh_bytes *out,
+                                mesh_error *err) {
   struct stat about;
-  if (fd < 0 || fstat(fd, &about) != 0) {
-    mesh_code code = fail("cannot read", path, err);
-    if (fd >= 0) close(fd);
-    return code;
-  }
   mesh_code code;
-  if (about.st_size > 0 && (size_t)about.st_size > most) {
+  if (fstat(fd, &about) != 0) {
+    code = fail("cannot read", path, err);
+  } else if (about.st_size > 0 && (size_t)about.st_size > most) {
     code = mesh_fail(err, GRPC_STATUS_OUT_OF_RANGE, "%s has %lld bytes: more than %zu", path,
                      (long long)about.st_size, most);
   } else {
@@ -102,9 +102,18 @@ mesh_code mesh_file_read(const char *path, size_t most, mesh_bytes *out, mesh_er
   return code;
 }
 
-mesh_code mesh_file_make_directory(const char *path, mesh_error *err) {
-  if (mkdir(path, 0755) == 0 || errno == EEXIST) return GRPC_STATUS_OK;
-  return fail("cannot make", path, err);
+mesh_code mesh_file_read(const char *path, size_t most, mesh_bytes *out, mesh_error *err) {
+  *out = (mesh_bytes){0};
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fail("cannot read", path, err);
+  return read_and_close(fd, path, most, out, err);
+}
+
+mesh_code mesh_file_read_private(const char *path, size_t most, mesh_bytes *out, mesh_error *err) {
+  *out = (mesh_bytes){0};
+  int fd;
+  mesh_code code = mesh_private_open(path, O_RDONLY, &fd, err);
+  return code == GRPC_STATUS_OK ? read_and_close(fd, path, most, out, err) : code;
 }
 
 void mesh_sha256(mesh_view bytes, char out[MESH_SHA256_HEX]) {

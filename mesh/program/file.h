@@ -9,6 +9,7 @@
 enum { MESH_SHA256_HEX = 65 };  // bytes, with the NUL
 
 // Writes `bytes` to a file beside `path`, syncs it, renames it to `path`, syncs the directory.
+// A link or a file that was there is replaced, never written through; the mode is the umask's.
 // RESOURCE_EXHAUSTED: the disk is full; NOT_FOUND, PERMISSION_DENIED, INTERNAL: names the path.
 // Nothing is left behind by a failure.
 MESH_NODISCARD mesh_code mesh_file_write(const char *path, mesh_view bytes, mesh_error *err);
@@ -18,8 +19,9 @@ MESH_NODISCARD mesh_code mesh_file_write(const char *path, mesh_view bytes, mesh
 MESH_NODISCARD mesh_code mesh_file_read(const char *path, size_t most, mesh_bytes *out,
                                         mesh_error *err);
 
-// Makes `path`, whose parent is there; OK if it is there already.
-MESH_NODISCARD mesh_code mesh_file_make_directory(const char *path, mesh_error *err);
+// The same for a file of a mesh's home: one that is this user's own (private.h).
+MESH_NODISCARD mesh_code mesh_file_read_private(const char *path, size_t most, mesh_bytes *out,
+                                                mesh_error *err);
 
 // The SHA-256 of `bytes`, as 64 lower-case hexadecimal digits.
 void mesh_sha256(mesh_view bytes, char out[MESH_SHA256_HEX]);

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct mesh_stop_signal {
@@ -28,6 +29,10 @@ void mesh_process_block_signals(void) {
   pthread_sigmask(SIG_BLOCK, &set, NULL);
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
+}
+
+void mesh_process_keep_private(void) {
+  umask(0077);
 }
 
 void mesh_process_exit_with_parent(void) {

@@ -11,6 +11,9 @@ typedef struct mesh_stop_signal mesh_stop_signal;
 // SIGXFSZ (a write then fails with EPIPE or EFBIG). Call it first in main().
 void mesh_process_block_signals(void);
 
+// What this process makes from now on is for this user alone: files 0600, directories 0700.
+void mesh_process_keep_private(void);
+
 // Makes the kernel send this process SIGTERM when its parent dies.
 void mesh_process_exit_with_parent(void);
 

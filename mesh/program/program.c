@@ -66,6 +66,8 @@ mesh_code mesh_program_listen(mesh_server *server, const char *layer, const char
     if (code != GRPC_STATUS_OK) return code;
     if (port > 0) {
       mesh_log(MESH_LOG_INFO, layer, "listens on %s (port %d)", addresses[i], port);
+      mesh_log(MESH_LOG_WARN, layer, "every user of this machine can use %s: a port asks nobody",
+               addresses[i]);
     } else {
       mesh_log(MESH_LOG_INFO, layer, "listens on %s", addresses[i]);
     }

@@ -28,7 +28,8 @@ void mesh_program_stop(mesh_program *program);
 // and stops it.
 void mesh_program_leave(mesh_program *program, mesh_server *server, int64_t limit_ms);
 
-// Makes `server` listen on each address, and logs each as `layer`, with the port that was bound.
+// Makes `server` listen on each address, and logs each as `layer`, with the port that was bound,
+// and that a port is open to every user of the machine.
 MESH_NODISCARD mesh_code mesh_program_listen(mesh_server *server, const char *layer,
                                              const char *const *addresses, int count,
                                              mesh_error *err);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -18,20 +19,39 @@ static mesh_code fail_errno(const char *address, int number, mesh_error *err) {
   return mesh_fail(err, code, "cannot listen on %s: %s", address, strerror(number));
 }
 
+// What answers at `name`, as an errno: 0: somebody listens; ECONNREFUSED: a socket that nobody
+// listens on any more; ENOENT: nothing is there. Never waits: whoever listens may be stopped, and
+// its queue full.
+static int probe(const struct sockaddr_un *name) {
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return errno;
+  int why = connect(fd, (const struct sockaddr *)name, sizeof *name) == 0 ? 0 : errno;
+  close(fd);
+  return why == EAGAIN ? 0 : why;
+}
+
+// gRPC replaces a socket's file, but no other: it would only say that it cannot listen.
+static mesh_code check_place(const char *address, const char *path, mesh_error *err) {
+  struct stat about;
+  if (lstat(path, &about) != 0 || S_ISSOCK(about.st_mode)) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
+                   "cannot listen on %s: what is there already is no socket", address);
+}
+
 static mesh_code check_unix(const char *address, mesh_error *err) {
   struct sockaddr_un name = {.sun_family = AF_UNIX};
   const char *path = address + strlen("unix:");
   if (path[0] == '\0' || strlen(path) >= sizeof name.sun_path) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                     "cannot listen on %s: a socket's path has 1 to %zu bytes", address,
+                     "cannot listen on %.200s: a socket's path has 1 to %zu bytes", address,
                      sizeof name.sun_path - 1);
   }
+  mesh_code code = check_place(address, path, err);
+  if (code != GRPC_STATUS_OK) return code;
   memcpy(name.sun_path, path, strlen(path) + 1);
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return fail_errno(address, errno, err);
-  bool taken = connect(fd, (struct sockaddr *)&name, sizeof name) == 0;
-  close(fd);
-  if (taken) return fail_errno(address, EADDRINUSE, err);
+  int why = probe(&name);
+  if (why == 0) return fail_errno(address, EADDRINUSE, err);
+  if (why != ECONNREFUSED && why != ENOENT) return fail_errno(address, why, err);
 
   char directory[sizeof name.sun_path];
   snprintf(directory, sizeof directory, "%s", path);

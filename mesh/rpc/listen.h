@@ -6,8 +6,9 @@
 #include "mesh/runtime/status.h"
 
 // OK if `address` is "unix:/path" that nobody listens on, or host:port on a loopback address whose
-// port is free. INVALID_ARGUMENT, ALREADY_EXISTS (somebody listens there), NOT_FOUND (no such
-// directory), PERMISSION_DENIED.
+// port is free. INVALID_ARGUMENT, ALREADY_EXISTS (somebody listens there, stopped or not),
+// NOT_FOUND (no such directory), PERMISSION_DENIED, FAILED_PRECONDITION (what is there is no
+// socket).
 MESH_NODISCARD mesh_code mesh_listen_check(const char *address, mesh_error *err);
 
 #endif

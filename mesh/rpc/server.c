@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "mesh/rpc/call_server.h"
 #include "mesh/rpc/channel_args.h"
@@ -35,7 +36,7 @@ struct mesh_server {
   size_t service_count;
   arrival arrivals[WAITING_CALLS];
   int arrivals_waiting;
-  bool running, stopping;
+  bool bound, running, stopping;
   mesh_drain drain;
   int working;          // calls that run and are work
   mesh_signal changed;  // `working`, or the server leaves
@@ -67,16 +68,28 @@ void mesh_server_add(mesh_server *server, const mesh_service *service) {
   mesh_reflection_list(server->reflection, service->name);
 }
 
+// A unix socket is this user's alone: nobody else may connect, not even in the moment between the
+// bind and the chmod.
+static int bind_port(mesh_server *server, const char *address) {
+  bool is_unix = strncmp(address, "unix:", 5) == 0;
+  mode_t mask = umask(0077);
+  grpc_server_credentials *plain = grpc_insecure_server_credentials_create();
+  int bound = grpc_server_add_http2_port(server->server, address, plain);
+  grpc_server_credentials_release(plain);
+  umask(mask);
+  if (bound != 0 && is_unix && chmod(address + 5, 0600) != 0) return 0;
+  return bound;
+}
+
 mesh_code mesh_server_listen(mesh_server *server, const char *address, int *port, mesh_error *err) {
   assert(!server->running);
   mesh_code code = mesh_listen_check(address, err);
   if (code != GRPC_STATUS_OK) return code;
-  grpc_server_credentials *plain = grpc_insecure_server_credentials_create();
-  int bound = grpc_server_add_http2_port(server->server, address, plain);
-  grpc_server_credentials_release(plain);
+  int bound = bind_port(server, address);
   if (bound == 0) {
     return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "cannot listen on %s", address);
   }
+  server->bound = true;
   if (port != NULL) *port = strncmp(address, "unix:", 5) == 0 ? 0 : bound;
   return GRPC_STATUS_OK;
 }
@@ -249,6 +262,19 @@ static void on_shutdown(mesh_op *op, bool ok) {
   if (await->fiber != NULL) mesh_fiber_unpark(await->fiber);
 }
 
+static void begin_shutdown(mesh_server *server) {
+  server->shutdown = (mesh_await){.op = {.on_done = on_shutdown, .name = "server shutdown"},
+                                  .fiber = mesh_fiber_current(server->loop)};
+  mesh_op_start(server->loop, &server->shutdown.op);
+  grpc_server_shutdown_and_notify(server->server, mesh_loop_queue(server->loop),
+                                  &server->shutdown.op);
+}
+
+static void await_shutdown(mesh_server *server) {
+  while (server->shutdown.op.pending)
+    mesh_fiber_park(server->loop);
+}
+
 static void on_stop_due(mesh_timer *timer);
 
 typedef struct stop_timer {
@@ -266,16 +292,11 @@ void mesh_server_stop(mesh_server *server, int64_t deadline_ns) {
   if (!server->running || server->stopping) return;
   server->stopping = true;
   mesh_health_stop(server->health);
-  server->shutdown = (mesh_await){.op = {.on_done = on_shutdown, .name = "server shutdown"},
-                                  .fiber = mesh_fiber_current(server->loop)};
-  mesh_op_start(server->loop, &server->shutdown.op);
-  grpc_server_shutdown_and_notify(server->server, mesh_loop_queue(server->loop),
-                                  &server->shutdown.op);
+  begin_shutdown(server);
   stop_timer limit = {.server = server};
   mesh_timer_init(&limit.timer, on_stop_due);
   mesh_timer_start(server->loop, &limit.timer, deadline_ns);
-  while (server->shutdown.op.pending)
-    mesh_fiber_park(server->loop);
+  await_shutdown(server);
   mesh_timer_stop(&limit.timer);
   mesh_scope_cancel(&server->scope, GRPC_STATUS_UNAVAILABLE, "the server stops");
   mesh_scope_join(&server->scope);
@@ -288,6 +309,10 @@ void mesh_server_stop(mesh_server *server, int64_t deadline_ns) {
 void mesh_server_destroy(mesh_server *server) {
   if (server == NULL) return;
   assert(!server->running);
+  if (server->bound && !server->stopping) {  // gRPC insists
+    begin_shutdown(server);
+    await_shutdown(server);
+  }
   grpc_server_destroy(server->server);
   mesh_health_destroy(server->health);
   mesh_reflection_destroy(server->reflection);

@@ -15,9 +15,9 @@ mesh_server *mesh_server_create(mesh_loop *loop, const mesh_schema *schema);
 void mesh_server_add(mesh_server *server, const mesh_service *service);
 
 // Listens on "unix:/path" or "127.0.0.1:port" (0: any) before the start. *port (may be NULL) is the
-// bound port, 0 for a unix socket. A unix socket file that nobody listens on is replaced.
-// ALREADY_EXISTS: somebody listens there. Only loopback addresses and unix sockets are accepted:
-// others are INVALID_ARGUMENT until TLS can protect them.
+// bound port, 0 for a unix socket. A unix socket file that nobody listens on is replaced; the new
+// one has a mode of 0600. Codes as mesh_listen_check() has them (listen.h). Only loopback addresses
+// and unix sockets are accepted: others are INVALID_ARGUMENT until TLS can protect them.
 MESH_NODISCARD mesh_code mesh_server_listen(mesh_server *server, const char *address, int *port,
                                             mesh_error *err);
 
@@ -38,7 +38,8 @@ mesh_signal *mesh_server_changed(mesh_server *server);
 // left and waits for that. In a fiber of the server's loop.
 void mesh_server_stop(mesh_server *server, int64_t deadline_ns);
 
-// Releases a stopped (or never started) server. NULL is fine.
+// Releases a stopped (or never started) server. NULL is fine. In a fiber of its loop where it has
+// listened and was never started: gRPC ends the sockets by the queue.
 void mesh_server_destroy(mesh_server *server);
 
 // Says whether a service ("" the server as a whole) can do its work, to whoever checks or watches

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "backend/store/sqlite/internal.h"
+#include "mesh/program/private.h"
 
 enum { BUSY_TIMEOUT_MS = 5000, PAGE_BYTES = 8192 };
 
@@ -58,14 +59,29 @@ static mesh_code configure(store *store, const store_options *options, mesh_erro
   return store_execute(store, store->writer.db, sql, "cannot limit the size", err);
 }
 
+// SQLite opens by name, and follows any link: nothing of it may be somebody else's.
+static mesh_code check_private(const store *store, mesh_error *err) {
+  static const char *const suffixes[] = {"", "-wal", "-shm"};
+  mesh_code code = GRPC_STATUS_OK;
+  char path[MESH_PRIVATE_PATH_MAX];
+  for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes && code == GRPC_STATUS_OK; i++) {
+    snprintf(path, sizeof path, "%s%s", store->path, suffixes[i]);
+    code = mesh_private_check(path, err);
+  }
+  return code == GRPC_STATUS_OK ? code : mesh_error_prefix(err, "store");
+}
+
 mesh_code store_open(const char *path, const store_options *options, store **out, mesh_error *err) {
   store *opened = calloc(1, sizeof *opened);
   if (opened == NULL) abort();
   opened->path = strdup(path);
   if (opened->path == NULL) abort();
   pthread_mutex_init(&opened->read_lock, NULL);
-  mesh_code code = open_connection(opened, &opened->writer,
-                                   SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, options, err);
+  mesh_code code = check_private(opened, err);
+  if (code == GRPC_STATUS_OK) {
+    code = open_connection(opened, &opened->writer, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                           options, err);
+  }
   if (code == GRPC_STATUS_OK) code = check_writable(opened, err);
   if (code == GRPC_STATUS_OK) code = configure(opened, options, err);
   if (code == GRPC_STATUS_OK) {
@@ -73,6 +89,7 @@ mesh_code store_open(const char *path, const store_options *options, store **out
   }
   if (code == GRPC_STATUS_OK) code = store_add_functions(opened, err);
   if (code == GRPC_STATUS_OK) code = store_take_over(opened, err);  // last: it is for good
+  if (code == GRPC_STATUS_OK) code = check_private(opened, err);    // what was made now
   if (code == GRPC_STATUS_OK) store_writer_start(opened);
   *out = code == GRPC_STATUS_OK ? opened : NULL;
   if (code != GRPC_STATUS_OK) store_close(opened);

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mesh/program/private.h"
+
 enum { PATH_MAX_BYTES = 4096, KEEP = 3, FILES_MAX = 64, BYTES_MAX = 2000 << 20 };
 
 #define SUFFIX ".checkpoint"
@@ -78,7 +80,7 @@ mesh_code checkpoints_write(const char *directory, const char *operation, int64_
                      operation);
   }
   write_path(directory, operation, "", path);
-  mesh_code code = mesh_file_make_directory(path, err);
+  mesh_code code = mesh_private_directory(path, err);
   if (code != GRPC_STATUS_OK) return code;
   mesh_sha256(bytes, digest);
   snprintf(name, CHECKPOINT_NAME_MAX, "%s/%012lld-%s", operation, (long long)step, digest);
@@ -97,7 +99,7 @@ mesh_code checkpoints_read(const char *directory, const char *name, mesh_bytes *
     return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "'%s' is no checkpoint's name", name);
   }
   write_path(directory, name, SUFFIX, path);
-  mesh_code code = mesh_file_read(path, BYTES_MAX, out, err);
+  mesh_code code = mesh_file_read_private(path, BYTES_MAX, out, err);
   if (code != GRPC_STATUS_OK) return code;
   mesh_sha256(mesh_bytes_view(*out), digest);
   if (strcmp(digest, dash + 1) == 0) return GRPC_STATUS_OK;

@@ -6,6 +6,7 @@
 #include "host/training/service/options.h"
 #include "mesh/program/file.h"
 #include "mesh/program/host_control.h"
+#include "mesh/program/private.h"
 #include "mesh/program/process.h"
 #include "mesh/program/program.h"
 #include "protos/descriptors.h"
@@ -31,7 +32,8 @@ static mesh_code set_up(program *own, mesh_error *err) {
   mesh_loop *loop = own->program->loop;
   mesh_code code = mesh_schema_create(descriptors, &own->schema, err);
   snprintf(own->directory, sizeof own->directory, "%s/checkpoints", options->home);
-  if (code == GRPC_STATUS_OK) code = mesh_file_make_directory(own->directory, err);
+  if (code == GRPC_STATUS_OK) code = mesh_private_home(options->home, err);
+  if (code == GRPC_STATUS_OK) code = mesh_private_directory(own->directory, err);
   if (code == GRPC_STATUS_OK) {
     code = mesh_link_open(loop, "backend", options->backend, &own->backend, err);
   }
@@ -95,6 +97,7 @@ int main(int argc, char **argv) {
   }
   mesh_log_init("millrace-training-host", own.options.log_level, own.options.log_json);
   train_cpu_prepare();
+  mesh_process_keep_private();
   mesh_process_block_signals();
   if (own.options.exit_with_parent) mesh_process_exit_with_parent();
   own.pool = mesh_pool_create((int)own.options.slots + 1);

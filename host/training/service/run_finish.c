@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/training/service/run.h"
+#include "mesh/program/private.h"
 #include "mesh/program/version.h"
 #include "mesh/runtime/loop.h"
 
@@ -224,7 +225,7 @@ static mesh_code write_file(const training_run *own, const char *suffix, mesh_vi
   const char *operation = mesh_operation_name(own->operation);
   if (!checkpoints_model_path(directory, operation, "", path, sizeof path)) abort();
   *strrchr(path, '/') = '\0';
-  mesh_code code = mesh_file_make_directory(path, err);
+  mesh_code code = mesh_private_directory(path, err);
   if (code != GRPC_STATUS_OK) return code;
   if (!checkpoints_model_path(directory, operation, suffix, path, sizeof path)) abort();
   return mesh_file_write(path, bytes, err);

@@ -44,11 +44,11 @@ static void do_fetch(void *arg) {
   const char *directory = own->host->options.directory;
   own->code = GRPC_STATUS_NOT_FOUND;
   if (checkpoints_model_path(directory, own->operation, ".safetensors", path, sizeof path)) {
-    own->code = mesh_file_read(path, MODEL_BYTES_MAX, &own->file, &own->err);
+    own->code = mesh_file_read_private(path, MODEL_BYTES_MAX, &own->file, &own->err);
   }
   if (own->code == GRPC_STATUS_OK &&
       checkpoints_model_path(directory, own->operation, ".about", path, sizeof path)) {
-    own->code = mesh_file_read(path, ABOUT_MAX, &own->about, &own->err);
+    own->code = mesh_file_read_private(path, ABOUT_MAX, &own->about, &own->err);
   }
   if (own->code == GRPC_STATUS_NOT_FOUND) {
     (void)mesh_fail(&own->err, own->code, "operation '%s' has left no model here", own->operation);

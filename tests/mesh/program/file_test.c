@@ -43,8 +43,27 @@ static void what_cannot_be_is_named(void **state) {
   assert_int_equal(mesh_file_read("/nowhere/a", 3, &read, &err), GRPC_STATUS_NOT_FOUND);
   assert_non_null(strstr(err.message, "/nowhere/a"));
   assert_int_equal(mesh_file_write("/nowhere/a", view_of("x"), &err), GRPC_STATUS_NOT_FOUND);
-  assert_int_equal(mesh_file_make_directory("/nowhere/b", &err), GRPC_STATUS_NOT_FOUND);
-  assert_int_equal(mesh_file_make_directory("/tmp", &err), GRPC_STATUS_OK);
+}
+
+// What a crash left beside it, or somebody put there, is not written through.
+static void a_link_beside_it_is_replaced(void **state) {
+  (void)state;
+  char *directory = make_directory(), path[64], part[72], other[72];
+  mesh_error err;
+  mesh_bytes read;
+  snprintf(path, sizeof path, "%s/a", directory);
+  snprintf(part, sizeof part, "%s.part", path);
+  snprintf(other, sizeof other, "%s/other", directory);
+  assert_int_equal(mesh_file_write(other, view_of("precious"), &err), GRPC_STATUS_OK);
+  assert_int_equal(symlink(other, part), 0);
+  assert_int_equal(mesh_file_write(path, view_of("mine"), &err), GRPC_STATUS_OK);
+  assert_int_equal(mesh_file_read(other, 100, &read, &err), GRPC_STATUS_OK);
+  assert_string_equal((char *)read.data, "precious");
+  free(read.data);
+  unlink(path);
+  unlink(other);
+  assert_int_equal(rmdir(directory), 0);
+  free(directory);
 }
 
 // FIPS 180-4, the examples.
@@ -60,6 +79,7 @@ static void sha256_is_the_standards(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_is_written_is_read),
+      cmocka_unit_test(a_link_beside_it_is_replaced),
       cmocka_unit_test(what_cannot_be_is_named),
       cmocka_unit_test(sha256_is_the_standards),
   };
