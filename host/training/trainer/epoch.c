@@ -69,10 +69,9 @@ static void conclude(const tally *own, size_t rows, trainer_metrics *out) {
 }
 
 mesh_code trainer_evaluate(trainer *own, dataset_part part, trainer_metrics *out, mesh_error *err) {
-  train_network network = trainer_network(own->setup.strategy, own->setup.data);
   train_rows rows = dataset_rows(own->setup.data, part);
-  size_t outputs = (size_t)network.outputs;
-  tally all = {.network = &network};
+  size_t outputs = (size_t)own->network.outputs;
+  tally all = {.network = &own->network};
   *out = (trainer_metrics){0};
   if (rows.count == 0) return GRPC_STATUS_OK;
   if (own->outputs == NULL) own->outputs = calloc(PIECE_ROWS * outputs, sizeof *own->outputs);
@@ -80,7 +79,7 @@ mesh_code trainer_evaluate(trainer *own, dataset_part part, trainer_metrics *out
   for (size_t first = 0; first < rows.count; first += PIECE_ROWS) {
     size_t count = rows.count - first < PIECE_ROWS ? rows.count - first : PIECE_ROWS;
     mesh_code code =
-        train_engine_predict(own->setup.engine, rows.features + first * (size_t)network.inputs,
+        train_engine_predict(own->setup.engine, rows.features + first * (size_t)own->network.inputs,
                              count, own->outputs, err);
     if (code != GRPC_STATUS_OK) return code;
     for (size_t i = 0; i < count; i++) {

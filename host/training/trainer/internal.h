@@ -1,4 +1,5 @@
-// What the files of trainer share.
+// What the files of trainer share. Calls go one way: trainer.c and save.c call epoch.c, which calls
+// look.c and order.c.
 #ifndef MILLRACE_HOST_TRAINING_TRAINER_INTERNAL_H
 #define MILLRACE_HOST_TRAINING_TRAINER_INTERNAL_H
 
@@ -21,7 +22,8 @@ typedef struct trainer_counts {
 
 struct trainer {
   trainer_setup setup;
-  train_rows rows;  // of training
+  train_network network;  // the strategy's, with class weights
+  train_rows rows;        // of training
   train_state state;
   float *best;      // (parameters)
   uint32_t *order;  // (rows) of the epoch that runs
@@ -32,6 +34,9 @@ struct trainer {
   double *saved_epochs;   // as the last save had them
   size_t slice_rows;      // at a time, a multiple of the batch
 };
+
+// True once every epoch has ended, or it has stopped early.
+bool trainer_is_finished(const trainer *own);
 
 // Fills `order` for the epoch that runs: a permutation that depends on seed and epoch alone.
 void trainer_shuffle(trainer *own);

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/training/engine/random.h"
 #include "host/training/trainer/internal.h"
 #include "mesh/runtime/loop.h"
 
@@ -35,6 +34,7 @@ mesh_code trainer_create(const trainer_setup *setup, trainer **out, mesh_error *
   trainer *own = make(1, sizeof *own);
   *out = NULL;
   own->setup = *setup;
+  own->network = trainer_network(setup->strategy, setup->data);
   own->rows = dataset_rows(setup->data, DATASET_TRAIN);
   train_state_init(&own->state, &setup->strategy->network, setup->seed);
   own->best = make(own->state.parameter_count, sizeof *own->best);
@@ -63,27 +63,6 @@ void trainer_destroy(trainer *own) {
   free(own->epochs);
   free(own->saved_epochs);
   free(own);
-}
-
-// ---- the order ----
-
-// Fisher-Yates, from the last to the first.
-void trainer_shuffle(trainer *own) {
-  size_t count = own->rows.count;
-  for (size_t i = 0; i < count; i++)
-    own->order[i] = (uint32_t)i;
-  uint32_t random[4];
-  for (size_t i = count; i-- > 1;) {
-    size_t lane = (count - 1 - i) % 4;
-    if (lane == 0) {
-      train_random4(own->setup.seed, (uint32_t)((count - 1 - i) / 4), (uint32_t)own->counts.epoch,
-                    0, TRAIN_STREAM_SHUFFLE, random);
-    }
-    size_t other = (size_t)(((uint64_t)random[lane] * (i + 1)) >> 32);
-    uint32_t moved = own->order[i];
-    own->order[i] = own->order[other];
-    own->order[other] = moved;
-  }
 }
 
 // ---- advancing ----
@@ -120,14 +99,10 @@ static mesh_code run_slice(trainer *own, const atomic_bool *stop, bool *stopped,
   return code;
 }
 
-static bool is_finished(const trainer *own) {
-  return own->counts.epoch >= own->setup.epochs || own->counts.stopped_early != 0;
-}
-
 mesh_code trainer_advance(trainer *own, int64_t until_ns, const atomic_bool *stop,
                           trainer_state *state, mesh_error *err) {
   *state = TRAINER_FINISHED;
-  if (is_finished(own)) return GRPC_STATUS_OK;
+  if (trainer_is_finished(own)) return GRPC_STATUS_OK;
   bool stopped = false;
   while ((size_t)own->counts.done < own->rows.count) {
     *state = TRAINER_RUNNING;
@@ -140,35 +115,7 @@ mesh_code trainer_advance(trainer *own, int64_t until_ns, const atomic_bool *sto
   return trainer_end_epoch(own, err);
 }
 
-// ---- looking at it ----
-
-trainer_progress trainer_progress_of(const trainer *own) {
-  const trainer_counts *counts = &own->counts;
-  int64_t rows = (int64_t)own->rows.count, batch = own->setup.strategy->learning.batch_rows;
-  double done = (double)counts->done;
-  return (trainer_progress){
-      .epoch = (int)counts->epoch + !is_finished(own),
-      .epochs = own->setup.epochs,
-      .rows_done = counts->epoch * rows + counts->done,
-      .rows = own->setup.epochs * rows,
-      .step = own->state.step,
-      .steps = own->setup.epochs * ((rows + batch - 1) / batch),
-      .samples_per_s = own->numbers.seconds > 0 ? done / own->numbers.seconds : 0,
-      .loss = own->numbers.loss_sum / done,
-      .accuracy = (double)counts->correct / done};
-}
-
-const trainer_epoch *trainer_epoch_at(const trainer *own, size_t index) {
-  return index < (size_t)own->counts.epoch ? &own->epochs[index] : NULL;
-}
-
-const trainer_epoch *trainer_last_epoch(const trainer *own) {
-  return own->counts.epoch > 0 ? &own->epochs[own->counts.epoch - 1] : NULL;
-}
-
-bool trainer_stopped_early(const trainer *own) {
-  return own->counts.stopped_early != 0;
-}
+// ---- the end ----
 
 mesh_code trainer_conclude(trainer *own, const float **weights, size_t *count, int *best_epoch,
                            mesh_error *err) {
