@@ -149,8 +149,12 @@ static void print_payload(FILE *out, const Millrace__V1__OperationEvent *event) 
       operation_print_epoch(out, event->epoch_report);
       break;
     case PAYLOAD(CHECKPOINT):
-      print_text(out, "checkpoint  %" PRId64 "/%" PRId64 " %s\n", event->checkpoint->position,
+      print_text(out, "checkpoint  %" PRId64 "/%" PRId64 " %s", event->checkpoint->position,
                  event->checkpoint->total, event->checkpoint->unit);
+      if (event->checkpoint->lost > 0) {
+        fprintf(out, ", lost with its host %d times since", event->checkpoint->lost);
+      }
+      fputc('\n', out);
       break;
     case PAYLOAD(DRAIN):
       print_text(out, "drain     %s\n", event->drain->layer);

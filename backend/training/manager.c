@@ -187,12 +187,26 @@ typedef struct ended {
   bool is_training;
 } ended;
 
+// Whoever resumes it begins anew: runs that were lost do not count any more. A checkpoint that says
+// nothing else is none.
+static void forget_losses(mesh_bytes *checkpoint) {
+  Millrace__V1__Checkpoint *kept =
+      millrace__v1__checkpoint__unpack(NULL, checkpoint->size_bytes, checkpoint->data);
+  free(checkpoint->data);
+  *checkpoint = (mesh_bytes){0};
+  if (kept == NULL) return;
+  kept->lost = 0;
+  if (kept->state.len > 0) *checkpoint = mesh_message_pack(&kept->base);
+  millrace__v1__checkpoint__free_unpacked(kept, NULL);
+}
+
 static void take_record(void *arg, const mesh_operation_record *record) {
   ended *own = arg;
   own->state = record->state;
   own->is_training = strcmp(record->kind, "train") == 0;
   mesh_bytes_set(&own->request, record->request);
   mesh_bytes_set(&own->checkpoint, record->checkpoint);
+  forget_losses(&own->checkpoint);
 }
 
 static mesh_code check_ended(const ended *own, const char *name, mesh_error *err) {

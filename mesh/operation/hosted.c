@@ -46,6 +46,15 @@ static mesh_code find_run(mesh_hosted *hosted, const char *name, int64_t *epoch,
   return code == GRPC_STATUS_NOT_FOUND ? GRPC_STATUS_OK : code;
 }
 
+// The caller knows that a run of this name is not to begin once more.
+static mesh_code check_begin(const Millrace__V1__RunRequest *request, mesh_error *err) {
+  if (!request->rejoin_only) return GRPC_STATUS_OK;
+  mesh_code code =
+      mesh_fail(err, GRPC_STATUS_NOT_FOUND, "operation '%s' does not run here", request->operation);
+  mesh_error_set_reason(err, "RUN_LOST", "mesh.millrace");
+  return code;
+}
+
 // A new run has an epoch that no run of this name had, here or in a process before this one.
 static mesh_code start_run(mesh_hosted *hosted, const Millrace__V1__RunRequest *request,
                            int64_t *epoch, mesh_error *err) {
@@ -71,7 +80,10 @@ static mesh_code run(mesh_hosted *hosted, const Millrace__V1__RunRequest *reques
   int64_t epoch;
   mesh_code code = check_run(request, err);
   if (code == GRPC_STATUS_OK) code = find_run(hosted, request->operation, &epoch, err);
-  if (code == GRPC_STATUS_OK && epoch == 0) code = start_run(hosted, request, &epoch, err);
+  if (code == GRPC_STATUS_OK && epoch == 0) {
+    code = check_begin(request, err);
+    if (code == GRPC_STATUS_OK) code = start_run(hosted, request, &epoch, err);
+  }
   if (code != GRPC_STATUS_OK) return code;
   mesh_watch watch = {.counts = true};
   if (request->epoch == epoch) watch.after_sequence = request->after_sequence;

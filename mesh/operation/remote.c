@@ -3,12 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mesh/operation/message_report.h"
 #include "mesh/operation/operation_retry.h"
 #include "mesh/runtime/fiber.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 
-enum { DEFAULT_GRACE_MS = 30000, HOPS_MAX = 4 };
+enum { DEFAULT_GRACE_MS = 30000, HOPS_MAX = 4, LOST_MAX = 2 };
 
 static const mesh_backoff stop_backoff = {.base_ms = 20, .cap_ms = 500};
 
@@ -19,12 +20,64 @@ typedef struct relaying {
   mesh_scope scope;       // of the calls: a cancel asks the host, it does not cut the line to it
   mesh_cancel_hook hook;  // of the operation's scope
   int64_t epoch, after;   // the host's last event that we have
+  int64_t heard;          // the epoch of the run that this process has heard of; 0: none
+  bool left;              // that run's host has said that it leaves
+  mesh_error broken;      // why the line to it broke last
   uint8_t hops[HOPS_MAX * MESH_HOP_MAX];  // of the frame that is being taken
   size_t hops_size;
   int attempt;  // since the last event
   bool taking;  // a frame's events are on their way into the journal
   mesh_signal taken;
 } relaying;
+
+// ---- losses ----
+
+// The newest checkpoint, to be freed; an empty one where there is none.
+static Millrace__V1__Checkpoint *copy_checkpoint(const mesh_operation *operation) {
+  mesh_view kept = mesh_operation_record_of(operation).checkpoint;
+  Millrace__V1__Checkpoint *copy =
+      millrace__v1__checkpoint__unpack(NULL, kept.size_bytes, kept.data);
+  if (copy == NULL) copy = millrace__v1__checkpoint__unpack(NULL, 0, NULL);
+  if (copy == NULL) abort();
+  return copy;
+}
+
+// Runs since the last checkpoint that their host did not survive.
+static int count_lost(const mesh_operation *operation) {
+  Millrace__V1__Checkpoint *checkpoint = copy_checkpoint(operation);
+  int lost = checkpoint->lost;
+  millrace__v1__checkpoint__free_unpacked(checkpoint, NULL);
+  return lost;
+}
+
+// True if a run was heard of, and its host has not said that it leaves: if it is not there any
+// more it was lost.
+static bool expects_run(const relaying *own) {
+  return own->heard != 0 && !own->left;
+}
+
+// A host was lost with the run: died, or hangs. Kept with the checkpoint, so that it outlives this
+// process, and a run that gets further begins to count anew.
+static mesh_code note_loss(relaying *own, mesh_error *err) {
+  own->heard = 0;
+  Millrace__V1__Checkpoint *checkpoint = copy_checkpoint(own->operation);
+  checkpoint->lost++;
+  mesh_code code = mesh_message_report(own->operation, PAYLOAD(CHECKPOINT), &checkpoint->base, err);
+  millrace__v1__checkpoint__free_unpacked(checkpoint, NULL);
+  return code;
+}
+
+// What has ended with its host twice, and got no further in between, would do so again.
+static mesh_code refuse_lost(const relaying *own, mesh_error *err) {
+  const char *how =
+      own->broken.code == GRPC_STATUS_OK ? "before this process began" : own->broken.message;
+  mesh_code code = mesh_fail(err, GRPC_STATUS_ABORTED,
+                             "its host did not survive it %d times since the last checkpoint: it "
+                             "is not begun again; the last time: %.200s",
+                             count_lost(own->operation), how);
+  mesh_error_set_reason(err, "RUN_LOST", "mesh.millrace");
+  return code;
+}
 
 // ---- the request ----
 
@@ -34,6 +87,7 @@ static mesh_frame make_request(const relaying *own) {
   Millrace__V1__RunRequest request = MILLRACE__V1__RUN_REQUEST__INIT;
   request.operation = (char *)record.name;
   if (own->remote->host != NULL) request.host = (char *)(uintptr_t)own->remote->host;
+  request.rejoin_only = expects_run(own) && count_lost(own->operation) + 1 >= LOST_MAX;
   request.epoch = own->epoch;
   request.after_sequence = own->after;
   request.grace_ms = own->remote->grace_ms > 0 ? own->remote->grace_ms : DEFAULT_GRACE_MS;
@@ -84,15 +138,27 @@ static mesh_code take_durable(relaying *own, const mesh_event *event, mesh_error
   return code;
 }
 
+// Another run than the one that was heard of: that one is lost, unless its host has left.
+static mesh_code take_epoch(relaying *own, int64_t epoch, mesh_error *err) {
+  if (epoch == own->heard) return GRPC_STATUS_OK;
+  mesh_code code = expects_run(own) ? note_loss(own, err) : GRPC_STATUS_OK;
+  own->heard = epoch;
+  own->left = false;
+  return code;
+}
+
 static mesh_code take_event(relaying *own, mesh_view bytes, mesh_error *err) {
   mesh_event event;
   mesh_code code = mesh_event_decode(bytes, &event, err);
   if (code != GRPC_STATUS_OK) return code;
   own->attempt = 0;
+  code = take_epoch(own, event.epoch, err);
+  if (code != GRPC_STATUS_OK) return code;
   if (event.event_class == MESH_DURABLE) return take_durable(own, &event, err);
   if (event.payload == PAYLOAD(PROGRESS)) {
     mesh_operation_progress_bytes(own->operation, event.body);
   }
+  if (event.payload == PAYLOAD(DRAIN)) own->left = true;
   return GRPC_STATUS_OK;
 }
 
@@ -252,12 +318,27 @@ static mesh_code conclude(const relaying *own, Millrace__V1__Succeeded *succeede
 // Waits before the next attempt. OK: try again. Once the operation has to stop the host is not
 // asked to run it any more: it could begin again. ask_to_stop() ends the wait.
 static mesh_code wait_to_reattach(relaying *own, mesh_error *err) {
+  if (err->code == GRPC_STATUS_UNAVAILABLE) own->broken = *err;
   if (mesh_operation_scope(own->operation)->code != GRPC_STATUS_OK) {
     return mesh_sleep_until(&own->scope, MESH_NEVER, err);
   }
   own->attempt++;
   return mesh_operation_retry(own->operation, &own->scope, own->remote->link, &own->remote->backoff,
                               mesh_operation_name(own->operation), own->attempt, err);
+}
+
+// The host does not have the run any more, or stays away: not what the operation's end is when it
+// has to stop anyway.
+static mesh_code look_for_loss(relaying *own, mesh_code code, mesh_error *err) {
+  bool lost = (code == GRPC_STATUS_NOT_FOUND || code == GRPC_STATUS_UNAVAILABLE) &&
+              expects_run(own) && mesh_operation_scope(own->operation)->code == GRPC_STATUS_OK;
+  if (!lost) return code;
+  mesh_error failed;
+  if (note_loss(own, &failed) != GRPC_STATUS_OK) {
+    *err = failed;
+    return failed.code;
+  }
+  return count_lost(own->operation) >= LOST_MAX ? refuse_lost(own, err) : code;
 }
 
 static void begin(relaying *own) {
@@ -273,12 +354,14 @@ mesh_code mesh_remote_run(mesh_remote *remote, mesh_operation *operation,
                           Millrace__V1__Succeeded *succeeded, Millrace__V1__Cancelled *cancelled,
                           mesh_error *err) {
   relaying own = {.remote = remote, .operation = operation};
+  if (count_lost(operation) >= LOST_MAX) return refuse_lost(&own, err);
   begin(&own);
   mesh_code code;
   do {
     code = attach(&own, err);
   } while (code != GRPC_STATUS_OK && wait_to_reattach(&own, err) == GRPC_STATUS_OK);
   mesh_scope_remove_hook(&own.hook);
+  if (code != GRPC_STATUS_OK) code = look_for_loss(&own, code, err);
   if (code != GRPC_STATUS_OK && mesh_operation_scope(operation)->code != GRPC_STATUS_OK) {
     code =
         mesh_scope_check(mesh_operation_scope(operation), err);  // cancelled, whatever broke then

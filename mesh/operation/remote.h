@@ -2,7 +2,10 @@
 // the operation's own journal. Whatever breaks on the way is mended from both ends: the host keeps
 // the run by its name for a grace, the journal knows the host's last event and the last checkpoint.
 // Reattached, the run goes on where it is; if the host has lost it, it begins again at the
-// checkpoint.
+// checkpoint. A run that its host does not survive (it dies, or hangs and is given up) twice from
+// the same checkpoint is not begun a third time, whatever process counts: ABORTED, with how the
+// line to the host broke. A host that is busy answers pings and is waited for; one that says that
+// it leaves has lost nothing.
 #ifndef MILLRACE_MESH_OPERATION_REMOTE_H
 #define MILLRACE_MESH_OPERATION_REMOTE_H
 

@@ -32,6 +32,7 @@ typedef struct bench {
   Millrace__Test__V1__CountRequest request;
   Millrace__V1__StartOptions options;
   int64_t grace_ms;
+  int attempts;  // to reach a host; 0: any number
   char name[MESH_OPERATION_NAME_MAX];
 } bench;
 
@@ -109,7 +110,7 @@ static mesh_work make_work(bench *own) {
                                .cancel_method = "/millrace.test.v1.CounterHost/Cancel",
                                .request = {made->request, size},
                                .grace_ms = own->grace_ms,
-                               .backoff = {.base_ms = 1, .cap_ms = 5}};
+                               .backoff = {.base_ms = 1, .cap_ms = 5, .attempts = own->attempts}};
   return (mesh_work){run_relayed, free_relayed, made};
 }
 
@@ -147,7 +148,7 @@ static void replace_manager(bench *own) {
 
 typedef struct history {
   int64_t sequence, source_sequence;
-  int checkpoints, attempts;
+  int checkpoints, attempts, lost;  // lost: the most that a checkpoint says
   int64_t last_position;
   Millrace__V1__Outcome *outcome;  // owned
 } history;
@@ -169,7 +170,8 @@ static void take(void *arg, int64_t sequence, mesh_view bytes) {
       millrace__v1__checkpoint__unpack(NULL, event.body.size_bytes, event.body.data);
   assert_true(checkpoint->position >= all->last_position);
   all->last_position = checkpoint->position;
-  all->checkpoints++;
+  if (checkpoint->lost > all->lost) all->lost = checkpoint->lost;
+  all->checkpoints += checkpoint->lost == 0;
   millrace__v1__checkpoint__free_unpacked(checkpoint, NULL);
 }
 
@@ -255,7 +257,107 @@ static void a_new_host_goes_on_at_the_checkpoint(bench *own) {
   assert_int_equal(own->host.begun, 1);
   assert_true(own->host.steps >= 30 && own->host.steps <= 50);  // not from the beginning
   assert_int_equal(all.checkpoints, 6);
+  assert_int_equal(all.lost, 1);
   assert_true(all.attempts >= 1);  // and the history says why
+  forget(&all);
+}
+
+// What the manager's journal has of the newest checkpoint; zeros where there is none.
+static Millrace__V1__Checkpoint kept_checkpoint(bench *own) {
+  mesh_operation_record record;
+  mesh_view progress;
+  int watchers;
+  Millrace__V1__Checkpoint kept = MILLRACE__V1__CHECKPOINT__INIT;
+  if (!mesh_operation_peek(own->operations, own->name, &record, &progress, &watchers)) return kept;
+  Millrace__V1__Checkpoint *read =
+      millrace__v1__checkpoint__unpack(NULL, record.checkpoint.size_bytes, record.checkpoint.data);
+  if (read == NULL) return kept;
+  kept.lost = read->lost;
+  kept.position = read->position;
+  millrace__v1__checkpoint__free_unpacked(read, NULL);
+  return kept;
+}
+
+// Until the manager has heard of the run.
+static void await_heard(bench *own) {
+  mesh_operation_record record;
+  mesh_view progress = {0};
+  int watchers;
+  while (progress.size_bytes == 0) {
+    pause_ms(own, 1);
+    assert_true(mesh_operation_peek(own->operations, own->name, &record, &progress, &watchers));
+  }
+}
+
+static void replace_host(bench *own) {
+  kill_host(own);
+  start_host(own);
+}
+
+static void check_lost(bench *own) {
+  history all = await_end(own);
+  assert_int_equal(own->host.begun, 0);
+  assert_int_equal(all.outcome->failed->code, GRPC_STATUS_ABORTED);
+  assert_non_null(strstr(all.outcome->failed->message, "did not survive it 2 times"));
+  assert_int_equal(all.lost, 2);
+  forget(&all);
+}
+
+static void what_ends_its_host_twice_is_not_begun_again(bench *own) {
+  own->request.to = 1000000;
+  own->request.step_us = 100;
+  start(own);
+  await_heard(own);
+  replace_host(own);
+  while (kept_checkpoint(own).lost < 1)
+    pause_ms(own, 1);
+  assert_int_equal(own->host.begun, 1);
+  replace_host(own);
+  check_lost(own);
+}
+
+// Given up: it is counted, and whoever runs it next (another host) is told.
+static void a_host_that_stays_away_has_lost_it(bench *own) {
+  own->request.to = 1000000;
+  own->request.step_us = 100;
+  own->attempts = 3;
+  start(own);
+  await_heard(own);
+  kill_host(own);
+  history all = await_end(own);
+  assert_int_equal(all.outcome->failed->code, GRPC_STATUS_UNAVAILABLE);
+  assert_int_equal(all.lost, 1);
+  forget(&all);
+  start_host(own);
+}
+
+static void a_new_manager_counts_on(bench *own) {
+  own->request.to = 1000000;
+  own->request.step_us = 100;
+  start(own);
+  await_heard(own);
+  replace_host(own);
+  while (kept_checkpoint(own).lost < 1)
+    pause_ms(own, 1);
+  replace_manager(own);
+  await_heard(own);
+  replace_host(own);
+  check_lost(own);
+}
+
+static void what_gets_further_is_begun_as_often_as_needed(bench *own) {
+  own->request.to = 100;
+  own->request.step_us = 500;
+  own->request.checkpoint_every = 10;
+  start(own);
+  for (int i = 1; i <= 4; i++) {
+    while (kept_checkpoint(own).position < 20 * i)
+      pause_ms(own, 1);
+    replace_host(own);
+  }
+  history all = await_end(own);
+  assert_int_equal(all.outcome->outcome_case, MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED);
+  assert_int_equal(all.lost, 1);
   forget(&all);
 }
 
@@ -385,6 +487,7 @@ static void a_drained_host_leaves_a_checkpoint(bench *own) {
   start_host(own);
   history all = await_end(own);
   assert_int_equal(own->host.steps, 50 - done);  // no step was made twice
+  assert_int_equal(all.lost, 0);                 // it has said that it leaves
   assert_int_equal(all.outcome->outcome_case, MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED);
   forget(&all);
 }
@@ -454,6 +557,11 @@ static const row rows[] = {
     {"the host's failure is the operation's", the_hosts_failure_is_the_operations},
     {"a new manager finds the work where it is", a_new_manager_finds_the_work_where_it_is},
     {"a new host goes on at the checkpoint", a_new_host_goes_on_at_the_checkpoint},
+    {"what ends its host twice is not begun again", what_ends_its_host_twice_is_not_begun_again},
+    {"a host that stays away has lost it", a_host_that_stays_away_has_lost_it},
+    {"a new manager counts on", a_new_manager_counts_on},
+    {"what gets further is begun as often as needed",
+     what_gets_further_is_begun_as_often_as_needed},
     {"a cancel is acknowledged by the host", a_cancel_is_acknowledged_by_the_host},
     {"a journal that refuses for a moment loses no event",
      a_journal_that_refuses_for_a_moment_loses_no_event},
