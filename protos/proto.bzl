@@ -1,4 +1,7 @@
-"""One rule for every .proto: C code for the three libraries, and its descriptor set."""
+"""One rule for every .proto: C code for protobuf-c and nanopb, and its descriptor set.
+
+upb needs no code of its own: mesh/rpc/schema reads the embedded descriptors.
+"""
 
 _PROTOC = "mkdir -p protos; $(execpath @protoc_tools//:protoc) -I protos -I /usr/include "
 
@@ -16,10 +19,10 @@ def _generate(name, proto, srcs, suffixes, flags, tools):
     )
 
 def proto_c(name, proto, deps = [], only_pbc = False):
-    """Makes NAME_pbc (protobuf-c), NAME_nanopb, NAME_upb and NAME_set (a descriptor set with all imports).
+    """Makes NAME_pbc (protobuf-c), NAME_nanopb and NAME_set (a descriptor set with all imports).
 
     Args:
-      name: what the four targets are called.
+      name: what the three targets are called.
       proto: the file below protos/ (or /usr/include, for google/protobuf/ and onnx/), without .proto.
       deps: the names of the protos that it imports.
       only_pbc: makes only NAME_pbc, of a proto that nanopb cannot do (messages that hold themselves).
@@ -50,26 +53,6 @@ def proto_c(name, proto, deps = [], only_pbc = False):
         copts = ["-w"],
         includes = ["."],
         deps = ["@nanopb"] + [":%s_nanopb" % d for d in deps],
-    )
-
-    _generate(
-        name + "_upb_gen",
-        proto,
-        srcs,
-        [".upb.c", ".upb.h", ".upbdefs.c", ".upbdefs.h"],
-        _plugin("upb", "@grpc_source//:protoc-gen-upb") + _plugin("upbdefs", "@grpc_source//:protoc-gen-upbdefs"),
-        ["@grpc_source//:protoc-gen-upb", "@grpc_source//:protoc-gen-upbdefs"],
-    )
-
-    # Hidden, like upb itself: libgrpc exports some of the same names.
-    native.cc_library(
-        name = name + "_upb",
-        srcs = [proto + ".upb.c", proto + ".upbdefs.c"],
-        hdrs = [proto + ".upb.h", proto + ".upbdefs.h"],
-        copts = ["-fvisibility=hidden", "-w"],
-        includes = ["."],
-        linkstatic = True,
-        deps = ["@upb"] + [":%s_upb" % d for d in deps],
     )
 
     native.genrule(

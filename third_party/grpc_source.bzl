@@ -14,7 +14,7 @@ apt-get "$@" update
 (cd src && apt-get "$@" source --download-only "grpc=$ver" && dpkg-source --no-check -x grpc_*.dsc tree)
 
 mkdir -p third_party gen/google cli/test/cpp/util cli/src/proto/grpc/reflection
-mv src/tree/third_party/upb/upb src/tree/third_party/upb/upbc .
+mv src/tree/third_party/upb/upb .
 mv src/tree/third_party/upb/third_party/utf8_range third_party/
 mv src/tree/src/core/ext/upb-generated/google/protobuf gen/google/
 mv src/tree/test/cpp/util/*.h src/tree/test/cpp/util/*.cc cli/test/cpp/util/
