@@ -1,9 +1,8 @@
 #include "cli/bars.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "cli/terminal/times.h"
+#include "market/times.h"
 
 // ---- the window ----
 
@@ -33,66 +32,34 @@ mesh_code bars_window_read(const args *given, bars_window *out, mesh_error *err)
 typedef struct stream_target {
   bars_each each;
   void *arg;
+  bar_columns batch;
 } stream_target;
-
-static bool is_rectangular(const Millrace__V1__BarBatch *batch) {
-  size_t count = batch->n_times;
-  return batch->n_open == count && batch->n_high == count && batch->n_low == count &&
-         batch->n_close == count && batch->n_volume == count;
-}
 
 static mesh_code take_batch(client *own, mesh_frame frame, void *arg, mesh_error *err) {
   (void)own;
   stream_target *target = arg;
-  Millrace__V1__BarBatch *batch =
-      millrace__v1__bar_batch__unpack(NULL, frame.size_bytes, frame.data);
-  if (batch == NULL) return client_bad_reply("BarBatch", err);
-  mesh_code code = is_rectangular(batch) ? target->each(batch, target->arg, err)
-                                         : client_bad_reply("BarBatch with equal columns", err);
-  millrace__v1__bar_batch__free_unpacked(batch, NULL);
-  return code;
+  target->batch.count = 0;
+  mesh_code code =
+      bar_columns_decode(&target->batch, (mesh_view){frame.data, frame.size_bytes}, NULL, err);
+  return code == GRPC_STATUS_OK ? target->each(&target->batch, target->arg, err) : code;
 }
 
 mesh_code bars_stream(client *own, const Millrace__V1__ReadRequest *request, bars_each each,
                       void *arg, mesh_error *err) {
-  stream_target target = {each, arg};
-  return client_call(own, "/millrace.v1.DataService/Read", &request->base, take_batch, &target,
-                     err);
+  stream_target target = {.each = each, .arg = arg};
+  mesh_code code =
+      client_call(own, "/millrace.v1.DataService/Read", &request->base, take_batch, &target, err);
+  bar_columns_clear(&target.batch);
+  return code;
 }
 
-static void append(void **column, size_t count, const void *more, size_t more_count) {
-  void *grown = realloc(*column, (count + more_count + 1) * 8);
-  if (grown == NULL) abort();
-  memcpy((char *)grown + count * 8, more, more_count * 8);
-  *column = grown;
-}
-
-static mesh_code keep(const Millrace__V1__BarBatch *batch, void *arg, mesh_error *err) {
+static mesh_code keep(const bar_columns *batch, void *arg, mesh_error *err) {
   (void)err;
-  bars *out = arg;
-  size_t more = batch->n_times;
-  if (more == 0) return GRPC_STATUS_OK;
-  append((void **)&out->times, out->count, batch->times, more);
-  append((void **)&out->open, out->count, batch->open, more);
-  append((void **)&out->high, out->count, batch->high, more);
-  append((void **)&out->low, out->count, batch->low, more);
-  append((void **)&out->close, out->count, batch->close, more);
-  append((void **)&out->volume, out->count, batch->volume, more);
-  out->count += more;
+  bar_columns_copy(arg, batch, 0, batch->count);
   return GRPC_STATUS_OK;
 }
 
-mesh_code bars_read(client *own, const Millrace__V1__ReadRequest *request, bars *out,
+mesh_code bars_read(client *own, const Millrace__V1__ReadRequest *request, bar_columns *out,
                     mesh_error *err) {
   return bars_stream(own, request, keep, out, err);
-}
-
-void bars_clear(bars *own) {
-  free(own->times);
-  free(own->open);
-  free(own->high);
-  free(own->low);
-  free(own->close);
-  free(own->volume);
-  *own = (bars){0};
 }

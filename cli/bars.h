@@ -3,27 +3,20 @@
 #define MILLRACE_CLI_BARS_H
 
 #include "cli/client.h"
+#include "market/bar_columns.h"
 #include "millrace/v1/data.pb-c.h"
 
-// Columns of equal length, oldest first. Owned; zero it first, release it with bars_clear().
-typedef struct bars {
-  int64_t *times;
-  double *open, *high, *low, *close, *volume;
-  size_t count;
-} bars;
-
 // One batch of bars, borrowed during the call.
-typedef mesh_code (*bars_each)(const Millrace__V1__BarBatch *batch, void *arg, mesh_error *err);
+typedef mesh_code (*bars_each)(const bar_columns *batch, void *arg, mesh_error *err);
 
 // Streams the bars of a ReadRequest. NOT_FOUND if the series is not stored.
 MESH_NODISCARD mesh_code bars_stream(client *own, const Millrace__V1__ReadRequest *request,
                                      bars_each each, void *arg, mesh_error *err);
 
-// Reads them all into `out`.
-MESH_NODISCARD mesh_code bars_read(client *own, const Millrace__V1__ReadRequest *request, bars *out,
-                                   mesh_error *err);
-
-void bars_clear(bars *own);
+// Reads them all into `out`, zeroed before; release it with bar_columns_clear(), after an error
+// too.
+MESH_NODISCARD mesh_code bars_read(client *own, const Millrace__V1__ReadRequest *request,
+                                   bar_columns *out, mesh_error *err);
 
 // A part of a request: --from and --to. The timestamps lie in the caller's storage.
 typedef struct bars_window {

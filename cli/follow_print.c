@@ -9,7 +9,7 @@
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
 #include "cli/terminal/progress.h"
-#include "cli/terminal/times.h"
+#include "market/times.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 #define REDRAW_NS INT64_C(40000000)

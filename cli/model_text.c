@@ -6,7 +6,7 @@
 #include "cli/terminal/chart.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/print.h"
-#include "cli/terminal/times.h"
+#include "market/times.h"
 
 enum { CHART_ROWS = 8 };
 

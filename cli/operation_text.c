@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "cli/terminal/print.h"
-#include "cli/terminal/times.h"
+#include "market/times.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 #define OUTCOME(name) MILLRACE__V1__OUTCOME__OUTCOME_##name

@@ -3,8 +3,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "backend/data/time_text.h"
-#include "backend/data/timeframe.h"
+#include "market/timeframe.h"
+#include "market/times.h"
 
 static mesh_code check_symbol(const char *symbol, mesh_error *err) {
   size_t size = strlen(symbol);
@@ -33,11 +33,11 @@ mesh_code check_series(const char *symbol, const char *timeframe_text, mesh_erro
 
 mesh_code check_window(const Google__Protobuf__Timestamp *from,
                        const Google__Protobuf__Timestamp *to, mesh_error *err) {
-  char from_text[32], to_text[32];
+  char from_text[TIMES_TEXT_MAX], to_text[TIMES_TEXT_MAX];
   if (from == NULL) return GRPC_STATUS_OK;
-  time_format(from->seconds, from_text);
+  times_format(from->seconds, from_text);
   if (to != NULL && from->seconds >= to->seconds) {
-    time_format(to->seconds, to_text);
+    times_format(to->seconds, to_text);
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "from %s is not before to %s", from_text,
                      to_text);
   }

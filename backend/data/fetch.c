@@ -65,7 +65,7 @@ static mesh_code take_event(attempt *own, mesh_view bytes, mesh_error *err) {
   mesh_code code = mesh_event_decode(bytes, &event, err);
   if (code != GRPC_STATUS_OK) return code;
   if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_BARS) {
-    return bar_columns_append(&own->result->bars, event.body, err);
+    return bar_columns_decode(&own->result->bars, event.body, NULL, err);
   }
   if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME) {
     return take_outcome(own, event.body, err);

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_BACKEND_DATA_FETCH_H
 #define MILLRACE_BACKEND_DATA_FETCH_H
 
-#include "backend/data/bar_columns.h"
+#include "market/bar_columns.h"
 #include "mesh/rpc/link.h"
 #include "mesh/runtime/scope.h"
 

@@ -2,25 +2,17 @@
 
 #include <string.h>
 
-enum { HOUR = 3600, DAY = 24 * HOUR, WEEK = 7 * DAY, FIRST_MONDAY = 4 * DAY };
+#include "market/civil.h"
+#include "market/currency.h"
 
-static bool is_currency(const char *code) {
-  static const char *const codes[] = {"USD", "EUR", "GBP", "JPY", "CHF", "AUD", "NZD", "CAD",
-                                      "SEK", "NOK", "DKK", "CNH", "HKD", "SGD", "MXN", "ZAR",
-                                      "PLN", "CZK", "HUF", "ILS", "TRY", "KRW", "INR"};
-  for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
-    if (strncmp(codes[i], code, 3) == 0) return true;
-  }
-  return false;
-}
+enum { HOUR = CIVIL_HOUR, DAY = CIVIL_DAY, WEEK = CIVIL_WEEK, FIRST_MONDAY = 4 * DAY };
 
 calendar_kind calendar_of(const char *symbol) {
   static const char *const open_prefixes[] = {"SYN", "BTC", "ETH"};
   for (size_t i = 0; i < 3; i++) {
     if (strncmp(symbol, open_prefixes[i], 3) == 0) return CALENDAR_ALWAYS_OPEN;
   }
-  bool pair = strlen(symbol) == 6 && is_currency(symbol) && is_currency(symbol + 3);
-  return pair ? CALENDAR_FOREX : CALENDAR_WEEKDAYS;
+  return currency_is_pair(symbol) ? CALENDAR_FOREX : CALENDAR_WEEKDAYS;
 }
 
 void gaps_find(interval asked, const intervals *known, intervals *out) {

@@ -2,8 +2,8 @@
 #ifndef MILLRACE_BACKEND_DATA_GAPS_H
 #define MILLRACE_BACKEND_DATA_GAPS_H
 
-#include "backend/data/interval.h"
-#include "backend/data/timeframe.h"
+#include "market/interval.h"
+#include "market/timeframe.h"
 
 // When an instrument's market is surely closed.
 typedef enum calendar_kind {

@@ -10,7 +10,7 @@
 #include "backend/data/gaps.h"
 #include "backend/data/load_internal.h"
 #include "backend/data/segments.h"
-#include "backend/data/time_text.h"
+#include "market/times.h"
 #include "mesh/operation/orchestrate.h"
 
 #define MODE(name) MILLRACE__V1__LOAD_REQUEST__MODE__##name
@@ -88,9 +88,9 @@ static mesh_code find_window(load *own, knowledge *all, mesh_error *err) {
     if (code != GRPC_STATUS_OK) return code;
   }
   if (own->window.from_s < own->window.to_s) return GRPC_STATUS_OK;
-  char from[32], to[32];
-  time_format(own->window.from_s, from);
-  time_format(own->window.to_s, to);
+  char from[TIMES_TEXT_MAX], to[TIMES_TEXT_MAX];
+  times_format(own->window.from_s, from);
+  times_format(own->window.to_s, to);
   return mesh_fail(err, GRPC_STATUS_OUT_OF_RANGE,
                    "%s %s: nothing can be between the first bar at %s and the end at %s",
                    own->symbol, own->timeframe->text, from, to);
@@ -141,9 +141,9 @@ static mesh_code conclude(load *own, mesh_error *err) {
     return err->code;
   }
   if (own->bars_in_window == 0 && own->missing.count == 0 && own->mode != MODE(TAIL)) {
-    char from[32], to[32];
-    time_format(own->window.from_s, from);
-    time_format(own->window.to_s, to);
+    char from[TIMES_TEXT_MAX], to[TIMES_TEXT_MAX];
+    times_format(own->window.from_s, from);
+    times_format(own->window.to_s, to);
     return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "%s %s: the source has no bars from %s to %s",
                      own->symbol, own->timeframe->text, from, to);
   }
@@ -200,9 +200,9 @@ static void free_load(void *arg) {
 // ---- prepare ----
 
 static void fill_texts(load *own) {
-  char from[32] = "first bar", to[32] = "now";
-  if (own->has_from) time_format(own->from_s, from);
-  if (own->has_to) time_format(own->to_s, to);
+  char from[TIMES_TEXT_MAX] = "first bar", to[TIMES_TEXT_MAX] = "now";
+  if (own->has_from) times_format(own->from_s, from);
+  if (own->has_to) times_format(own->to_s, to);
   snprintf(own->title, sizeof own->title, "%s %s %s..%s", own->symbol, own->timeframe->text, from,
            to);
   snprintf(own->work_key, sizeof own->work_key, "load/%s/%s/%d/%s/%s", own->symbol,

@@ -2,11 +2,11 @@
 #ifndef MILLRACE_BACKEND_DATA_LOAD_INTERNAL_H
 #define MILLRACE_BACKEND_DATA_LOAD_INTERNAL_H
 
-#include "backend/data/bar_columns.h"
 #include "backend/data/check.h"
-#include "backend/data/interval.h"
 #include "backend/data/load.h"
-#include "backend/data/timeframe.h"
+#include "market/bar_columns.h"
+#include "market/interval.h"
+#include "market/timeframe.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 enum { LOAD_TEXT_MAX = 256, LOAD_NAMES_MAX = 64 };

@@ -100,10 +100,7 @@ static void fill_message(segment_message *out, interval asked,
 static mesh_code keep(load *own, interval asked, fetch_result *fetched, mesh_error *err) {
   char refused_text[160] = "";
   bar_columns *bars = &fetched->bars;
-  bar_view view = {bars->count, bars->times, bars->open,  bars->high,
-                   bars->low,   bars->close, bars->volume};
-  size_t refused = bars_validate(&view, own->timeframe, asked, refused_text);
-  bars->count = view.count;
+  size_t refused = bars_validate(bars, own->timeframe, asked, refused_text);
 
   bool empty = bars->count == 0 && refused == 0;
   segment_message message;

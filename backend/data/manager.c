@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/data/bar_columns.h"
 #include "backend/data/gaps.h"
 #include "backend/data/load.h"
-#include "backend/data/timeframe.h"
+#include "market/bar_columns.h"
+#include "market/timeframe.h"
 #include "mesh/operation/relay.h"
 #include "millrace/v1/data.pb-c.h"
 #include "millrace/v1/ib_host.pb-c.h"
@@ -75,7 +75,7 @@ static mesh_code send_batches(data_manager *self, mesh_call *call, read_job *job
     mesh_pool_run(self->pool, self->loop, do_read_batch, job);
     code = job->code;
     if (code != GRPC_STATUS_OK || job->bars.count == 0) break;
-    size_t size_bytes = bar_columns_encode(&job->bars, 0, job->bars.count, bytes);
+    size_t size_bytes = bar_columns_encode(&job->bars, 0, job->bars.count, false, bytes);
     code = mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
     job->from_s = job->bars.times[job->bars.count - 1] + 1;
   } while (code == GRPC_STATUS_OK && job->bars.count == READ_BATCH);

@@ -2,8 +2,8 @@
 #ifndef MILLRACE_BACKEND_DATA_SEGMENTS_H
 #define MILLRACE_BACKEND_DATA_SEGMENTS_H
 
-#include "backend/data/interval.h"
-#include "backend/data/timeframe.h"
+#include "market/interval.h"
+#include "market/timeframe.h"
 
 // The longest segment of a timeframe, in seconds.
 int64_t segments_limit_s(const timeframe *frame);

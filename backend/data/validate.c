@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "backend/data/time_text.h"
+#include "market/times.h"
 
 // Why a bar is refused: a text with up to two numbers; text NULL if it is right.
 typedef struct flaw {
@@ -11,8 +11,8 @@ typedef struct flaw {
   double left, right;
 } flaw;
 
-static flaw find_time_flaw(const bar_view *bars, size_t i, const timeframe *frame, interval asked,
-                           bool has_last, int64_t last_s) {
+static flaw find_time_flaw(const bar_columns *bars, size_t i, const timeframe *frame,
+                           interval asked, bool has_last, int64_t last_s) {
   int64_t time_s = bars->times[i];
   if (time_s < asked.from_s || time_s >= asked.to_s) return (flaw){"outside the request", 0, 0};
   if (!timeframe_on_grid(frame, time_s)) return (flaw){"off the grid of its timeframe", 0, 0};
@@ -21,7 +21,7 @@ static flaw find_time_flaw(const bar_view *bars, size_t i, const timeframe *fram
   return (flaw){0};
 }
 
-static flaw find_price_flaw(const bar_view *bars, size_t i) {
+static flaw find_price_flaw(const bar_columns *bars, size_t i) {
   double open = bars->open[i], high = bars->high[i], low = bars->low[i], close = bars->close[i];
   double volume = bars->volume[i];
   if (!isfinite(open) || !isfinite(high) || !isfinite(low) || !isfinite(close)) {
@@ -36,9 +36,9 @@ static flaw find_price_flaw(const bar_view *bars, size_t i) {
   return (flaw){0};
 }
 
-static void name_flaw(const bar_view *bars, size_t i, flaw found, char out[VALIDATE_TEXT_MAX]) {
-  char time_text[TIME_TEXT_MAX], what[VALIDATE_TEXT_MAX - TIME_TEXT_MAX];
-  time_format(bars->times[i], time_text);
+static void name_flaw(const bar_columns *bars, size_t i, flaw found, char out[VALIDATE_TEXT_MAX]) {
+  char time_text[TIMES_TEXT_MAX], what[VALIDATE_TEXT_MAX - TIMES_TEXT_MAX];
+  times_format(bars->times[i], time_text);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
   snprintf(what, sizeof what, found.text, found.left, found.right);  // one of the texts above
@@ -46,7 +46,7 @@ static void name_flaw(const bar_view *bars, size_t i, flaw found, char out[VALID
   snprintf(out, VALIDATE_TEXT_MAX, "%.31s: %.120s", time_text, what);
 }
 
-static void move_bar(bar_view *bars, size_t to, size_t from) {
+static void move_bar(bar_columns *bars, size_t to, size_t from) {
   bars->times[to] = bars->times[from];
   bars->open[to] = bars->open[from];
   bars->high[to] = bars->high[from];
@@ -55,7 +55,7 @@ static void move_bar(bar_view *bars, size_t to, size_t from) {
   bars->volume[to] = bars->volume[from];
 }
 
-size_t bars_validate(bar_view *bars, const timeframe *frame, interval asked,
+size_t bars_validate(bar_columns *bars, const timeframe *frame, interval asked,
                      char first_refused[VALIDATE_TEXT_MAX]) {
   size_t kept = 0, refused = 0;
   for (size_t i = 0; i < bars->count; i++) {

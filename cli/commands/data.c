@@ -6,7 +6,7 @@
 #include "cli/bars.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/print.h"
-#include "cli/terminal/times.h"
+#include "market/times.h"
 
 // "-" for a time that is not set.
 static void format_time(const Google__Protobuf__Timestamp *time, char out[TIMES_TEXT_MAX]) {

@@ -25,15 +25,15 @@ static void begin(export_state *own) {
   own->begun = true;
 }
 
-static mesh_code write_batch(const Millrace__V1__BarBatch *batch, void *arg, mesh_error *err) {
+static mesh_code write_batch(const bar_columns *batch, void *arg, mesh_error *err) {
   export_state *own = arg;
   begin(own);
-  for (size_t i = 0; i < batch->n_times; i++) {
+  for (size_t i = 0; i < batch->count; i++) {
     const double values[] = {batch->open[i], batch->high[i], batch->low[i], batch->close[i],
                              batch->volume[i]};
     csv_write_bar(own->file, batch->times[i], values);
   }
-  own->bars += (int64_t)batch->n_times;
+  own->bars += (int64_t)batch->count;
   if (!ferror(own->file)) return GRPC_STATUS_OK;
   return mesh_fail(err, GRPC_STATUS_ABORTED, "writing: %s", strerror(errno));
 }

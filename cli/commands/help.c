@@ -6,6 +6,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/terminal/print.h"
+#include "market/timeframe.h"
 #include "mesh/program/closest.h"
 #include "mesh/program/version.h"
 
@@ -18,9 +19,10 @@ int help_list(FILE *out) {
     snprintf(usage, sizeof usage, "%s %s", commands_all[i].name, commands_all[i].arguments);
     print_text(out, "  %-30s %s\n", usage, commands_all[i].summary);
   }
-  print_text(out,
-             "\nmillrace help COMMAND shows its flags. Times are UTC; timeframes are 1m 5m 15m 30m "
-             "1h 2h 4h 1d 1w.\n");
+  print_text(
+      out,
+      "\nmillrace help COMMAND shows its flags. Times are UTC; timeframes are " TIMEFRAMES_LOADABLE
+      ".\n");
   return out == stderr ? EXIT_CODE_USAGE : EXIT_CODE_DONE;
 }
 

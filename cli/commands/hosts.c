@@ -6,7 +6,7 @@
 #include "cli/client.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
-#include "cli/terminal/times.h"
+#include "market/times.h"
 #include "millrace/v1/hosts.pb-c.h"
 
 static const char *state_name(Millrace__V1__Host__State state) {

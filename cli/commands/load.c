@@ -26,13 +26,13 @@ static void draw_chart(client *own, const bars_window *window) {
   request.from = window->from;
   request.to = window->to;
   request.last = CHART_BARS;
-  bars stored = {0};
+  bar_columns stored = {0};
   mesh_error err;
   if (bars_read(own, &request, &stored, &err) == GRPC_STATUS_OK) {
     chart_series series = {stored.times, stored.close, stored.count};
     chart_draw(stdout, &series, output_columns(), CHART_ROWS);
   }
-  bars_clear(&stored);
+  bar_columns_clear(&stored);
 }
 
 static mesh_code follow_load(client *own, const Millrace__V1__LoadRequest *request,

@@ -10,7 +10,7 @@
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
-#include "cli/terminal/times.h"
+#include "market/times.h"
 #include "mesh/program/file.h"
 #include "millrace/v1/models.pb-c.h"
 

@@ -8,11 +8,11 @@
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
-#include "cli/terminal/times.h"
+#include "market/times.h"
 
 enum { DEFAULT_LAST = 500, DEFAULT_ROWS = 8, CHART_ROWS_TALL = 16, CHART_ROWS_LEAST = 5 };
 
-static void show_json(const bars *all) {
+static void show_json(const bar_columns *all) {
   static const char *const names[] = {"open", "high", "low", "close", "volume"};
   const double *columns[] = {all->open, all->high, all->low, all->close, all->volume};
   for (size_t i = 0; i < all->count; i++) {
@@ -33,7 +33,7 @@ static void print_cell(double value) {
   print_text(stdout, " %12s", text);
 }
 
-static void print_table(const bars *all, int64_t rows) {
+static void print_table(const bar_columns *all, int64_t rows) {
   if (rows == 0) return;
   print_text(stdout, "\n%-20s %12s %12s %12s %12s %12s\n", "TIME (UTC)", "OPEN", "HIGH", "LOW",
              "CLOSE", "VOLUME");
@@ -51,7 +51,7 @@ static void print_table(const bars *all, int64_t rows) {
   }
 }
 
-static void show_text(const client *own, const bars *all, int64_t table_rows) {
+static void show_text(const client *own, const bar_columns *all, int64_t table_rows) {
   char count[NUMBERS_TEXT_MAX];
   numbers_count((int64_t)all->count, count);
   print_text(stdout, "%s %s, %s bars\n", own->given->words[0], own->given->words[1], count);
@@ -82,11 +82,11 @@ static mesh_code run(client *own, mesh_error *err) {
   request.from = window.from;
   request.to = window.to;
   request.last = last;
-  bars all = {0};
+  bar_columns all = {0};
   code = bars_read(own, &request, &all, err);
   if (code == GRPC_STATUS_OK && own->json) show_json(&all);
   if (code == GRPC_STATUS_OK && !own->json) show_text(own, &all, table_rows);
-  bars_clear(&all);
+  bar_columns_clear(&all);
   return code;
 }
 

@@ -1,13 +1,14 @@
 #include "cli/commands/watch.h"
 
-#include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "cli/client.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
-#include "cli/terminal/times.h"
+#include "market/bar_columns.h"
+#include "market/times.h"
 #include "mesh/operation/event.h"
 #include "millrace/v1/data.pb-c.h"
 
@@ -18,13 +19,13 @@ typedef struct watch {
   int64_t shown_s;   // the time of the bar on the line that is still open; 0: none is
 } watch;
 
-static void print_bar(client *own, watch *state, const Millrace__V1__BarBatch *batch, size_t i) {
-  char time[TIMES_TEXT_MAX], volume[NUMBERS_TEXT_MAX] = "";
+static void print_bar(client *own, watch *state, const bar_columns *batch, size_t i) {
+  char time[TIMES_TEXT_MAX], volume[NUMBERS_TEXT_MAX] = "-";
   char prices[4][NUMBERS_TEXT_MAX];
   const double values[] = {batch->open[i], batch->high[i], batch->low[i], batch->close[i]};
   for (int k = 0; k < 4; k++)
     numbers_shortest(values[k], prices[k]);
-  if (i < batch->n_volume) numbers_shortest(batch->volume[i], volume);
+  if (!isnan(batch->volume[i])) numbers_shortest(batch->volume[i], volume);
   times_format_short(batch->times[i], time);
   // On a terminal a bar that still forms is drawn over.
   bool same = own->terminal && state->shown_s == batch->times[i];
@@ -42,15 +43,12 @@ static mesh_code print_event(client *own, watch *state, mesh_view bytes, mesh_er
   if (code != GRPC_STATUS_OK || event.payload != MILLRACE__V1__OPERATION_EVENT__PAYLOAD_BARS) {
     return code;
   }
-  Millrace__V1__BarBatch *batch =
-      millrace__v1__bar_batch__unpack(NULL, event.body.size_bytes, event.body.data);
-  if (batch == NULL) return client_bad_reply("BarBatch", err);
-  size_t count = batch->n_times;
-  bool whole = batch->n_open >= count && batch->n_high >= count && batch->n_low >= count &&
-               batch->n_close >= count;
-  for (size_t i = 0; whole && i < count; i++)
-    print_bar(own, state, batch, i);
-  millrace__v1__bar_batch__free_unpacked(batch, NULL);
+  bar_columns batch = {0};
+  code = bar_columns_decode(&batch, event.body, NULL, err);
+  for (size_t i = 0; i < batch.count; i++)
+    print_bar(own, state, &batch, i);
+  bar_columns_clear(&batch);
+  if (code != GRPC_STATUS_OK) return code;
   return output_flush(err);
 }
 

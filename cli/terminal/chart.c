@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "cli/terminal/times.h"
+#include "market/times.h"
 
 // A cell is 2 dots wide and 4 high.
 enum { DOTS_X = 2, DOTS_Y = 4, LABEL_MAX = 16 };

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/terminal/numbers.h"
-#include "cli/terminal/times.h"
+#include "market/times.h"
 
 enum { VALUES = 5 };
 

@@ -12,13 +12,7 @@ typedef struct ib_bar_window {
 
 // What to ask for so that the answer holds every bar of [from, to), in seconds since 1970; it may
 // hold more. INVALID_ARGUMENT: an unknown timeframe, or from not before to.
-MESH_NODISCARD mesh_code ib_bar_window_of(const char *timeframe, int64_t from_s, int64_t to_s,
+MESH_NODISCARD mesh_code ib_bar_window_of(const char *timeframe_text, int64_t from_s, int64_t to_s,
                                           ib_bar_window *out, mesh_error *err);
-
-// "1h" -> "1 hour"; NULL if there is no such timeframe.
-const char *ib_bar_size(const char *timeframe);
-
-// "1h" -> 3600; 0 if there is no such timeframe.
-int64_t ib_bar_seconds(const char *timeframe);
 
 #endif

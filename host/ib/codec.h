@@ -7,6 +7,7 @@
 #include "host/ib/bar_window.h"
 #include "host/ib/contracts.h"
 #include "host/ib/wire.h"
+#include "market/bar_columns.h"
 
 enum { IB_OLDEST_VERSION = 157, IB_NEWEST_VERSION = 178 };
 
@@ -46,14 +47,6 @@ typedef struct ib_error_reply {
   const char *text;  // borrowed from the message
 } ib_error_reply;
 
-// Bars as columns, oldest first; the arrays are the caller's, of `capacity`.
-typedef struct ib_bars {
-  size_t count, capacity;
-  int64_t *times;  // seconds since 1970: of midnight UTC for daily bars
-  double *open, *high, *low, *close;
-  double *volume;  // NaN where the series has none
-} ib_bars;
-
 MESH_NODISCARD mesh_code ib_decode_version(ib_message message, int *version, mesh_error *err);
 MESH_NODISCARD mesh_code ib_decode_error(ib_fields *fields, ib_error_reply *out, mesh_error *err);
 MESH_NODISCARD mesh_code ib_decode_contract(ib_fields *fields, ib_contract *out, mesh_error *err);
@@ -63,13 +56,13 @@ MESH_NODISCARD mesh_code ib_decode_head(ib_fields *fields, int64_t *time_s, mesh
 // never more than the message has room for.
 MESH_NODISCARD mesh_code ib_decode_bars_head(ib_fields *fields, size_t *count, mesh_error *err);
 
-// The bars themselves, appended to `out` (whose capacity suffices) where their time is in [from,
-// to).
+// The bars themselves, appended to `out` where their time is in [from, to), in seconds since 1970:
+// of midnight UTC for daily bars.
 MESH_NODISCARD mesh_code ib_decode_bars(ib_fields *fields, size_t count, int64_t from_s,
-                                        int64_t to_s, ib_bars *out, mesh_error *err);
+                                        int64_t to_s, bar_columns *out, mesh_error *err);
 
-// One update of a live request; its columns have room for one bar.
-MESH_NODISCARD mesh_code ib_decode_bar_update(ib_fields *fields, ib_bars *out, mesh_error *err);
+// One update of a live request: the one bar of `out`.
+MESH_NODISCARD mesh_code ib_decode_bar_update(ib_fields *fields, bar_columns *out, mesh_error *err);
 
 // Symbol samples: how many, then one at a time.
 MESH_NODISCARD mesh_code ib_decode_symbol_count(ib_fields *fields, size_t *count, mesh_error *err);

@@ -146,7 +146,8 @@ mesh_code ib_decode_bars_head(ib_fields *fields, size_t *count, mesh_error *err)
 }
 
 mesh_code ib_decode_bars(ib_fields *fields, size_t count, int64_t from_s, int64_t to_s,
-                         ib_bars *out, mesh_error *err) {
+                         bar_columns *out, mesh_error *err) {
+  bar_columns_reserve(out, out->count + count);
   for (size_t i = 0; i < count; i++) {
     const char *date = ib_take_text(fields);
     size_t at = out->count;
@@ -172,7 +173,8 @@ mesh_code ib_decode_bars(ib_fields *fields, size_t count, int64_t from_s, int64_
   return GRPC_STATUS_OK;
 }
 
-mesh_code ib_decode_bar_update(ib_fields *fields, ib_bars *out, mesh_error *err) {
+mesh_code ib_decode_bar_update(ib_fields *fields, bar_columns *out, mesh_error *err) {
+  bar_columns_reserve(out, 1);
   ib_skip(fields, 1);  // count of trades
   const char *date = ib_take_text(fields);
   out->open[0] = ib_take_double(fields, NAN);

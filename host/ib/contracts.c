@@ -3,10 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-// The currencies that IDEALPRO trades; a symbol of two of them is a pair.
-static const char *const currencies[] = {"AUD", "CAD", "CHF", "CNH", "CZK", "DKK", "EUR", "GBP",
-                                         "HKD", "HUF", "ILS", "JPY", "KRW", "MXN", "NOK", "NZD",
-                                         "PLN", "SEK", "SGD", "TRY", "USD", "ZAR"};
+#include "market/currency.h"
 
 typedef struct index_contract {
   const char *symbol, *exchange, *currency;
@@ -18,13 +15,6 @@ static const index_contract indexes[] = {
     {"COMP", "NASDAQ", "USD"},  {"RUT", "RUSSELL", "USD"}, {"DAX", "EUREX", "EUR"},
     {"ESTX50", "EUREX", "EUR"},
 };
-
-static bool is_currency(const char *code) {
-  for (size_t i = 0; i < sizeof currencies / sizeof *currencies; i++) {
-    if (strncmp(currencies[i], code, 3) == 0) return true;
-  }
-  return false;
-}
 
 static void fill(ib_contract *out, const char *symbol, const char *sec_type, const char *exchange,
                  const char *currency) {
@@ -56,7 +46,7 @@ mesh_code ib_contract_of(const char *symbol, ib_contract *out, mesh_error *err) 
                      strlen(symbol));
   }
   if (strchr(symbol, ':') != NULL) return parse_explicit(symbol, out, err);
-  if (strlen(symbol) == 6 && is_currency(symbol) && is_currency(symbol + 3)) {
+  if (currency_is_pair(symbol)) {
     char base[4];
     snprintf(base, sizeof base, "%.3s", symbol);
     fill(out, base, "CASH", "IDEALPRO", symbol + 3);

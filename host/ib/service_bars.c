@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/ib/bar_batch.h"
 #include "host/ib/service_internal.h"
+#include "market/bar_columns.h"
+#include "market/timeframe.h"
 #include "mesh/operation/event_stream.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
@@ -16,10 +17,10 @@ typedef struct bars_query {
   ib_bar_window window;
   bool live;
   int64_t from_s, to_s;
-  ib_bars bars;  // a history; of a live stream, bars that have ended and were not sent yet
+  bar_columns bars;  // a history; of a live stream, bars that have ended and were not sent yet
   // Of a live stream: the bar that forms, whether it was sent as it is now, and where the next
   // update is read.
-  ib_bars forming, update;
+  bar_columns forming, update;
   bool has_update;
 } bars_query;
 
@@ -33,12 +34,11 @@ static mesh_code take_history(bars_query *query, ib_fields *fields, mesh_error *
   size_t count;
   mesh_code code = ib_decode_bars_head(fields, &count, err);
   if (code != GRPC_STATUS_OK) return code;
-  ib_bars_free(&query->bars);
-  ib_bars_allocate(&query->bars, count + 1);
+  query->bars.count = 0;
   code = ib_decode_bars(fields, count, query->from_s, query->to_s, &query->bars, err);
   if (code == GRPC_STATUS_OK && query->live && query->bars.count > 0) {
     query->forming.count = 0;
-    ib_bars_append(&query->forming, &query->bars, --query->bars.count);
+    bar_columns_copy(&query->forming, &query->bars, --query->bars.count, 1);
     query->has_update = true;
   }
   return code;
@@ -51,9 +51,9 @@ static mesh_code take_update(bars_query *query, ib_fields *fields, mesh_error *e
   int64_t time = query->update.times[0];
   int64_t now = query->forming.count > 0 ? query->forming.times[0] : INT64_MIN;
   if (time < now) return GRPC_STATUS_OK;  // a late word: the next load brings it
-  if (time > now && query->forming.count > 0) ib_bars_append(&query->bars, &query->forming, 0);
+  if (time > now && query->forming.count > 0) bar_columns_copy(&query->bars, &query->forming, 0, 1);
   query->forming.count = 0;
-  ib_bars_append(&query->forming, &query->update, 0);
+  bar_columns_copy(&query->forming, &query->update, 0, 1);
   query->has_update = true;
   return GRPC_STATUS_OK;
 }
@@ -93,13 +93,13 @@ static mesh_code put(sender *to, mesh_event_class class_, uint32_t payload, mesh
   return mesh_event_stream_put(to->stream, &event, err);
 }
 
-static mesh_code put_bars(sender *to, const ib_bars *bars, bool forming, mesh_error *err) {
-  uint8_t *bytes = malloc(ib_bar_batch_bound(BATCH_BARS));
+static mesh_code put_bars(sender *to, const bar_columns *bars, bool forming, mesh_error *err) {
+  uint8_t *bytes = malloc(bar_columns_bound(BATCH_BARS));
   if (bytes == NULL) abort();
   mesh_code code = GRPC_STATUS_OK;
   for (size_t first = 0; first < bars->count && code == GRPC_STATUS_OK; first += BATCH_BARS) {
     size_t count = bars->count - first < BATCH_BARS ? bars->count - first : BATCH_BARS;
-    mesh_view body = {bytes, ib_bar_batch_encode(bars, first, count, forming, bytes)};
+    mesh_view body = {bytes, bar_columns_encode(bars, first, count, forming, bytes)};
     code = put(to, forming ? MESH_MERGEABLE : MESH_DURABLE,
                MILLRACE__V1__OPERATION_EVENT__PAYLOAD_BARS, body, err);
   }
@@ -178,7 +178,7 @@ mesh_code ib_fetch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_erro
     code = fetch(self, call, request->operation, &query, err);
     code = ib_name_symbol(request->symbol, code, err);
   }
-  ib_bars_free(&query.bars);
+  bar_columns_clear(&query.bars);
   millrace__v1__fetch_bars_request__free_unpacked(request, NULL);
   return code;
 }
@@ -190,10 +190,10 @@ mesh_code ib_fetch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_erro
 static mesh_code stream_live(ib_request *request, bars_query *query, mesh_scope *scope, sender *to,
                              mesh_error *err) {
   for (;;) {
-    ib_bars ended = query->bars;  // more may come while these are sent
-    query->bars = (ib_bars){0};
+    bar_columns ended = query->bars;  // more may come while these are sent
+    query->bars = (bar_columns){0};
     mesh_code code = put_bars(to, &ended, false, err);
-    ib_bars_free(&ended);
+    bar_columns_clear(&ended);
     if (code == GRPC_STATUS_OK && query->bars.count == 0 && query->has_update) {
       query->has_update = false;
       code = put_bars(to, &query->forming, true, err);
@@ -242,7 +242,7 @@ mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_erro
   if (request == NULL) return ib_bad_request("WatchBarsRequest", err);
   bars_query query = {.live = true, .from_s = INT64_MIN, .to_s = INT64_MAX};
   int64_t now_s = mesh_wall_ns() / 1000000000;
-  int64_t bar_s = ib_bar_seconds(request->timeframe), length_s = bar_s * HISTORY_BARS;
+  int64_t bar_s = timeframe_seconds(request->timeframe), length_s = bar_s * HISTORY_BARS;
   if (request->from != NULL && request->from->seconds < now_s - length_s) {
     int64_t most_s = bar_s * HISTORY_BARS_MAX;
     bool far = request->from->seconds < now_s - most_s;
@@ -252,15 +252,13 @@ mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_erro
   if (code == GRPC_STATUS_OK) {
     code = ib_bar_window_of(request->timeframe, now_s - length_s - 1, now_s, &query.window, err);
   }
-  ib_bars_allocate(&query.update, 1);
-  ib_bars_allocate(&query.forming, 1);
   if (code == GRPC_STATUS_OK) {
     code = watch(self, call, request->operation, &query, err);
     code = ib_name_symbol(request->symbol, code, err);
   }
-  ib_bars_free(&query.update);
-  ib_bars_free(&query.forming);
-  ib_bars_free(&query.bars);
+  bar_columns_clear(&query.update);
+  bar_columns_clear(&query.forming);
+  bar_columns_clear(&query.bars);
   millrace__v1__watch_bars_request__free_unpacked(request, NULL);
   return code;
 }

@@ -2,7 +2,6 @@
 // number.
 #include <string.h>
 
-#include "host/ib/bar_batch.h"
 #include "host/ib/codec.h"
 #include "tests/fuzz/target.h"
 
@@ -10,11 +9,10 @@ static void decode_bars(ib_fields *fields) {
   size_t count;
   mesh_error err;
   if (ib_decode_bars_head(fields, &count, &err) != GRPC_STATUS_OK) return;
-  ib_bars bars;
-  ib_bars_allocate(&bars, count + 1);
+  bar_columns bars = {0};
   mesh_code code = ib_decode_bars(fields, count, INT64_MIN, INT64_MAX, &bars, &err);
   (void)code;
-  ib_bars_free(&bars);
+  bar_columns_clear(&bars);
 }
 
 static void decode_symbols(ib_fields *fields) {
@@ -33,7 +31,7 @@ static void decode(ib_message message) {
   int64_t time_s;
   ib_contract contract;
   ib_error_reply error;
-  ib_bars bars;
+  bar_columns bars = {0};
   mesh_code code = ib_decode_version(message, &version, &err);
   ib_fields fields = ib_fields_of(message);
   switch (ib_take_int(&fields, 0)) {
@@ -46,9 +44,8 @@ static void decode(ib_message message) {
       break;
     case IB_REPLY_BAR_UPDATE:
       ib_take_int(&fields, -1);
-      ib_bars_allocate(&bars, 1);
       code = ib_decode_bar_update(&fields, &bars, &err);
-      ib_bars_free(&bars);
+      bar_columns_clear(&bars);
       break;
     case IB_REPLY_HEAD:
       ib_take_int(&fields, -1);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/ib/bar_size.h"
 #include "tools/papergate/messages.h"
 
 typedef struct show_name {
@@ -118,7 +119,7 @@ static const char *find_cause(pg_bar_request *request) {
   if (request->show == PG_SHOW_ADJUSTED_LAST && request->end_kind != PG_END_NOW) {
     return "End Date/Time must be empty for ADJUSTED_LAST";
   }
-  request->size = pg_bar_size_named(request->bar_size_text);
+  request->size = ib_timeframe_of(request->bar_size_text);
   if (request->size == NULL) {
     return "Historical data bar size setting is invalid. Legal ones are: 1 secs, 5 secs, 10 secs, "
            "15 secs, 30 secs, 1 min, 2 mins, 3 mins, 5 mins, 10 mins, 15 mins, 20 mins, 30 mins, "
@@ -130,7 +131,7 @@ static const char *find_cause(pg_bar_request *request) {
   }
   cause = live_refusal(request);
   if (cause != NULL) return cause;
-  if (request->show == PG_SHOW_SCHEDULE && request->size->seconds != PG_DAY) {
+  if (request->show == PG_SHOW_SCHEDULE && request->size->seconds != CIVIL_DAY) {
     return "Historical schedule queries need a bar size of 1 day";
   }
   return NULL;

@@ -2,8 +2,9 @@
 #ifndef MILLRACE_TOOLS_PAPERGATE_BAR_REQUEST_H
 #define MILLRACE_TOOLS_PAPERGATE_BAR_REQUEST_H
 
-#include "tools/papergate/bar_size.h"
+#include "market/timeframe.h"
 #include "tools/papergate/contracts.h"
+#include "tools/papergate/duration.h"
 #include "tools/papergate/pacing.h"
 #include "tools/papergate/times.h"
 
@@ -40,7 +41,7 @@ typedef struct pg_bar_request {
   pg_end_time end_kind;
   int64_t end;  // seconds since 1970; of PG_END_NOW, the moment of the request
   pg_duration duration;
-  const pg_bar_size *size;
+  const timeframe *size;
   pg_show show;
 } pg_bar_request;
 

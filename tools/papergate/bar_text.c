@@ -7,7 +7,7 @@
 pg_bar_style pg_bar_style_of(const pg_bar_request *request, const pg_contract *contract,
                              bool forex_volume) {
   bool trades = request->show == PG_SHOW_TRADES || request->show == PG_SHOW_ADJUSTED_LAST;
-  return (pg_bar_style){.daily = pg_bar_size_is_daily(request->size),
+  return (pg_bar_style){.daily = timeframe_is_daily(request->size),
                         .format_date = request->format_date,
                         .volume = pg_contract_is_forex(contract) ? forex_volume : trades};
 }

@@ -3,37 +3,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "market/currency.h"
 #include "tools/papergate/messages.h"
 #include "tools/papergate/times.h"
-
-typedef struct currency_name {
-  const char *code, *name;
-} currency_name;
-
-static const currency_name currencies[] = {
-    {"AUD", "Australian dollar"},
-    {"CAD", "Canadian dollar"},
-    {"CHF", "Swiss franc"},
-    {"CNH", "Chinese renminbi"},
-    {"CZK", "Czech koruna"},
-    {"DKK", "Danish krone"},
-    {"EUR", "euro"},
-    {"GBP", "British pound"},
-    {"HKD", "Hong Kong dollar"},
-    {"HUF", "Hungarian forint"},
-    {"ILS", "Israeli shekel"},
-    {"JPY", "Japanese yen"},
-    {"KRW", "Korean won"},
-    {"MXN", "Mexican peso"},
-    {"NOK", "Norwegian krone"},
-    {"NZD", "New Zealand dollar"},
-    {"PLN", "Polish zloty"},
-    {"SEK", "Swedish krona"},
-    {"SGD", "Singapore dollar"},
-    {"TRY", "Turkish lira"},
-    {"USD", "US dollar"},
-    {"ZAR", "South African rand"},
-};
 
 typedef struct index_name {
   const char *symbol, *exchange, *currency, *name;
@@ -54,13 +26,6 @@ static const index_name indexes[] = {
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
-static const char *currency_of(const char *code) {
-  for (size_t i = 0; i < COUNT_OF(currencies); i++) {
-    if (strncmp(currencies[i].code, code, 3) == 0) return currencies[i].name;
-  }
-  return NULL;
-}
-
 // A positive 31-bit number that depends on the symbol alone (FNV-1a).
 static int64_t con_id_of(const char *symbol) {
   uint32_t hash = 2166136261u;
@@ -71,13 +36,12 @@ static int64_t con_id_of(const char *symbol) {
 }
 
 static bool describe_forex(const char *symbol, pg_contract *out) {
-  if (strlen(symbol) != 6) return false;
-  const char *base = currency_of(symbol), *quote = currency_of(symbol + 3);
-  if (base == NULL || quote == NULL) return false;
+  if (!currency_is_pair(symbol)) return false;
   snprintf(out->symbol, sizeof out->symbol, "%.3s", symbol);
   memcpy(out->currency, symbol + 3, sizeof out->currency);
   snprintf(out->local_symbol, sizeof out->local_symbol, "%.3s.%s", symbol, symbol + 3);
-  snprintf(out->long_name, sizeof out->long_name, "%s.%s", base, quote);
+  snprintf(out->long_name, sizeof out->long_name, "%s.%s", currency_name(symbol),
+           currency_name(symbol + 3));
   out->sec_type = "CASH";
   out->exchange = "IDEALPRO";
   out->primary_exchange = "";
@@ -177,8 +141,8 @@ static void put_trading_hours(ib_outbox *out, int64_t now) {
   size_t used = 0;
   for (int day = 0; day < 5; day++) {
     char from[PG_TIME_TEXT_MAX], to[PG_TIME_TEXT_MAX];
-    pg_format_day(now + day * PG_DAY, from);
-    pg_format_day(now + (day + 1) * PG_DAY, to);
+    pg_format_day(now + day * CIVIL_DAY, from);
+    pg_format_day(now + (day + 1) * CIVIL_DAY, to);
     used += (size_t)snprintf(hours + used, sizeof hours - used, "%s%s:0000-%s:0000",
                              day == 0 ? "" : ";", from, to);
   }

@@ -37,13 +37,13 @@ static bool split(char *line, char *fields[FIELDS]) {
   return count == FIELDS;
 }
 
-static mesh_code parse_bar(const place *at, char *line, const pg_bar_size *size, pg_bar *out) {
+static mesh_code parse_bar(const place *at, char *line, const timeframe *size, pg_bar *out) {
   char shown[64];
   snprintf(shown, sizeof shown, "%s", line);
   char *fields[FIELDS];
   if (!split(line, fields)) return refuse(at, "not six fields:", shown);
   if (!pg_parse_iso(fields[0], &out->time)) return refuse(at, "not a UTC time:", fields[0]);
-  if (pg_bar_size_is_daily(size) && out->time != pg_floor(out->time, PG_DAY)) {
+  if (timeframe_is_daily(size) && out->time != civil_floor(out->time, CIVIL_DAY)) {
     return refuse(at, "a bar of a day or longer starts at 00:00:00Z, not at", fields[0]);
   }
   double *const values[] = {&out->open, &out->high, &out->low, &out->close, &out->volume};
@@ -56,7 +56,7 @@ static mesh_code parse_bar(const place *at, char *line, const pg_bar_size *size,
   return GRPC_STATUS_OK;
 }
 
-static mesh_code add_line(const place *at, char *line, const pg_bar_size *size, pg_bars *out) {
+static mesh_code add_line(const place *at, char *line, const timeframe *size, pg_bars *out) {
   if (at->line == 1) {
     return strcmp(line, header) == 0 ? GRPC_STATUS_OK
                                      : refuse(at,
@@ -76,7 +76,7 @@ static mesh_code add_line(const place *at, char *line, const pg_bar_size *size, 
   return GRPC_STATUS_OK;
 }
 
-mesh_code pg_csv_load(const char *path, const pg_bar_size *size, pg_bars *out, mesh_error *err) {
+mesh_code pg_csv_load(const char *path, const timeframe *size, pg_bars *out, mesh_error *err) {
   FILE *file = fopen(path, "r");
   if (file == NULL) return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "%s: %s", path, strerror(errno));
   place at = {.path = path, .err = err};

@@ -74,7 +74,7 @@ static void put_session(const reply *r, int64_t day) {
   char text[PG_TIME_TEXT_MAX];
   ib_outbox *rows = &r->gateway->rows;
   ib_put_text(rows, pg_format_dashed(day + (limited ? hours.from : 0), text));
-  ib_put_text(rows, pg_format_dashed(day + (limited ? hours.to : PG_DAY), text));
+  ib_put_text(rows, pg_format_dashed(day + (limited ? hours.to : CIVIL_DAY), text));
   ib_put_text(rows, pg_format_day(day, text));
 }
 

@@ -15,7 +15,7 @@ pg_live *pg_live_create(const pg_live_settings *settings) {
   live->settings = *settings;
   live->dice = pg_hash(settings->seed + 1, settings->series->symbol) | 1;
   double close = settings->last_close;
-  live->bar = (pg_bar){.time = pg_bar_start(settings->size, settings->now),
+  live->bar = (pg_bar){.time = timeframe_floor(settings->size, settings->now),
                        .open = close,
                        .high = close,
                        .low = close,
@@ -55,7 +55,7 @@ static void walk_on(pg_live *live, int64_t start) {
 
 void pg_live_put_updates(pg_live *live, int64_t req_id, int64_t now, ib_outbox *out) {
   const pg_live_settings *settings = &live->settings;
-  int64_t start = pg_bar_start(settings->size, now);
+  int64_t start = timeframe_floor(settings->size, now);
   if (settings->series->walk == NULL) {
     if (start > live->bar.time) pg_put_update(out, req_id, &live->bar, &settings->style);
     walk_on(live, start);
@@ -63,8 +63,8 @@ void pg_live_put_updates(pg_live *live, int64_t req_id, int64_t now, ib_outbox *
     return;
   }
   pg_walk *walk = settings->series->walk;
-  for (int64_t at = live->bar.time; at < start; at = pg_bar_next(settings->size, at)) {
-    pg_bar ended = pg_walk_bar(walk, at, pg_bar_next(settings->size, at));
+  for (int64_t at = live->bar.time; at < start; at = timeframe_next(settings->size, at)) {
+    pg_bar ended = pg_walk_bar(walk, at, timeframe_next(settings->size, at));
     pg_put_update(out, req_id, &ended, &settings->style);
   }
   // A bar that begins this second shows its first second, rather than nothing.

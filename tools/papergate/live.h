@@ -11,7 +11,7 @@ typedef struct pg_live pg_live;
 
 typedef struct pg_live_settings {
   const pg_series *series;
-  const pg_bar_size *size;
+  const timeframe *size;
   pg_bar_style style;
   double last_close;  // of a series from files
   double tick;        // prices are multiples of it

@@ -41,7 +41,7 @@ static pg_listing *listing_for(pg_market *market, const char *symbol) {
 }
 
 // Takes "EURUSD-1h.csv" apart; false if it is not of that form.
-static bool parse_file_name(const char *name, char symbol[PG_SYMBOL_MAX], const pg_bar_size **out) {
+static bool parse_file_name(const char *name, char symbol[PG_SYMBOL_MAX], const timeframe **out) {
   const char *dash = strrchr(name, '-');
   if (dash == NULL || dash == name || dash - name >= PG_SYMBOL_MAX) return false;
   char timeframe[8];
@@ -51,7 +51,7 @@ static bool parse_file_name(const char *name, char symbol[PG_SYMBOL_MAX], const 
   timeframe[length] = '\0';
   memcpy(symbol, name, (size_t)(dash - name));
   symbol[dash - name] = '\0';
-  *out = pg_bar_size_of_timeframe(timeframe);
+  *out = timeframe_named(timeframe);
   return *out != NULL;
 }
 
@@ -62,7 +62,7 @@ static mesh_code load_file(pg_market *market, const char *directory, const char 
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s: path too long", name);
   }
   char symbol[PG_SYMBOL_MAX];
-  const pg_bar_size *size = NULL;
+  const timeframe *size = NULL;
   if (!parse_file_name(name, symbol, &size)) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                      "%s: not named SYMBOL-TIMEFRAME.csv with a timeframe such as 1m 5m 15m 30m "
@@ -73,7 +73,7 @@ static mesh_code load_file(pg_market *market, const char *directory, const char 
   if (listing == NULL) {
     return mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED, "%s: out of memory", path);
   }
-  size_t index = (size_t)(size - pg_bar_sizes());
+  size_t index = (size_t)(size - timeframes());
   listing->present[index] = true;
   return pg_csv_load(path, size, &listing->bars[index], err);
 }
@@ -120,7 +120,7 @@ mesh_code pg_market_load(const char *directory, pg_market **out, mesh_error *err
 void pg_market_destroy(pg_market *market) {
   if (market == NULL) return;
   for (size_t i = 0; i < market->count; i++) {
-    for (size_t size = 0; size < PG_BAR_SIZES; size++) {
+    for (size_t size = 0; size < TIMEFRAMES; size++) {
       pg_bars_fini(&market->listings[i]->bars[size]);
     }
     free(market->listings[i]);
@@ -146,7 +146,7 @@ const pg_listing *pg_market_at(const pg_market *market, size_t index) {
 
 bool pg_listing_first(const pg_listing *listing, int64_t *out) {
   bool found = false;
-  for (size_t i = 0; i < PG_BAR_SIZES; i++) {
+  for (size_t i = 0; i < TIMEFRAMES; i++) {
     const pg_bars *bars = &listing->bars[i];
     if (bars->count == 0) continue;
     if (!found || bars->items[0].time < *out) *out = bars->items[0].time;
@@ -157,10 +157,10 @@ bool pg_listing_first(const pg_listing *listing, int64_t *out) {
 
 bool pg_listing_end(const pg_listing *listing, int64_t *out) {
   bool found = false;
-  for (size_t i = 0; i < PG_BAR_SIZES; i++) {
+  for (size_t i = 0; i < TIMEFRAMES; i++) {
     const pg_bars *bars = &listing->bars[i];
     if (bars->count == 0) continue;
-    int64_t end = pg_bar_next(&pg_bar_sizes()[i], bars->items[bars->count - 1].time);
+    int64_t end = timeframe_next(&timeframes()[i], bars->items[bars->count - 1].time);
     if (!found || end > *out) *out = end;
     found = true;
   }
@@ -168,15 +168,15 @@ bool pg_listing_end(const pg_listing *listing, int64_t *out) {
 }
 
 // True where whole bars of `fine` make up each bar of `coarse`; weeks do not make up a month.
-static bool divides(const pg_bar_size *fine, const pg_bar_size *coarse) {
+static bool divides(const timeframe *fine, const timeframe *coarse) {
   if (fine == coarse) return true;
-  if (coarse->calendar_month) return PG_DAY % fine->seconds == 0;
+  if (coarse->calendar_month) return CIVIL_DAY % fine->seconds == 0;
   return coarse->seconds % fine->seconds == 0;
 }
 
-const pg_bar_size *pg_listing_source(const pg_listing *listing, const pg_bar_size *size) {
-  for (const pg_bar_size *fine = size; fine >= pg_bar_sizes(); fine--) {
-    if (listing->present[fine - pg_bar_sizes()] && divides(fine, size)) return fine;
+const timeframe *pg_listing_source(const pg_listing *listing, const timeframe *size) {
+  for (const timeframe *fine = size; fine >= timeframes(); fine--) {
+    if (listing->present[fine - timeframes()] && divides(fine, size)) return fine;
   }
   return NULL;
 }

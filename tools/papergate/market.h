@@ -2,8 +2,8 @@
 #ifndef MILLRACE_TOOLS_PAPERGATE_MARKET_H
 #define MILLRACE_TOOLS_PAPERGATE_MARKET_H
 
+#include "market/timeframe.h"
 #include "mesh/runtime/status.h"
-#include "tools/papergate/bar_size.h"
 #include "tools/papergate/bars.h"
 
 enum { PG_SYMBOL_MAX = 32 };  // bytes, with the NUL
@@ -11,8 +11,8 @@ enum { PG_SYMBOL_MAX = 32 };  // bytes, with the NUL
 // All files of one symbol. Borrowed from the market.
 typedef struct pg_listing {
   char symbol[PG_SYMBOL_MAX];
-  pg_bars bars[PG_BAR_SIZES];  // by index in pg_bar_sizes()
-  bool present[PG_BAR_SIZES];  // a file may be there without a bar
+  pg_bars bars[TIMEFRAMES];  // by index in timeframes()
+  bool present[TIMEFRAMES];  // a file may be there without a bar
 } pg_listing;
 
 typedef struct pg_market pg_market;
@@ -39,6 +39,6 @@ bool pg_listing_end(const pg_listing *listing, int64_t *out);
 
 // The size whose bars make up bars of `size`: itself, or the nearest finer one that divides it.
 // NULL if there is no such file.
-const pg_bar_size *pg_listing_source(const pg_listing *listing, const pg_bar_size *size);
+const timeframe *pg_listing_source(const pg_listing *listing, const timeframe *size);
 
 #endif

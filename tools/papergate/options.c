@@ -118,8 +118,8 @@ static bool parse_hour(const char *text, size_t length, int64_t *out) {
   if (length != 5 || sscanf(text, "%2d:%2d%n", &hour, &minute, &used) != 2 || used != 5) {
     return false;
   }
-  *out = hour * PG_HOUR + minute * PG_MINUTE;
-  return hour >= 0 && minute >= 0 && minute < 60 && *out <= PG_DAY;
+  *out = hour * CIVIL_HOUR + minute * CIVIL_MINUTE;
+  return hour >= 0 && minute >= 0 && minute < 60 && *out <= CIVIL_DAY;
 }
 
 static bool parse_hours(const char *text, pg_hours *out) {

@@ -15,28 +15,28 @@ int64_t pg_series_end(const pg_series *series, int64_t now) {
 }
 
 // The first start on the grid of `size` that is not before `time`.
-static int64_t first_start(const pg_bar_size *size, int64_t time) {
-  int64_t start = pg_bar_start(size, time);
-  return start < time ? pg_bar_next(size, start) : start;
+static int64_t first_start(const timeframe *size, int64_t time) {
+  int64_t start = timeframe_floor(size, time);
+  return start < time ? timeframe_next(size, start) : start;
 }
 
-bool pg_cursor_open(pg_cursor *cursor, const pg_series *series, const pg_bar_size *size,
-                    int64_t from, int64_t to, int64_t now) {
+bool pg_cursor_open(pg_cursor *cursor, const pg_series *series, const timeframe *size, int64_t from,
+                    int64_t to, int64_t now) {
   *cursor = (pg_cursor){.series = series, .size = size, .to = to, .now = now};
   if (series->walk != NULL) {
     cursor->at = first_start(size, from > series->walk_start ? from : series->walk_start);
     return true;
   }
-  const pg_bar_size *source = pg_listing_source(series->listing, size);
+  const timeframe *source = pg_listing_source(series->listing, size);
   if (source == NULL) return false;
-  cursor->source = &series->listing->bars[source - pg_bar_sizes()];
+  cursor->source = &series->listing->bars[source - timeframes()];
   cursor->folds = source != size;
   cursor->index = pg_bars_from(cursor->source, cursor->folds ? first_start(size, from) : from);
   return true;
 }
 
 static bool next_made_up(pg_cursor *cursor, pg_bar *out) {
-  int64_t next = pg_bar_next(cursor->size, cursor->at);
+  int64_t next = timeframe_next(cursor->size, cursor->at);
   if (cursor->at >= cursor->to || cursor->at >= cursor->now) return false;
   *out = pg_walk_bar(cursor->series->walk, cursor->at, next < cursor->now ? next : cursor->now);
   cursor->at = next;
@@ -45,7 +45,7 @@ static bool next_made_up(pg_cursor *cursor, pg_bar *out) {
 
 static bool is_in_hours(const pg_cursor *cursor, const pg_bar *bar) {
   if (cursor->hours.from == cursor->hours.to) return true;
-  int64_t time = bar->time - pg_floor(bar->time, PG_DAY);
+  int64_t time = bar->time - civil_floor(bar->time, CIVIL_DAY);
   return time >= cursor->hours.from && time < cursor->hours.to;
 }
 
@@ -63,13 +63,13 @@ bool pg_cursor_next(pg_cursor *cursor, pg_bar *out) {
   if (cursor->source == NULL) return next_made_up(cursor, out);
   const pg_bar *bar = peek_source(cursor);
   if (bar == NULL) return false;
-  int64_t start = cursor->folds ? pg_bar_start(cursor->size, bar->time) : bar->time;
+  int64_t start = cursor->folds ? timeframe_floor(cursor->size, bar->time) : bar->time;
   if (start >= cursor->to) return false;
   *out = *bar;
   out->time = start;
   cursor->index++;
   if (!cursor->folds) return true;
-  int64_t end = pg_bar_next(cursor->size, start);
+  int64_t end = timeframe_next(cursor->size, start);
   while ((bar = peek_source(cursor)) != NULL && bar->time < end) {
     pg_bar_extend(out, bar);
     cursor->index++;

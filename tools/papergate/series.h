@@ -28,7 +28,7 @@ typedef struct pg_hours {
 // A walk over the bars of one size whose start is in [from, to) and before `now`.
 typedef struct pg_cursor {
   const pg_series *series;
-  const pg_bar_size *size;
+  const timeframe *size;
   const pg_bars *source;  // bars of the size or a finer one; NULL for a made-up series
   bool folds;             // the source is finer
   size_t index;           // of the next source bar
@@ -38,8 +38,8 @@ typedef struct pg_cursor {
 } pg_cursor;
 
 // False when the series cannot serve this size: it has no file that is fine enough.
-bool pg_cursor_open(pg_cursor *cursor, const pg_series *series, const pg_bar_size *size,
-                    int64_t from, int64_t to, int64_t now);
+bool pg_cursor_open(pg_cursor *cursor, const pg_series *series, const timeframe *size, int64_t from,
+                    int64_t to, int64_t now);
 
 // Gives the next bar; false when there is none. The bar that `now` falls into ends at `now`.
 bool pg_cursor_next(pg_cursor *cursor, pg_bar *out);

@@ -12,7 +12,7 @@
 //   largest minutes  a random walk from midnight to midnight, bent so that it arrives (1440 steps,
 //   cached) seconds  from a minute's open over its two extremes to its close, in straight lines
 
-enum { MINUTES = PG_DAY / PG_MINUTE, OCTAVES = 13 };
+enum { MINUTES = CIVIL_DAY / CIVIL_MINUTE, OCTAVES = 13 };
 
 struct pg_walk {
   uint64_t seed;
@@ -47,7 +47,7 @@ static int32_t midnight_cents(const pg_walk *walk, int64_t day) {
   double log_price = 0;
   for (int octave = 0; octave < OCTAVES; octave++) {
     int64_t period = (int64_t)1 << octave;
-    int64_t cell = pg_floor(day, period) / period;
+    int64_t cell = civil_floor(day, period) / period;
     double part = (double)(day - cell * period) / (double)period;
     uint64_t seed = mix(walk->seed, octave + 1);
     double from = lattice(seed, cell), to = lattice(seed, cell + 1);
@@ -77,10 +77,10 @@ static void cache_day(pg_walk *walk, int64_t day) {
 }
 
 static minute minute_of(pg_walk *walk, int64_t start) {
-  int64_t day = pg_floor(start, PG_DAY) / PG_DAY;
+  int64_t day = civil_floor(start, CIVIL_DAY) / CIVIL_DAY;
   cache_day(walk, day);
-  int index = (int)((start - day * PG_DAY) / PG_MINUTE);
-  uint64_t dice = mix(walk->seed ^ 0x6D696E757465u, start / PG_MINUTE);
+  int index = (int)((start - day * CIVIL_DAY) / CIVIL_MINUTE);
+  uint64_t dice = mix(walk->seed ^ 0x6D696E757465u, start / CIVIL_MINUTE);
   minute m = {.open = walk->cents[index], .close = walk->cents[index + 1]};
   int32_t reach = m.open / 4096 + 1;  // how far the extremes go beyond open and close, at most
   m.high = (m.open > m.close ? m.open : m.close) + (int32_t)(dice & 255) * reach / 256;
@@ -101,7 +101,7 @@ static int32_t price_at(const minute *m, int second) {
   if (second <= m->second_at) {
     return first + (second_extreme - first) * (second - m->first_at) / (m->second_at - m->first_at);
   }
-  int left = PG_MINUTE - m->second_at;
+  int left = CIVIL_MINUTE - m->second_at;
   return second_extreme + (m->close - second_extreme) * (second - m->second_at) / left;
 }
 
@@ -123,7 +123,7 @@ static pg_bar part_of_minute(const minute *m, int64_t start, int from, int to) {
     if (price > part.high) part.high = price;
     if (price < part.low) part.low = price;
   }
-  part.volume = m->volume * to / PG_MINUTE - m->volume * from / PG_MINUTE;
+  part.volume = m->volume * to / CIVIL_MINUTE - m->volume * from / CIVIL_MINUTE;
   return to_bar(start + from, &part);
 }
 
@@ -131,10 +131,10 @@ pg_bar pg_walk_bar(pg_walk *walk, int64_t from, int64_t to) {
   assert(from < to);
   pg_bar whole = {0};
   for (int64_t at = from; at < to;) {
-    int64_t start = pg_floor(at, PG_MINUTE);
-    int64_t end = start + PG_MINUTE < to ? start + PG_MINUTE : to;
+    int64_t start = civil_floor(at, CIVIL_MINUTE);
+    int64_t end = start + CIVIL_MINUTE < to ? start + CIVIL_MINUTE : to;
     minute m = minute_of(walk, start);
-    pg_bar bar = end - at == PG_MINUTE
+    pg_bar bar = end - at == CIVIL_MINUTE
                      ? to_bar(start, &m)
                      : part_of_minute(&m, start, (int)(at - start), (int)(end - start));
     if (at == from) {

@@ -6,46 +6,6 @@
 #include <time.h>
 #include <unistd.h>
 
-int64_t pg_floor(int64_t value, int64_t step) {
-  int64_t rest = value % step;
-  return rest < 0 ? value - rest - step : value - rest;
-}
-
-// Years are counted from March, so that the leap day is the last of its year.
-int64_t pg_days_of(pg_civil civil) {
-  int64_t months = civil.year * 12 + civil.month - 1 - 2;
-  int64_t year = pg_floor(months, 12) / 12;
-  int64_t month = months - year * 12;  // 0 = March
-  int64_t leap_days = pg_floor(year, 4) / 4 - pg_floor(year, 100) / 100 + pg_floor(year, 400) / 400;
-  return year * 365 + leap_days + (month * 153 + 2) / 5 + civil.day - 1 - 719468;
-}
-
-pg_civil pg_civil_of(int64_t days) {
-  int64_t shifted = days + 719468;  // days since 0000-03-01
-  int64_t era = pg_floor(shifted, 146097) / 146097;
-  int64_t in_era = shifted - era * 146097;
-  int64_t year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
-  int64_t in_year = in_era - (year * 365 + year / 4 - year / 100);
-  int64_t month = (in_year * 5 + 2) / 153;  // 0 = March
-  return (pg_civil){
-      .year = year + era * 400 + (month >= 10),
-      .month = (int)(month < 10 ? month + 3 : month - 9),
-      .day = (int)(in_year - (month * 153 + 2) / 5 + 1),
-  };
-}
-
-int64_t pg_add_months(int64_t time, int64_t months) {
-  int64_t days = pg_floor(time, PG_DAY) / PG_DAY;
-  pg_civil civil = pg_civil_of(days);
-  int64_t month = civil.year * 12 + civil.month - 1 + months;
-  pg_civil first = {.year = pg_floor(month, 12) / 12, .day = 1};
-  first.month = (int)(month - first.year * 12) + 1;
-  pg_civil next = {.year = first.year, .month = first.month + 1, .day = 1};
-  int64_t length = pg_days_of(next) - pg_days_of(first);
-  int64_t day = civil.day < length ? civil.day : length;
-  return (pg_days_of(first) + day - 1) * PG_DAY + (time - days * PG_DAY);
-}
-
 // Reads exactly `count` digits and moves on; false if there are others.
 static bool take_digits(const char **at, int count, int *out) {
   *out = 0;
@@ -63,13 +23,13 @@ static bool take_char(const char **at, char wanted) {
 }
 
 // Reads "2017-04-19" (dash '-') or "20170419" (dash 0).
-static bool take_date(const char **at, char dash, pg_civil *out) {
+static bool take_date(const char **at, char dash, civil *out) {
   int year, month, day;
   if (!take_digits(at, 4, &year) || (dash != 0 && !take_char(at, dash))) return false;
   if (!take_digits(at, 2, &month) || (dash != 0 && !take_char(at, dash))) return false;
   if (!take_digits(at, 2, &day)) return false;
-  *out = (pg_civil){.year = year, .month = month, .day = day};
-  pg_civil same = pg_civil_of(pg_days_of(*out));  // 30 February comes back as another day
+  *out = (civil){.year = year, .month = month, .day = day};
+  civil same = civil_of(civil_days(*out));  // 30 February comes back as another day
   return month >= 1 && month <= 12 && same.month == month && same.day == day;
 }
 
@@ -78,12 +38,12 @@ static bool take_clock(const char **at, int *seconds) {
   if (!take_digits(at, 2, &hour) || !take_char(at, ':')) return false;
   if (!take_digits(at, 2, &minute) || !take_char(at, ':')) return false;
   if (!take_digits(at, 2, &second)) return false;
-  *seconds = hour * PG_HOUR + minute * PG_MINUTE + second;
+  *seconds = hour * CIVIL_HOUR + minute * CIVIL_MINUTE + second;
   return hour < 24 && minute < 60 && second < 60;
 }
 
 bool pg_parse_iso(const char *text, int64_t *out) {
-  pg_civil date;
+  civil date;
   int seconds = 0;
   if (!take_date(&text, '-', &date)) return false;
   if (*text != '\0') {
@@ -91,7 +51,7 @@ bool pg_parse_iso(const char *text, int64_t *out) {
       return false;
     }
   }
-  *out = pg_days_of(date) * PG_DAY + seconds;
+  *out = civil_days(date) * CIVIL_DAY + seconds;
   return *text == '\0';
 }
 
@@ -104,15 +64,15 @@ static char *put_digits(char *at, int64_t value, int count) {
 }
 
 static char *put_day(char *at, int64_t time) {
-  pg_civil civil = pg_civil_of(pg_floor(time, PG_DAY) / PG_DAY);
-  return put_digits(put_digits(put_digits(at, civil.year, 4), civil.month, 2), civil.day, 2);
+  civil date = civil_of(civil_floor(time, CIVIL_DAY) / CIVIL_DAY);
+  return put_digits(put_digits(put_digits(at, date.year, 4), date.month, 2), date.day, 2);
 }
 
 static char *put_clock(char *at, int64_t time) {
-  int64_t seconds = time - pg_floor(time, PG_DAY);
-  at = put_digits(at, seconds / PG_HOUR, 2);
+  int64_t seconds = time - civil_floor(time, CIVIL_DAY);
+  at = put_digits(at, seconds / CIVIL_HOUR, 2);
   *at++ = ':';
-  at = put_digits(at, seconds / PG_MINUTE % 60, 2);
+  at = put_digits(at, seconds / CIVIL_MINUTE % 60, 2);
   *at++ = ':';
   return put_digits(at, seconds % 60, 2);
 }
@@ -145,9 +105,9 @@ static bool zone_is_known(const char *zone) {
 }
 
 // Turns a wall clock time in `zone` into UTC. The C library knows zones only as TZ.
-static bool wall_clock_to_utc(pg_civil date, int seconds, const char *zone, int64_t *out) {
+static bool wall_clock_to_utc(civil date, int seconds, const char *zone, int64_t *out) {
   if (strcmp(zone, "UTC") == 0 || strcmp(zone, "GMT") == 0) {
-    *out = pg_days_of(date) * PG_DAY + seconds;
+    *out = civil_days(date) * CIVIL_DAY + seconds;
     return true;
   }
   if (!zone_is_known(zone)) return false;
@@ -158,8 +118,8 @@ static bool wall_clock_to_utc(pg_civil date, int seconds, const char *zone, int6
                     .tm_mon = date.month - 1,
                     .tm_mday = date.day,
                     .tm_sec = seconds % 60,
-                    .tm_min = seconds / PG_MINUTE % 60,
-                    .tm_hour = seconds / PG_HOUR,
+                    .tm_min = seconds / CIVIL_MINUTE % 60,
+                    .tm_hour = seconds / CIVIL_HOUR,
                     .tm_isdst = -1};
   *out = mktime(&wall);
   if (saved == NULL) {
@@ -175,7 +135,7 @@ static bool wall_clock_to_utc(pg_civil date, int seconds, const char *zone, int6
 pg_end_time pg_parse_end_time(const char *text, int64_t now, int64_t *out) {
   *out = now;
   if (*text == '\0') return PG_END_NOW;
-  pg_civil date = pg_civil_of(pg_floor(now, PG_DAY) / PG_DAY);
+  civil date = civil_of(civil_floor(now, CIVIL_DAY) / CIVIL_DAY);
   int seconds;
   bool dash = false;
   if (strlen(text) < 3 || text[2] != ':') {
@@ -185,7 +145,7 @@ pg_end_time pg_parse_end_time(const char *text, int64_t now, int64_t *out) {
     text++;
   }
   if (!take_clock(&text, &seconds)) return PG_END_BAD;
-  *out = pg_days_of(date) * PG_DAY + seconds;
+  *out = civil_days(date) * CIVIL_DAY + seconds;
   if (*text == '\0') return dash ? PG_END_EXACT : PG_END_NO_ZONE;
   if (dash || !take_char(&text, ' ')) return PG_END_BAD;
   return wall_clock_to_utc(date, seconds, text, out) ? PG_END_EXACT : PG_END_BAD;

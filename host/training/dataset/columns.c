@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "market/timeframe.h"
+
 enum { NONE = -1 };
 
 typedef struct computing {
@@ -28,8 +30,8 @@ static double *make_column(size_t count) {
 // A base bar knows the bars of other timeframes that have ended when it ends.
 static int64_t *align(const computing *own, int timeframe) {
   const train_bars *base = &own->bars[own->strategy->base], *other = &own->bars[timeframe];
-  int64_t base_s = strategy_timeframe_s(own->strategy->timeframes[own->strategy->base]);
-  int64_t other_s = strategy_timeframe_s(own->strategy->timeframes[timeframe]);
+  int64_t base_s = timeframe_seconds(own->strategy->timeframes[own->strategy->base]);
+  int64_t other_s = timeframe_seconds(own->strategy->timeframes[timeframe]);
   int64_t *known = malloc((base->count + 1) * sizeof *known);
   if (known == NULL) abort();
   size_t next = 0;

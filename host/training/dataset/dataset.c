@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "host/training/dataset/columns.h"
+#include "market/times.h"
 
 // A row that can be learned from: base bar `bar` of symbol `symbol`.
 typedef struct row {
@@ -37,13 +38,6 @@ static const train_bars *base_of(const building *own, int symbol) {
 
 // ---- the bars ----
 
-void dataset_time_text(int64_t time_s, char out[DATASET_TIME_TEXT]) {
-  time_t at = (time_t)time_s;
-  struct tm parts;
-  gmtime_r(&at, &parts);
-  strftime(out, DATASET_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &parts);
-}
-
 static mesh_code check_prices(const char *symbol, const char *timeframe, const train_bars *bars,
                               mesh_error *err) {
   static const char *const names[] = {"open", "high", "low", "close"};
@@ -51,8 +45,8 @@ static mesh_code check_prices(const char *symbol, const char *timeframe, const t
   for (size_t i = 0; i < bars->count; i++) {
     for (int k = 0; k < 4; k++) {
       if (isfinite(prices[k][i])) continue;
-      char time[DATASET_TIME_TEXT];
-      dataset_time_text(bars->times[i], time);
+      char time[TIMES_TEXT_MAX];
+      times_format(bars->times[i], time);
       return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "%s %s: the %s of the bar at %s is %g",
                        symbol, timeframe, names[k], time, prices[k][i]);
     }

@@ -48,8 +48,4 @@ MESH_NODISCARD mesh_code dataset_features(const strategy *strategy, const train_
                                           bool zero, const dataset_scaling *scaling, float **out,
                                           mesh_error *err);
 
-// Seconds since 1970 as messages show them: "2026-11-24T00:00:00Z".
-enum { DATASET_TIME_TEXT = 24 };
-void dataset_time_text(int64_t time_s, char out[DATASET_TIME_TEXT]);
-
 #endif

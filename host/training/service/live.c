@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-#include "host/training/dataset/dataset.h"
+#include "market/timeframe.h"
+#include "market/times.h"
 #include "mesh/operation/event.h"
 #include "mesh/rpc/message.h"
 #include "mesh/rpc/retry.h"
@@ -15,7 +16,7 @@ static const mesh_backoff backoff = {.base_ms = 50, .cap_ms = 1000, .attempts = 
 
 // The time of the newest bar that is known.
 static int64_t newest(const live_timeframe *own) {
-  const series *last = own->news.count > 0 ? &own->news : own->into;
+  const bar_columns *last = own->news.count > 0 ? &own->news : own->into;
   return last->count > 0 ? last->times[last->count - 1] : INT64_MIN;
 }
 
@@ -45,18 +46,18 @@ static mesh_code find_gap(const live_timeframe *own, int64_t from_s, int64_t to_
 
 // The first bars of a stream begin no later than where the known ones end, or in between is a time
 // in which there are none.
-static mesh_code check_overlap(const live_timeframe *own, const Millrace__V1__BarBatch *batch,
+static mesh_code check_overlap(const live_timeframe *own, const bar_columns *batch,
                                mesh_error *err) {
-  char stored[DATASET_TIME_TEXT], first[DATASET_TIME_TEXT];
+  char stored[TIMES_TEXT_MAX], first[TIMES_TEXT_MAX];
   bool missing = false;
   int64_t last = newest(own);
-  if (batch->n_times == 0 || batch->times[0] <= last) return GRPC_STATUS_OK;
-  int64_t next = last + strategy_timeframe_s(own->name);
+  if (batch->count == 0 || batch->times[0] <= last) return GRPC_STATUS_OK;
+  int64_t next = last + timeframe_seconds(own->name);
   mesh_code code = GRPC_STATUS_OK;
   if (next < batch->times[0]) code = find_gap(own, next, batch->times[0], &missing, err);
   if (code != GRPC_STATUS_OK || !missing) return code;
-  dataset_time_text(last, stored);
-  dataset_time_text(batch->times[0], first);
+  times_format(last, stored);
+  times_format(batch->times[0], first);
   return mesh_fail(
       err, GRPC_STATUS_FAILED_PRECONDITION,
       "%s %s is stored up to %s, live bars begin at %s; load what is between: millrace "
@@ -65,13 +66,15 @@ static mesh_code check_overlap(const live_timeframe *own, const Millrace__V1__Ba
 }
 
 static mesh_code take_bars(live_timeframe *own, mesh_view body, bool *first, mesh_error *err) {
-  Millrace__V1__BarBatch *batch = millrace__v1__bar_batch__unpack(NULL, body.size_bytes, body.data);
-  if (batch == NULL) return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "malformed BarBatch");
-  mesh_code code = *first ? check_overlap(own, batch, err) : GRPC_STATUS_OK;
-  if (batch->n_times > 0) *first = false;
-  if (code == GRPC_STATUS_OK) code = series_merge(&own->news, batch, err);
-  millrace__v1__bar_batch__free_unpacked(batch, NULL);
-  if (code == GRPC_STATUS_OK) mesh_signal_notify(&own->owner->changed);
+  bar_columns batch = {0};
+  mesh_code code = bar_columns_decode(&batch, body, NULL, err);
+  if (code == GRPC_STATUS_OK && *first) code = check_overlap(own, &batch, err);
+  if (batch.count > 0) *first = false;
+  if (code == GRPC_STATUS_OK) {
+    series_join(&own->news, &batch);
+    mesh_signal_notify(&own->owner->changed);
+  }
+  bar_columns_clear(&batch);
   return code;
 }
 
@@ -140,7 +143,7 @@ static void listen(void *arg) {
 // ---- all of them ----
 
 void live_open(live *own, mesh_scope *scope, mesh_link *backend, const char *symbol,
-               const strategy *strategy, series *into) {
+               const strategy *strategy, bar_columns *into) {
   *own = (live){.backend = backend, .symbol = symbol, .count = strategy->timeframe_count};
   mesh_scope_open(&own->scope, scope);
   for (int i = 0; i < own->count; i++) {
@@ -154,7 +157,7 @@ void live_close(live *own) {
   mesh_scope_cancel(&own->scope, GRPC_STATUS_CANCELLED, "nobody listens");
   mesh_scope_close(&own->scope);
   for (int i = 0; i < own->count; i++)
-    series_clear(&own->timeframes[i].news);
+    bar_columns_clear(&own->timeframes[i].news);
 }
 
 static bool has_news(const live *own) {

@@ -13,8 +13,8 @@ typedef struct live live;
 typedef struct live_timeframe {
   live *owner;
   const char *name;
-  series *into;  // borrowed
-  series news;
+  bar_columns *into;  // borrowed
+  bar_columns news;
 } live_timeframe;
 
 struct live {
@@ -31,7 +31,7 @@ struct live {
 // Subscribes to DataService for `symbol`, below `scope`, until live_close(). `into`: the series by
 // timeframe, of at least one bar each. Everything is borrowed.
 void live_open(live *own, mesh_scope *scope, mesh_link *backend, const char *symbol,
-               const strategy *strategy, series *into);
+               const strategy *strategy, bar_columns *into);
 void live_close(live *own);
 
 // Waits for news and moves them into the series: bars that have ended, and the one that forms,

@@ -8,6 +8,7 @@
 #include "host/training/service/host.h"
 #include "host/training/service/live.h"
 #include "host/training/service/series.h"
+#include "market/timeframe.h"
 #include "mesh/rpc/message.h"
 #include "millrace/v1/training_host.pb-c.h"
 
@@ -60,7 +61,7 @@ typedef struct predicting {
   const Millrace__V1__PredictRequest *request;
   const char *symbol;
   model *model;          // this and the rest are owned
-  series *series;        // by timeframe
+  bar_columns *series;   // by timeframe
   train_engine *engine;  // with the model's weights
   size_t first, end;     // base bars that are predicted
   float *features;       // of all base bars
@@ -69,7 +70,7 @@ typedef struct predicting {
   mesh_error err;
 } predicting;
 
-static const series *base_of(const predicting *own) {
+static const bar_columns *base_of(const predicting *own) {
   return &own->series[own->model->strategy->base];
 }
 
@@ -146,7 +147,7 @@ static char *decide(const strategy *strategy, const float *outputs, double chanc
 static mesh_code send_signal(mesh_call *call, const predicting *own, size_t row, bool forming,
                              mesh_error *err) {
   const strategy *strategy = own->model->strategy;
-  const series *base = base_of(own);
+  const bar_columns *base = base_of(own);
   Millrace__V1__Signal signal = MILLRACE__V1__SIGNAL__INIT;
   Google__Protobuf__Timestamp time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
   double chances[TRAIN_CLASSES];
@@ -170,7 +171,7 @@ static mesh_code send_signal(mesh_call *call, const predicting *own, size_t row,
 // forms unless `ended`.
 static mesh_code send_signals(mesh_call *call, const predicting *own, int64_t from_s, bool ended,
                               mesh_error *err) {
-  const series *base = base_of(own);
+  const bar_columns *base = base_of(own);
   size_t inputs = (size_t)own->model->strategy->feature_count;
   mesh_code code = GRPC_STATUS_OK;
   for (size_t i = own->first; i < own->end && code == GRPC_STATUS_OK; i++) {
@@ -217,11 +218,11 @@ static mesh_code predict_stored(mesh_call *call, predicting *own, mesh_error *er
 static bool is_settled(const predicting *own, size_t row) {
   const strategy *strategy = own->model->strategy;
   int64_t begin_s = base_of(own)->times[row];
-  int64_t end_s = begin_s + strategy_timeframe_s(strategy->timeframes[strategy->base]);
+  int64_t end_s = begin_s + timeframe_seconds(strategy->timeframes[strategy->base]);
   for (int i = 0; i < strategy->timeframe_count; i++) {
-    const series *other = &own->series[i];
+    const bar_columns *other = &own->series[i];
     if (i == strategy->base || other->count == 0) continue;
-    int64_t ends_s = other->times[other->count - 1] + strategy_timeframe_s(strategy->timeframes[i]);
+    int64_t ends_s = other->times[other->count - 1] + timeframe_seconds(strategy->timeframes[i]);
     if (ends_s > begin_s && ends_s <= end_s) return false;
   }
   return true;
@@ -230,7 +231,7 @@ static bool is_settled(const predicting *own, size_t row) {
 // What is newer than `sent_s`: bars that have ended, since the next one has begun, then the one
 // that forms.
 static void choose_rows(predicting *own, int64_t sent_s) {
-  const series *base = base_of(own);
+  const bar_columns *base = base_of(own);
   own->first = own->end = base->count;
   while (own->first > 0 && base->times[own->first - 1] > sent_s)
     own->first--;
@@ -260,7 +261,7 @@ static mesh_code follow(mesh_call *call, predicting *own, live *bars, int64_t se
 static mesh_code predict_live(mesh_call *call, predicting *own, mesh_error *err) {
   mesh_scope *scope = mesh_call_drain_scope(call);
   const strategy *strategy = own->model->strategy;
-  const series *base = base_of(own);
+  const bar_columns *base = base_of(own);
   live bars;
   for (int i = 0; i < strategy->timeframe_count; i++) {
     if (own->series[i].count > 0) continue;
@@ -294,7 +295,7 @@ mesh_code training_predict(mesh_call *call, mesh_frame frame, void *self, mesh_e
   predicting own = {.host = self, .request = request};
   mesh_code code = predict(call, &own, err);
   for (int i = 0; own.series != NULL && i < own.model->strategy->timeframe_count; i++)
-    series_clear(&own.series[i]);
+    bar_columns_clear(&own.series[i]);
   free(own.series);
   clear_numbers(&own);
   train_engine_destroy(own.engine);

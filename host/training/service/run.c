@@ -320,7 +320,7 @@ static void destroy(void *arg) {
   int count =
       own->strategy == NULL ? 0 : own->strategy->symbol_count * own->strategy->timeframe_count;
   for (int i = 0; own->series != NULL && i < count; i++)
-    series_clear(&own->series[i]);
+    bar_columns_clear(&own->series[i]);
   free(own->series);
   strategy_destroy(own->strategy);
   if (own->request != NULL) millrace__v1__train_request__free_unpacked(own->request, NULL);

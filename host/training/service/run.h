@@ -26,7 +26,7 @@ typedef struct training_run {
   trainer *trainer;
   const char *no_gpu;                     // as it was when the run began; "" if there is one
   bool on_gpu, gpu_failed;                // it had more against the training than too little memory
-  series *series;                         // [symbol * timeframe_count + timeframe]
+  bar_columns *series;                    // [symbol * timeframe_count + timeframe]
   char resume_from[CHECKPOINT_NAME_MAX];  // the manager's last checkpoint; "": from the beginning
   mesh_operation *operation;
   mesh_cancel_hook hook;  // sets `stop`

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/training/service/run.h"
+#include "market/timeframe.h"
 #include "mesh/program/private.h"
 #include "mesh/program/version.h"
 #include "mesh/runtime/loop.h"
@@ -170,7 +171,7 @@ static void list_series(about *out, const training_run *own) {
   out->times = make(2 * count, sizeof *out->times);
   out->hashes = make(count, sizeof *out->hashes);
   for (size_t i = 0; i < count; i++) {
-    const series *from = &own->series[i];
+    const bar_columns *from = &own->series[i];
     Millrace__V1__SeriesUsed *used = &out->series[i];
     const char *timeframe = strategy->timeframes[i % (size_t)strategy->timeframe_count];
     millrace__v1__series_used__init(used);
@@ -185,7 +186,7 @@ static void list_series(about *out, const training_run *own) {
     google__protobuf__timestamp__init(&out->times[2 * i]);
     google__protobuf__timestamp__init(&out->times[2 * i + 1]);
     out->times[2 * i].seconds = from->times[0];
-    out->times[2 * i + 1].seconds = from->times[from->count - 1] + strategy_timeframe_s(timeframe);
+    out->times[2 * i + 1].seconds = from->times[from->count - 1] + timeframe_seconds(timeframe);
     out->windows[i].from = &out->times[2 * i];
     out->windows[i].to = &out->times[2 * i + 1];
     used->window = &out->windows[i];

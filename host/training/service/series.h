@@ -3,17 +3,10 @@
 #define MILLRACE_HOST_TRAINING_SERVICE_SERIES_H
 
 #include "host/training/bars.h"
+#include "market/bar_columns.h"
 #include "mesh/program/file.h"
 #include "mesh/rpc/call.h"
 #include "mesh/rpc/link.h"
-#include "millrace/v1/bars.pb-c.h"
-
-// Zero it first.
-typedef struct series {
-  size_t count, capacity;
-  int64_t *times;                              // this and the rest are owned
-  double *open, *high, *low, *close, *volume;  // NaN: no volume
-} series;
 
 // Which bars: [from, to), INT64_MIN and INT64_MAX where there is no bound; `last` not 0: only the
 // last so many of them.
@@ -23,24 +16,22 @@ typedef struct series_window {
 
 // Reads a series through `backend`, below `scope`, waiting for a backend that is being started
 // again. FAILED_PRECONDITION: it is not stored; says how to load it. On OK release it with
-// series_clear().
+// bar_columns_clear().
 MESH_NODISCARD mesh_code series_read(mesh_scope *scope, mesh_link *backend, const char *symbol,
                                      const char *timeframe, const series_window *window,
-                                     series *out, mesh_error *err);
-void series_clear(series *own);
+                                     bar_columns *out, mesh_error *err);
 
-// What its bars take.
-size_t series_bytes(const series *own);
+// What its bars take, in bytes.
+size_t series_bytes(const bar_columns *own);
 
-train_bars series_bars(const series *own);
+// The same columns as indicators read them; borrowed for as long as `own` does not grow.
+train_bars series_bars(const bar_columns *own);
 
 // Puts bars behind those that are there, oldest first; one with the time of the last one takes its
-// place, older ones are left out. DATA_LOSS: the batch's columns differ in length.
-MESH_NODISCARD mesh_code series_merge(series *own, const Millrace__V1__BarBatch *batch,
-                                      mesh_error *err);
-void series_join(series *own, const series *newer);
+// place, older ones are left out.
+void series_join(bar_columns *own, const bar_columns *newer);
 
 // The SHA-256 of the columns, one after the other.
-void series_hash(const series *own, char out[MESH_SHA256_HEX]);
+void series_hash(const bar_columns *own, char out[MESH_SHA256_HEX]);
 
 #endif

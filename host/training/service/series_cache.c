@@ -19,7 +19,7 @@ typedef struct series_cache_entry {
   char symbol[SYMBOL_MAX], timeframe[TIMEFRAME_MAX];
   series_window window;
   revision revision;
-  series series;  // owned
+  bar_columns series;  // owned
 } entry;
 
 // ---- revisions ----
@@ -74,7 +74,7 @@ static void drop(series_cache *cache, entry **at) {
   entry *gone = *at;
   *at = gone->next;
   cache->bytes -= bytes_of(gone);
-  series_clear(&gone->series);
+  bar_columns_clear(&gone->series);
   free(gone);
 }
 
@@ -92,7 +92,7 @@ static entry **find(series_cache *cache, const char *symbol, const char *timefra
 
 // Puts a copy in front; what was used longest ago goes.
 static void keep(series_cache *cache, const char *symbol, const char *timeframe,
-                 const series_window *window, const revision *revision, const series *read) {
+                 const series_window *window, const revision *revision, const bar_columns *read) {
   if (sizeof(entry) + series_bytes(read) > cache->limit_bytes) return;
   entry *made = calloc(1, sizeof *made);
   if (made == NULL) abort();
@@ -121,7 +121,7 @@ void series_cache_clear(series_cache *cache) {
 
 // True if it is kept as it is now: *out is a copy then.
 static bool take_kept(series_cache *cache, const char *symbol, const char *timeframe,
-                      const series_window *window, const revision *now, series *out) {
+                      const series_window *window, const revision *now, bar_columns *out) {
   entry **at = find(cache, symbol, timeframe, window), *one = *at;
   if (one == NULL) return false;
   if (!same_revision(&one->revision, now)) {
@@ -138,7 +138,7 @@ static bool take_kept(series_cache *cache, const char *symbol, const char *timef
 
 mesh_code series_cache_read(series_cache *cache, mesh_scope *scope, mesh_link *backend,
                             const char *symbol, const char *timeframe, const series_window *window,
-                            series *out, mesh_error *err) {
+                            bar_columns *out, mesh_error *err) {
   revision before = {0}, after = {0};
   bool usable = cache->limit_bytes > 0 && strlen(symbol) < SYMBOL_MAX &&
                 strlen(timeframe) < TIMEFRAME_MAX &&

@@ -21,6 +21,6 @@ void series_cache_clear(series_cache *cache);
 MESH_NODISCARD mesh_code series_cache_read(series_cache *cache, mesh_scope *scope,
                                            mesh_link *backend, const char *symbol,
                                            const char *timeframe, const series_window *window,
-                                           series *out, mesh_error *err);
+                                           bar_columns *out, mesh_error *err);
 
 #endif

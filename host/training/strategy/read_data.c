@@ -1,21 +1,10 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "host/training/strategy/internal.h"
-
-int64_t strategy_timeframe_s(const char *timeframe) {
-  static const struct {
-    const char *name;
-    int64_t seconds;
-  } all[] = {{"1m", 60},   {"5m", 300},   {"15m", 900},  {"30m", 1800}, {"1h", 3600},
-             {"2h", 7200}, {"4h", 14400}, {"1d", 86400}, {"1w", 604800}};
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-    if (strcmp(all[i].name, timeframe) == 0) return all[i].seconds;
-  }
-  return 0;
-}
+#include "market/timeframe.h"
+#include "market/times.h"
 
 // ---- symbols and timeframes: the same shape, two rooms ----
 
@@ -81,13 +70,12 @@ static mesh_code read_timeframes(strategy_reading *own, mesh_error *err) {
                               own->overrides->timeframe_count, STRATEGY_TIMEFRAMES_MAX, &all, err);
   if (code != GRPC_STATUS_OK) return code;
   for (int i = 0; i < all.count; i++) {
-    if (strategy_timeframe_s(all.text[i]) == 0) {
+    if (timeframe_seconds(all.text[i]) == 0) {
       return strategy_refuse(own->tree, all.nodes[i], err,
-                             "timeframe '%s': use 1m, 5m, 15m, 30m, 1h, 2h, 4h, 1d or 1w",
-                             all.text[i]);
+                             "timeframe '%s' is none of " TIMEFRAMES_LOADABLE, all.text[i]);
     }
     snprintf(out->timeframes[i], sizeof out->timeframes[i], "%s", all.text[i]);
-    if (strategy_timeframe_s(all.text[i]) < strategy_timeframe_s(out->timeframes[out->base])) {
+    if (timeframe_seconds(all.text[i]) < timeframe_seconds(out->timeframes[out->base])) {
       out->base = i;
     }
   }
@@ -115,16 +103,9 @@ static mesh_code read_time(const strategy_reading *own, const char *path, int64_
   const strategy_node *node = strategy_get(own->root, path);
   *out = fallback;
   if (node == NULL) return GRPC_STATUS_OK;
-  struct tm parts = {0};
-  const char *end = strptime(node->text, "%Y-%m-%d", &parts);
-  if (end != NULL && (*end == 'T' || *end == ' ')) end = strptime(end + 1, "%H:%M:%S", &parts);
-  if (end != NULL && *end == 'Z') end++;
-  if (end == NULL || *end != '\0') {
-    return strategy_refuse(own->tree, node, err, "%s: '%s': use 2020-01-31 or 2020-01-31T09:00:00Z",
-                           node->key, node->text);
-  }
-  *out = timegm(&parts);
-  return GRPC_STATUS_OK;
+  if (times_read(node->text, out)) return GRPC_STATUS_OK;
+  return strategy_refuse(own->tree, node, err, "%s: '%s': use 2020-01-31 or 2020-01-31T09:00:00Z",
+                         node->key, node->text);
 }
 
 mesh_code strategy_read_data(strategy_reading *own, mesh_error *err) {

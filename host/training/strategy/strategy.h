@@ -120,7 +120,4 @@ MESH_NODISCARD mesh_code strategy_read(const mesh_schema *schema, const char *fi
                                        mesh_error *err);
 void strategy_destroy(strategy *own);
 
-// Seconds of "1h"; 0 if it is no timeframe.
-int64_t strategy_timeframe_s(const char *timeframe);
-
 #endif

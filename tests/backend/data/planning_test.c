@@ -4,7 +4,6 @@
 
 #include "backend/data/gaps.h"
 #include "backend/data/segments.h"
-#include "backend/data/time_text.h"
 #include "tests/unit.h"
 
 enum { HOUR = 3600, DAY = 86400, ROUNDS = 2000 };
@@ -157,51 +156,12 @@ static void what_never_closes_is_asked_for(void) {
   assert_int_equal(left_of("SPX", "1w", SATURDAY, SATURDAY + DAY), 1);
 }
 
-// ---- timeframes and times ----
-
-static void timeframes_are_known_by_name(void) {
-  mesh_error err;
-  const timeframe *frame;
-  for (size_t i = 0; i < 9; i++)
-    assert_string_equal(frame_of(frames[i])->text, frames[i]);
-  assert_int_equal(timeframe_parse("7d", &frame, &err), GRPC_STATUS_INVALID_ARGUMENT);
-  assert_string_equal(err.message, "timeframe '7d' is none of 1m 5m 15m 30m 1h 2h 4h 1d 1w");
-  assert_null(frame);
-}
-
-static void the_grid_is_where_bars_may_start(void) {
-  assert_true(timeframe_on_grid(frame_of("5m"), 300));
-  assert_false(timeframe_on_grid(frame_of("5m"), 360));
-  assert_true(timeframe_on_grid(frame_of("1h"), 9 * HOUR + 1800));  // a session that opens at 9:30
-  assert_false(timeframe_on_grid(frame_of("1h"), 9 * HOUR + 60));
-  assert_true(timeframe_on_grid(frame_of("1d"), -DAY));
-  assert_false(timeframe_on_grid(frame_of("1d"), HOUR));
-}
-
-static void floor_goes_down_before_1970_too(void) {
-  assert_int_equal(timeframe_floor(frame_of("1h"), -1), -HOUR);
-  assert_int_equal(timeframe_floor(frame_of("1d"), SATURDAY + 5), SATURDAY);
-  assert_int_equal(timeframe_floor(frame_of("1w"), SATURDAY), SATURDAY - 5 * DAY);  // a Monday
-}
-
-static void times_are_written_as_iso_8601(void) {
-  char text[TIME_TEXT_MAX];
-  time_format(SATURDAY + 9 * HOUR, text);
-  assert_string_equal(text, "2024-01-06T09:00:00Z");
-  time_format(-1, text);
-  assert_string_equal(text, "1969-12-31T23:59:59Z");
-}
-
 static const row rows[] = {
     {"segments are the gaps, in order, within the limit", segments_are_the_gaps},
     {"the same window is cut in the same places", the_same_window_is_cut_in_the_same_places},
     {"too many segments are refused", too_many_segments_are_refused},
     {"closed time is not asked for", closed_time_is_not_asked_for},
     {"what never closes is asked for", what_never_closes_is_asked_for},
-    {"timeframes are known by name", timeframes_are_known_by_name},
-    {"the grid is where bars may start", the_grid_is_where_bars_may_start},
-    {"floor goes down before 1970 too", floor_goes_down_before_1970_too},
-    {"times are written as ISO 8601", times_are_written_as_iso_8601},
 };
 
 static void check(void **state) {

@@ -41,7 +41,7 @@ static void check(void **state) {
   int64_t times[] = {DAY, one->time_s, 3 * DAY};
   double open[] = {2, one->open, 2}, high[] = {3, one->high, 3}, low[] = {1, one->low, 1};
   double close[] = {2, one->close, 2}, volume[] = {7, one->volume, 7};
-  bar_view bars = {3, times, open, high, low, close, volume};
+  bar_columns bars = {3, 3, times, open, high, low, close, volume};
   const timeframe *frame;
   assert_int_equal(timeframe_parse("1d", &frame, NULL), GRPC_STATUS_OK);
   char said[VALIDATE_TEXT_MAX] = "";

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/ib/bar_batch.h"
 #include "tests/unit.h"
 
 typedef struct row {
@@ -148,19 +147,17 @@ static mesh_code decode_any(const char *payload, size_t size) {
   ib_contract contract;
   size_t count = 0;
   int64_t time_s;
-  ib_bars bars;
+  bar_columns bars = {0};
   switch (number) {
     case IB_REPLY_BARS:
       code = ib_decode_bars_head(&fields, &count, &err);
       if (code != GRPC_STATUS_OK) return code;
-      ib_bars_allocate(&bars, count + 1);
       code = ib_decode_bars(&fields, count, INT64_MIN, INT64_MAX, &bars, &err);
-      ib_bars_free(&bars);
+      bar_columns_clear(&bars);
       return code;
     case IB_REPLY_BAR_UPDATE:
-      ib_bars_allocate(&bars, 1);
       code = ib_decode_bar_update(&fields, &bars, &err);
-      ib_bars_free(&bars);
+      bar_columns_clear(&bars);
       return code;
     case IB_REPLY_HEAD:
       return ib_decode_head(&fields, &time_s, &err);
@@ -214,17 +211,16 @@ static void bars_are_read_into_columns(void) {
   ib_fields fields = ib_fields_of((ib_message){payload, size});
   ib_skip(&fields, 2);
   mesh_error err;
-  ib_bars bars;
+  bar_columns bars = {0};
   assert_int_equal(ib_decode_bars_head(&fields, &count, &err), GRPC_STATUS_OK);
   assert_int_equal(count, 3);
-  ib_bars_allocate(&bars, count);
   assert_int_equal(ib_decode_bars(&fields, count, 1742563860, 1742563920, &bars, &err),
                    GRPC_STATUS_OK);
   assert_int_equal(bars.count, 1);  // the others are outside of what was asked for
   assert_int_equal(bars.times[0], 1742563860);
   assert_true(bars.open[0] == 213.51 && bars.high[0] == 214.25 && bars.low[0] == 212.9);
   assert_true(bars.close[0] == 213.75 && bars.volume[0] == 1234567);
-  ib_bars_free(&bars);
+  bar_columns_clear(&bars);
 }
 
 static void a_day_is_midnight_and_no_volume_is_nan(void) {
@@ -233,14 +229,13 @@ static void a_day_is_midnight_and_no_volume_is_nan(void) {
   ib_fields fields = ib_fields_of((ib_message){payload, size});
   ib_skip(&fields, 2);
   mesh_error err;
-  ib_bars bars;
+  bar_columns bars = {0};
   assert_int_equal(ib_decode_bars_head(&fields, &count, &err), GRPC_STATUS_OK);
-  ib_bars_allocate(&bars, count);
   assert_int_equal(ib_decode_bars(&fields, count, INT64_MIN, INT64_MAX, &bars, &err),
                    GRPC_STATUS_OK);
   assert_int_equal(bars.times[0], 1742515200);
   assert_true(isnan(bars.volume[0]));
-  ib_bars_free(&bars);
+  bar_columns_clear(&bars);
 }
 
 static void a_count_beyond_the_message_is_refused(void) {

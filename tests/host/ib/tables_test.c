@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/ib/bar_size.h"
 #include "host/ib/bar_window.h"
 #include "host/ib/contracts.h"
 #include "host/ib/error_table.h"
@@ -133,6 +134,19 @@ static void a_wrong_window_is_refused(void) {
                    GRPC_STATUS_INVALID_ARGUMENT);
 }
 
+static void bar_sizes_are_found_both_ways(void) {
+  for (int i = 0; i < TIMEFRAMES; i++)
+    assert_ptr_equal(ib_timeframe_of(ib_bar_size(&timeframes()[i])), &timeframes()[i]);
+  assert_string_equal(ib_bar_size(timeframe_named("1s")), "1 secs");
+  assert_string_equal(ib_bar_size(timeframe_named("20m")), "20 mins");
+  assert_string_equal(ib_bar_size(timeframe_named("8h")), "8 hours");
+  assert_string_equal(ib_bar_size(timeframe_named("1M")), "1M");
+  assert_ptr_equal(ib_timeframe_of("1 week"), timeframe_named("1w"));
+  assert_ptr_equal(ib_timeframe_of("1 month"), timeframe_named("1M"));
+  assert_null(ib_timeframe_of("1 sec"));
+  assert_null(ib_timeframe_of("1 minute"));
+}
+
 // ---- the pace ----
 
 // However the messages come, no second sees more than the rate and one burst.
@@ -182,6 +196,7 @@ static const row rows[] = {
     {"a broken contract is refused", a_broken_contract_is_refused},
     {"windows are written as durations", windows_are_written_as_durations},
     {"a wrong window is refused", a_wrong_window_is_refused},
+    {"bar sizes are found both ways", bar_sizes_are_found_both_ways},
     {"no second sees more than the rate", no_second_sees_more_than_the_rate},
     {"ten minutes see no more than the quota", ten_minutes_see_no_more_than_the_quota},
     {"no rate is no wait", no_rate_is_no_wait},

@@ -1,6 +1,7 @@
 // Historical bars, schedules and head timestamps: answers, refusals, updates, limits and faults.
 #include <string.h>
 
+#include "host/ib/bar_size.h"
 #include "tests/tools/papergate/conversation.h"
 
 #define SERVICE "Historical Market Data Service error message:"
@@ -173,7 +174,7 @@ static void a_new_bar_follows_the_last_state_of_the_old_one(void **state) {
   pg_catalog *catalog = pg_catalog_create(market, settings);
   const pg_series *series = pg_catalog_find(catalog, "SYN1");
   pg_live_settings live_settings = {.series = series,
-                                    .size = pg_bar_size_named("1 min"),
+                                    .size = ib_timeframe_of("1 min"),
                                     .style = {.format_date = 2, .volume = true},
                                     .now = 1577880030};
   pg_live *live = pg_live_create(&live_settings);
@@ -405,10 +406,10 @@ static void every_number_of_a_file_arrives_as_it_is(void **state) {
   pg_session *session = conversation_login(&talk, 7);
   const pg_listing *spx = pg_catalog_find(talk.gateway.catalog, "SPX")->listing;
   say(session, BARS(5, SPX_CONTRACT, "", "1 day", "25 Y", "TRADES", 2, 0));
-  assert_whole_file(session, &spx->bars[pg_bar_size_named("1 day") - pg_bar_sizes()]);
+  assert_whole_file(session, &spx->bars[ib_timeframe_of("1 day") - timeframes()]);
   const pg_listing *eurusd = pg_catalog_find(talk.gateway.catalog, "EURUSD")->listing;
   say(session, BARS(6, EURUSD_CONTRACT, "", "1 hour", "1 Y", "MIDPOINT", 2, 0));
-  assert_whole_file(session, &eurusd->bars[pg_bar_size_named("1 hour") - pg_bar_sizes()]);
+  assert_whole_file(session, &eurusd->bars[ib_timeframe_of("1 hour") - timeframes()]);
   conversation_end(&talk);
 }
 

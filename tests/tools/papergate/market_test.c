@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "host/ib/bar_size.h"
 #include "tests/tools/papergate/files.h"
 #include "tools/papergate/csv.h"
 
@@ -169,14 +170,14 @@ static void check_source(void **state) {
   pg_listing listing = {.symbol = "X"};
   const char *const files[] = {"5m", "1h", "1w"};
   for (size_t i = 0; i < COUNT_OF(files); i++) {
-    listing.present[pg_bar_size_of_timeframe(files[i]) - pg_bar_sizes()] = true;
+    listing.present[timeframe_named(files[i]) - timeframes()] = true;
   }
-  const pg_bar_size *source = pg_listing_source(&listing, pg_bar_size_of_timeframe(c->size));
+  const timeframe *source = pg_listing_source(&listing, timeframe_named(c->size));
   if (c->source == NULL) {
     assert_null(source);
   } else {
     assert_non_null(source);
-    assert_string_equal(source->timeframe, c->source);
+    assert_string_equal(source->text, c->source);
   }
 }
 

@@ -268,8 +268,8 @@ static void no_limits_means_none(void **state) {
   assert_int_equal(options.messages_per_second + options.requests_per_10_minutes, 0);
   assert_int_equal(options.identical_seconds + options.same_contract_per_2_seconds, 0);
   assert_int_equal(options.open_requests + options.max_clients + options.max_bars, 0);
-  assert_int_equal(options.rth.from, 13 * PG_HOUR + 30 * PG_MINUTE);
-  assert_int_equal(options.rth.to, 20 * PG_HOUR);
+  assert_int_equal(options.rth.from, 13 * CIVIL_HOUR + 30 * CIVIL_MINUTE);
+  assert_int_equal(options.rth.to, 20 * CIVIL_HOUR);
 }
 
 // --- The log ---

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "host/ib/bar_size.h"
 #include "tests/tools/papergate/files.h"
 #include "tools/papergate/catalog.h"
 #include "tools/papergate/times.h"
@@ -12,8 +13,8 @@ static int64_t at(const char *iso) {
   return time;
 }
 
-static const pg_bar_size *named(const char *name) {
-  const pg_bar_size *size = pg_bar_size_named(name);
+static const timeframe *named(const char *name) {
+  const timeframe *size = ib_timeframe_of(name);
   assert_non_null(size);
   return size;
 }
@@ -92,7 +93,7 @@ static void a_made_up_bar_depends_on_symbol_seed_and_time_alone(void **state) {
   pg_walk *other_symbol = pg_walk_create("SYN2", 1), *other_seed = pg_walk_create("SYN1", 2);
   int64_t time = at("2024-01-05");
   pg_bar before = pg_walk_bar(a, time, time + 60);
-  pg_walk_bar(a, time - 400 * PG_DAY, time - 399 * PG_DAY);  // another day in its cache
+  pg_walk_bar(a, time - 400 * CIVIL_DAY, time - 399 * CIVIL_DAY);  // another day in its cache
   pg_bar after = pg_walk_bar(a, time, time + 60), same = pg_walk_bar(again, time, time + 60);
   same_bar(&before, &after);
   same_bar(&before, &same);
@@ -173,9 +174,10 @@ static const struct fold_case {
     {"what is yet to come", "1 day", "2024-03-01", "2024-03-05", "2024-03-01T23:00:00Z", .count = 1,
      .first = {1709251200, 10, 12, 9, 11, 100}},
     {"regular hours", "1 hour", "2024-03-01", "2024-03-05", "2030-01-01",
-     .hours = {22 * PG_HOUR, 23 * PG_HOUR}, .count = 2},
+     .hours = {22 * CIVIL_HOUR, 23 * CIVIL_HOUR}, .count = 2},
     {"days of regular hours", "1 day", "2024-03-01", "2024-03-05", "2030-01-01",
-     .hours = {22 * PG_HOUR, 23 * PG_HOUR}, .count = 2, .first = {1709251200, 10, 12, 9, 11, 100}},
+     .hours = {22 * CIVIL_HOUR, 23 * CIVIL_HOUR}, .count = 2,
+     .first = {1709251200, 10, 12, 9, 11, 100}},
     {"outside the series", "1 day", "2023-01-01", "2024-01-01", "2030-01-01", .count = 0},
 };
 

@@ -8,14 +8,14 @@
 static void days_agree_with_the_library_for_four_centuries(void **state) {
   (void)state;
   for (int64_t day = -100000; day <= 100000; day++) {
-    time_t time = day * PG_DAY;
+    time_t time = day * CIVIL_DAY;
     struct tm tm;
     gmtime_r(&time, &tm);
-    pg_civil civil = pg_civil_of(day);
-    assert_int_equal(civil.year, tm.tm_year + 1900);
-    assert_int_equal(civil.month, tm.tm_mon + 1);
-    assert_int_equal(civil.day, tm.tm_mday);
-    assert_int_equal(pg_days_of(civil), day);
+    civil date = civil_of(day);
+    assert_int_equal(date.year, tm.tm_year + 1900);
+    assert_int_equal(date.month, tm.tm_mon + 1);
+    assert_int_equal(date.day, tm.tm_mday);
+    assert_int_equal(civil_days(date), day);
   }
 }
 
@@ -91,7 +91,7 @@ static void check_months(void **state) {
   int64_t from;
   char text[PG_TIME_TEXT_MAX];
   assert_true(pg_parse_iso(c->from, &from));
-  assert_string_equal(pg_format_dashed(pg_add_months(from, c->months), text), c->want);
+  assert_string_equal(pg_format_dashed(civil_add_months(from, c->months), text), c->want);
 }
 
 static void texts_are_those_of_tws(void **state) {

@@ -1,6 +1,6 @@
 // interval: half-open stretches of time, [from, to), in seconds since 1970, and lists of them.
-#ifndef MILLRACE_BACKEND_DATA_INTERVAL_H
-#define MILLRACE_BACKEND_DATA_INTERVAL_H
+#ifndef MILLRACE_MARKET_INTERVAL_H
+#define MILLRACE_MARKET_INTERVAL_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "backend/data/interval.h"
+#include "market/interval.h"
 
 #include <stdlib.h>
 

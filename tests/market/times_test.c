@@ -1,4 +1,4 @@
-#include "cli/terminal/times.h"
+#include "market/times.h"
 
 #include <string.h>
 #include <time.h>
@@ -66,6 +66,25 @@ static void check_format(void **state) {
   }
 }
 
+static void check_far_away(void **state) {
+  (void)state;
+  static const struct {
+    int64_t seconds;
+    const char *text;
+  } far[] = {
+      {INT64_C(253402300799), "9999-12-31T23:59:59Z"}, {INT64_C(253402300800), "253402300800 s"},
+      {INT64_C(-62167219200), "0000-01-01T00:00:00Z"}, {INT64_C(-62167219201), "-62167219201 s"},
+      {INT64_MIN, "-9223372036854775808 s"},           {INT64_MAX, "9223372036854775807 s"},
+  };
+  for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+    char text[TIMES_TEXT_MAX];
+    times_format(far[i].seconds, text);
+    assert_string_equal(text, far[i].text);
+    times_format_short(far[i].seconds, text);
+    assert_int_equal(strchr(text, 's') != NULL, strchr(far[i].text, 's') != NULL);
+  }
+}
+
 static void check_short(void **state) {
   (void)state;
   char text[TIMES_TEXT_MAX];
@@ -76,6 +95,7 @@ static void check_short(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(check_format), cmocka_unit_test(check_short)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(check_format), cmocka_unit_test(check_short),
+                                     cmocka_unit_test(check_far_away)};
   return check_rows() + cmocka_run_group_tests(tests, NULL, NULL);
 }
