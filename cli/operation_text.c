@@ -152,9 +152,9 @@ static void print_payload(FILE *out, const Millrace__V1__OperationEvent *event) 
       print_text(out, "checkpoint  %" PRId64 "/%" PRId64 " %s", event->checkpoint->position,
                  event->checkpoint->total, event->checkpoint->unit);
       if (event->checkpoint->lost > 0) {
-        fprintf(out, ", lost with its host %d times since", event->checkpoint->lost);
+        print_text(out, ", lost with its host %d times since", event->checkpoint->lost);
       }
-      fputc('\n', out);
+      print_text(out, "\n");
       break;
     case PAYLOAD(DRAIN):
       print_text(out, "drain     %s\n", event->drain->layer);
