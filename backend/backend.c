@@ -11,8 +11,7 @@
 
 enum { POOL_THREADS = 3, EXIT_USAGE = 2, EXIT_STUCK = 1, PRUNE_MS = 3600 * 1000 };
 
-#define MS_NS INT64_C(1000000)
-#define DAY_NS (INT64_C(86400) * 1000000000)
+#define DAY_NS (86400 * MESH_S_NS)
 
 typedef struct program_arg {
   backend *own;
@@ -109,7 +108,7 @@ static mesh_code create_training(backend *own, mesh_error *err) {
                                              .pool = own->pool,
                                              .operations = own->operations,
                                              .journal = &own->journal.table,
-                                             .grace_ms = options->training_grace_s * 1000,
+                                             .grace_ms = mesh_s_ms(options->training_grace_s),
                                              .models = own->models_directory};
   training_manager_init(&own->training_manager);
   own->models = (models_service){
@@ -181,7 +180,10 @@ typedef struct prune_job {
 static void do_prune(void *arg) {
   prune_job *job = arg;
   const backend_options *options = &job->own->options;
-  int64_t before_ns = options->keep_days > 0 ? mesh_wall_ns() - options->keep_days * DAY_NS : 0;
+  int64_t before_ns =
+      options->keep_days > 0
+          ? mesh_time_add(mesh_wall_ns(), -mesh_multiply(options->keep_days, DAY_NS))
+          : 0;
   job->code = store_prune_operations(job->own->store, before_ns, options->keep_operations,
                                      &job->removed, &job->err);
 }
@@ -199,7 +201,7 @@ static void prune_operations(void *arg) {
       mesh_log(MESH_LOG_INFO, "backend", "%lld old operations are forgotten",
                (long long)job.removed);
     }
-  } while (mesh_sleep_until(&own->retention, mesh_now_ns() + PRUNE_MS * MS_NS, &err) ==
+  } while (mesh_sleep_until(&own->retention, mesh_time_after_ms(mesh_now_ns(), PRUNE_MS), &err) ==
            GRPC_STATUS_OK);
 }
 
@@ -207,7 +209,7 @@ static void prune_operations(void *arg) {
 
 // Stops as a process that another one follows: what runs is interrupted, and goes on there.
 static void leave(backend *own) {
-  int64_t deadline_ns = mesh_now_ns() + own->options.drain_limit_ms * MS_NS;
+  int64_t deadline_ns = mesh_time_after_ms(mesh_now_ns(), own->options.drain_limit_ms);
   if (!mesh_operations_drain(own->operations, deadline_ns)) {
     mesh_log(MESH_LOG_WARN, "backend",
              "%d operations did not stop within %lld ms: left to the next",

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "market/times.h"
+#include "mesh/rpc/pack.h"
 
 // ---- the window ----
 

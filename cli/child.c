@@ -13,8 +13,6 @@
 
 #include "mesh/runtime/fiber.h"
 
-#define MS_NS INT64_C(1000000)
-
 enum { BACKOFF_FIRST_MS = 50, BACKOFF_CAP_MS = 5000, YOUNG_MS = 2000, EXIT_USAGE = 2 };
 
 extern char **environ;
@@ -147,9 +145,10 @@ void child_supervise(child *who, mesh_scope *scope, mesh_pool *pool, child_event
     on_event(arg, who, who->gave_up ? "refused" : who->exit_code == 0 ? "left" : "died");
     if (who->gave_up) return;
     who->restarts++;
-    if (mesh_now_ns() - started_ns > YOUNG_MS * MS_NS || who->exit_code == 0)
+    if (mesh_now_ns() > mesh_time_after_ms(started_ns, YOUNG_MS) || who->exit_code == 0)
       wait_ms = BACKOFF_FIRST_MS;
-    if (mesh_sleep_until(scope, mesh_now_ns() + wait_ms * MS_NS, &err) != GRPC_STATUS_OK) return;
+    if (mesh_sleep_until(scope, mesh_time_after_ms(mesh_now_ns(), wait_ms), &err) != GRPC_STATUS_OK)
+      return;
     wait_ms = 2 * wait_ms < BACKOFF_CAP_MS ? 2 * wait_ms : BACKOFF_CAP_MS;
   }
 }

@@ -9,10 +9,9 @@
 #include "cli/terminal/print.h"
 #include "cli/up_home.h"
 #include "mesh/program/process.h"
+#include "mesh/rpc/message.h"
 #include "mesh/rpc/retry.h"
 #include "protos/descriptors.h"
-
-#define MS_NS INT64_C(1000000)
 
 enum { CALL_RETRY_S = 10 };
 
@@ -45,7 +44,7 @@ static bool comes_back(const client *own, const mesh_error *err) {
 mesh_code client_retry(client *own, int attempt, int64_t since_ns, int limit_s, mesh_error *err) {
   static const mesh_backoff backoff = {.base_ms = 20, .cap_ms = 500};
   if (err->code != GRPC_STATUS_UNAVAILABLE || !comes_back(own, err)) return err->code;
-  if (mesh_now_ns() - since_ns > limit_s * 1000 * MS_NS) return err->code;
+  if (mesh_now_ns() > mesh_time_after_s(since_ns, limit_s)) return err->code;
   return mesh_retry_wait(&own->scope, &backoff, NULL, attempt, err);
 }
 
@@ -54,14 +53,7 @@ mesh_code client_retry(client *own, int attempt, int64_t since_ns, int limit_s, 
 mesh_code client_open(mesh_scope *scope, mesh_link *link, const char *method,
                       const ProtobufCMessage *request, const mesh_call_options *options,
                       mesh_call **out, mesh_error *err) {
-  size_t size_bytes = protobuf_c_message_get_packed_size(request);
-  uint8_t *bytes = malloc(size_bytes + 1);
-  if (bytes == NULL) abort();
-  protobuf_c_message_pack(request, bytes);
-  mesh_frame frame = {bytes, size_bytes, false};
-  mesh_code code = mesh_call_open(scope, link, method, frame, options, out, err);
-  free(bytes);
-  return code;
+  return mesh_message_open(scope, link, method, request, options, out, err);
 }
 
 static mesh_code call_once(client *own, const char *method, const ProtobufCMessage *request,
@@ -155,7 +147,7 @@ static mesh_code run_with_link(client *own, mesh_error *err) {
   if (code != GRPC_STATUS_OK) return code;
   if (deadline_ms > 0 &&
       !command_starts_operation(own->command)) {  // a start's deadline is the operation's
-    mesh_scope_set_deadline(&own->scope, mesh_now_ns() + deadline_ms * MS_NS);
+    mesh_scope_set_deadline(&own->scope, mesh_time_after_ms(mesh_now_ns(), deadline_ms));
   }
   code = mesh_link_open(own->loop, "backend", settings_get(&own->settings, SETTING_BACKEND_ADDRESS),
                         &own->backend, err);

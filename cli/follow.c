@@ -6,9 +6,8 @@
 
 #include "cli/follow_print.h"
 #include "cli/terminal/output.h"
+#include "mesh/rpc/pack.h"
 #include "mesh/rpc/retry.h"
-
-#define S_NS INT64_C(1000000000)
 
 enum {
   HOPS_MAX = 8,
@@ -22,7 +21,7 @@ static const char requester[] = "millrace CLI (Ctrl-C)";
 
 static void take_accepted(follow *own, mesh_view body) {
   Millrace__V1__Accepted *accepted =
-      millrace__v1__accepted__unpack(NULL, body.size_bytes, body.data);
+      mesh_message_unpack(&millrace__v1__accepted__descriptor, body.data, body.size_bytes);
   if (accepted == NULL) return;
   own->accepted = true;
   own->detached = accepted->detached;
@@ -32,7 +31,8 @@ static void take_accepted(follow *own, mesh_view body) {
 
 static void take_outcome(follow *own, mesh_view body) {
   if (own->outcome != NULL) millrace__v1__outcome__free_unpacked(own->outcome, NULL);
-  own->outcome = millrace__v1__outcome__unpack(NULL, body.size_bytes, body.data);
+  own->outcome =
+      mesh_message_unpack(&millrace__v1__outcome__descriptor, body.data, body.size_bytes);
 }
 
 static mesh_code take_event(follow *own, mesh_view bytes, mesh_error *err) {
@@ -117,7 +117,8 @@ static void on_silence(mesh_timer *timer) {
 static mesh_code receive(follow *own, listening *stream, mesh_call *call, mesh_error *err) {
   mesh_frame frame;
   int64_t silent_ms = own->client->silent_ms > 0 ? own->client->silent_ms : SILENT_MS;
-  mesh_timer_start(stream->scope.loop, &stream->silence, mesh_now_ns() + silent_ms * 1000000);
+  mesh_timer_start(stream->scope.loop, &stream->silence,
+                   mesh_time_after_ms(mesh_now_ns(), silent_ms));
   mesh_code code = mesh_call_receive(call, &frame, err);
   mesh_timer_stop(&stream->silence);
   if (code != GRPC_STATUS_OK) return code;
@@ -169,7 +170,7 @@ static mesh_code reattach(follow *own, mesh_code code, mesh_error *err) {
   static const mesh_backoff backoff = {.base_ms = 50, .cap_ms = 1000};
   int64_t lost_ns = mesh_now_ns();
   for (int attempt = 1; code == GRPC_STATUS_UNAVAILABLE && own->name[0] != '\0'; attempt++) {
-    if (mesh_now_ns() - lost_ns > REATTACH_LIMIT_S * S_NS) break;
+    if (mesh_now_ns() > mesh_time_after_s(lost_ns, REATTACH_LIMIT_S)) break;
     follow_print_waiting(own, err);
     int64_t heard_ns = own->heard_ns;
     code = mesh_retry_wait(&own->client->scope, &backoff, NULL, attempt, err);

@@ -10,6 +10,7 @@
 #include "cli/terminal/print.h"
 #include "cli/terminal/progress.h"
 #include "market/times.h"
+#include "mesh/rpc/pack.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 #define REDRAW_NS INT64_C(40000000)
@@ -45,7 +46,7 @@ void follow_print_waiting(follow *own, const mesh_error *why) {
 static void print_progress(follow *own, mesh_view body) {
   if (!own->client->terminal || mesh_now_ns() - own->drawn_ns < REDRAW_NS) return;
   Millrace__V1__Progress *progress =
-      millrace__v1__progress__unpack(NULL, body.size_bytes, body.data);
+      mesh_message_unpack(&millrace__v1__progress__descriptor, body.data, body.size_bytes);
   if (progress == NULL) return;
   char note[FOLLOW_TEXT_MAX];
   snprintf(note, sizeof note, "%.100s", progress->note);
@@ -70,7 +71,8 @@ static void print_progress(follow *own, mesh_view body) {
 
 static void print_log(follow *own, mesh_view body) {
   static const char *const levels[] = {"", "", "warning: ", "error: "};
-  Millrace__V1__LogLine *line = millrace__v1__log_line__unpack(NULL, body.size_bytes, body.data);
+  Millrace__V1__LogLine *line =
+      mesh_message_unpack(&millrace__v1__log_line__descriptor, body.data, body.size_bytes);
   if (line == NULL) return;
   follow_print_end(own);
   unsigned level = (unsigned)line->level;
@@ -80,7 +82,7 @@ static void print_log(follow *own, mesh_view body) {
 
 static void print_segment(follow *own, mesh_view body) {
   Millrace__V1__SegmentReport *report =
-      millrace__v1__segment_report__unpack(NULL, body.size_bytes, body.data);
+      mesh_message_unpack(&millrace__v1__segment_report__descriptor, body.data, body.size_bytes);
   if (report == NULL) return;
   bool failed = report->state == MILLRACE__V1__SEGMENT_REPORT__STATE__FAILED;
   if ((failed || report->refused > 0) && report->interval != NULL &&
@@ -100,7 +102,7 @@ static void print_segment(follow *own, mesh_view body) {
 // One line an epoch; what a restarted host repeats was shown already.
 static void print_epoch(follow *own, mesh_view body) {
   Millrace__V1__EpochReport *report =
-      millrace__v1__epoch_report__unpack(NULL, body.size_bytes, body.data);
+      mesh_message_unpack(&millrace__v1__epoch_report__descriptor, body.data, body.size_bytes);
   if (report == NULL) return;
   if (report->epoch > own->last_epoch) {
     follow_print_end(own);
@@ -111,7 +113,8 @@ static void print_epoch(follow *own, mesh_view body) {
 }
 
 static void print_joined(follow *own, mesh_view body) {
-  Millrace__V1__Joined *joined = millrace__v1__joined__unpack(NULL, body.size_bytes, body.data);
+  Millrace__V1__Joined *joined =
+      mesh_message_unpack(&millrace__v1__joined__descriptor, body.data, body.size_bytes);
   if (joined == NULL) return;
   follow_print_end(own);
   print_text(stdout, "joined %s, which was started before (%s)\n", own->name, joined->because);
@@ -119,7 +122,8 @@ static void print_joined(follow *own, mesh_view body) {
 }
 
 static void print_adopted(follow *own, mesh_view body) {
-  Millrace__V1__Adopted *adopted = millrace__v1__adopted__unpack(NULL, body.size_bytes, body.data);
+  Millrace__V1__Adopted *adopted =
+      mesh_message_unpack(&millrace__v1__adopted__descriptor, body.data, body.size_bytes);
   if (adopted == NULL) return;
   follow_print_end(own);
   print_text(stdout, "%s goes on with %s: %s\n", adopted->layer, own->name, adopted->reason);
@@ -127,7 +131,8 @@ static void print_adopted(follow *own, mesh_view body) {
 }
 
 static void print_attempt(follow *own, mesh_view body) {
-  Millrace__V1__Attempt *attempt = millrace__v1__attempt__unpack(NULL, body.size_bytes, body.data);
+  Millrace__V1__Attempt *attempt =
+      mesh_message_unpack(&millrace__v1__attempt__descriptor, body.data, body.size_bytes);
   if (attempt == NULL) return;
   char wait[NUMBERS_TEXT_MAX];
   numbers_span((double)attempt->wait_ms / 1e3, wait);
@@ -139,7 +144,7 @@ static void print_attempt(follow *own, mesh_view body) {
 
 static void print_cancel_requested(follow *own, mesh_view body) {
   Millrace__V1__CancelRequested *asked =
-      millrace__v1__cancel_requested__unpack(NULL, body.size_bytes, body.data);
+      mesh_message_unpack(&millrace__v1__cancel_requested__descriptor, body.data, body.size_bytes);
   if (asked == NULL) return;
   if (own->cancel_ns == 0) {  // somebody else did
     follow_print_end(own);
@@ -219,7 +224,8 @@ static void format_delay(const follow *own, const Millrace__V1__Cancelled *cance
   if (own->cancel_ns == 0 || cancelled->n_stops == 0) return;
   const Google__Protobuf__Timestamp *time = cancelled->stops[cancelled->n_stops - 1]->time;
   if (time == NULL) return;
-  double delay_s = (double)(time->seconds * 1000000000 + time->nanos - own->cancel_ns) / 1e9;
+  double delay_s =
+      (double)mesh_time_between(own->cancel_ns, mesh_time_join(time->seconds, time->nanos)) / 1e9;
   char span[NUMBERS_TEXT_MAX];
   numbers_span(delay_s < 0 ? 0 : delay_s, span);
   snprintf(out, NUMBERS_TEXT_MAX + 32, " (%s after the request)", span);

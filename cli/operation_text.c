@@ -4,6 +4,8 @@
 
 #include "cli/terminal/print.h"
 #include "market/times.h"
+#include "mesh/rpc/pack.h"
+#include "mesh/runtime/time.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 #define OUTCOME(name) MILLRACE__V1__OUTCOME__OUTCOME_##name
@@ -48,7 +50,7 @@ void operation_print_row(FILE *out, const Millrace__V1__Operation *operation) {
 }
 
 static int64_t ns_of(const Google__Protobuf__Timestamp *time) {
-  return time == NULL ? 0 : time->seconds * 1000000000 + time->nanos;
+  return time == NULL ? 0 : mesh_time_join(time->seconds, time->nanos);
 }
 
 static void print_cancelled(FILE *out, const Millrace__V1__Cancelled *cancelled) {
@@ -176,7 +178,7 @@ static void print_payload(FILE *out, const Millrace__V1__OperationEvent *event) 
 
 mesh_code operation_print_event(FILE *out, mesh_view bytes, mesh_error *err) {
   Millrace__V1__OperationEvent *event =
-      millrace__v1__operation_event__unpack(NULL, bytes.size_bytes, bytes.data);
+      mesh_message_unpack(&millrace__v1__operation_event__descriptor, bytes.data, bytes.size_bytes);
   if (event == NULL) {
     return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the reply is no OperationEvent");
   }

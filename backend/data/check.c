@@ -5,6 +5,7 @@
 
 #include "market/timeframe.h"
 #include "market/times.h"
+#include "mesh/rpc/message.h"
 
 static mesh_code check_symbol(const char *symbol, mesh_error *err) {
   size_t size = strlen(symbol);
@@ -31,10 +32,18 @@ mesh_code check_series(const char *symbol, const char *timeframe_text, mesh_erro
   return code == GRPC_STATUS_OK ? timeframe_parse(timeframe_text, &found, err) : code;
 }
 
+static mesh_code check_time(const char *field, const Google__Protobuf__Timestamp *time,
+                            mesh_error *err) {
+  if (time == NULL) return GRPC_STATUS_OK;
+  return mesh_message_check_time(field, time->seconds, time->nanos, err);
+}
+
 mesh_code check_window(const Google__Protobuf__Timestamp *from,
                        const Google__Protobuf__Timestamp *to, mesh_error *err) {
   char from_text[TIMES_TEXT_MAX], to_text[TIMES_TEXT_MAX];
-  if (from == NULL) return GRPC_STATUS_OK;
+  mesh_code code = check_time("from", from, err);
+  if (code == GRPC_STATUS_OK) code = check_time("to", to, err);
+  if (code != GRPC_STATUS_OK || from == NULL) return code;
   times_format(from->seconds, from_text);
   if (to != NULL && from->seconds >= to->seconds) {
     times_format(to->seconds, to_text);

@@ -10,7 +10,8 @@ enum { CHECK_SYMBOL_MAX = 63 };  // bytes
 // INVALID_ARGUMENT names the field, what it is, and what would be right.
 MESH_NODISCARD mesh_code check_series(const char *symbol, const char *timeframe, mesh_error *err);
 
-// `from` must be before `to`, and not in the future; NULL is unset and always right.
+// Both are times in the years 1 to 9999, `from` is before `to` and not in the future; NULL is unset
+// and always right.
 MESH_NODISCARD mesh_code check_window(const Google__Protobuf__Timestamp *from,
                                       const Google__Protobuf__Timestamp *to, mesh_error *err);
 

@@ -5,6 +5,7 @@
 
 #include "mesh/operation/event.h"
 #include "mesh/rpc/call.h"
+#include "mesh/rpc/message.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 // ---- requests ----
@@ -25,15 +26,9 @@ static mesh_code open_fetch(mesh_scope *scope, mesh_link *adapter, const fetch_r
   message.timeframe = (char *)request->timeframe;
   message.from = &from;
   message.to = &to;
-  uint8_t bytes[512];
-  if (millrace__v1__fetch_bars_request__get_packed_size(&message) > sizeof bytes) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "symbol '%.32s...' is too long",
-                     request->symbol);
-  }
-  mesh_frame frame = {bytes, millrace__v1__fetch_bars_request__pack(&message, bytes), false};
   mesh_call_options options = {.accept_batch = true};
-  return mesh_call_open(scope, adapter, "/millrace.v1.DataAdapter/FetchBars", frame, &options, call,
-                        err);
+  return mesh_message_open(scope, adapter, "/millrace.v1.DataAdapter/FetchBars", &message.base,
+                           &options, call, err);
 }
 
 // ---- the event stream of one attempt ----
@@ -44,7 +39,8 @@ typedef struct attempt {
 } attempt;
 
 static mesh_code take_outcome(attempt *own, mesh_view body, mesh_error *err) {
-  Millrace__V1__Outcome *outcome = millrace__v1__outcome__unpack(NULL, body.size_bytes, body.data);
+  Millrace__V1__Outcome *outcome =
+      mesh_message_unpack(&millrace__v1__outcome__descriptor, body.data, body.size_bytes);
   if (outcome == NULL) return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "malformed Outcome");
   mesh_code code = GRPC_STATUS_OK;
   own->ended = true;
@@ -122,24 +118,25 @@ static mesh_code head_once(mesh_scope *scope, mesh_link *adapter, const char *sy
                            int64_t *head_s, mesh_error *err) {
   Millrace__V1__HeadTimestampRequest message = MILLRACE__V1__HEAD_TIMESTAMP_REQUEST__INIT;
   message.symbol = (char *)symbol;
-  uint8_t bytes[256];
-  if (millrace__v1__head_timestamp_request__get_packed_size(&message) > sizeof bytes) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "symbol '%.32s...' is too long", symbol);
-  }
-  mesh_frame frame = {bytes, millrace__v1__head_timestamp_request__pack(&message, bytes), false};
+  mesh_frame frame;
   mesh_call *call;
-  mesh_code code = mesh_call_open(scope, adapter, "/millrace.v1.DataAdapter/HeadTimestamp", frame,
-                                  NULL, &call, err);
+  mesh_code code = mesh_message_open(scope, adapter, "/millrace.v1.DataAdapter/HeadTimestamp",
+                                     &message.base, NULL, &call, err);
   if (code != GRPC_STATUS_OK) return code;
   code = mesh_call_receive(call, &frame, err);
   Millrace__V1__HeadTimestampResponse *head = NULL;
   if (code == GRPC_STATUS_OK && !frame.end) {
-    head = millrace__v1__head_timestamp_response__unpack(NULL, frame.size_bytes, frame.data);
+    head = mesh_message_unpack(&millrace__v1__head_timestamp_response__descriptor, frame.data,
+                               frame.size_bytes);
   }
   mesh_call_close(call);
   if (code != GRPC_STATUS_OK) return code;
   if (head == NULL || head->head == NULL) {
     code = mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "no head timestamp of %s came", symbol);
+  } else if (!mesh_is_timestamp(head->head->seconds, head->head->nanos)) {
+    code = mesh_fail(err, GRPC_STATUS_DATA_LOSS,
+                     "the host's head timestamp of %s is %lld s since 1970: no such time", symbol,
+                     (long long)head->head->seconds);
   } else {
     *head_s = head->head->seconds;
   }

@@ -12,6 +12,7 @@
 #include "backend/data/segments.h"
 #include "market/times.h"
 #include "mesh/operation/orchestrate.h"
+#include "mesh/rpc/pack.h"
 
 #define MODE(name) MILLRACE__V1__LOAD_REQUEST__MODE__##name
 
@@ -74,7 +75,7 @@ static mesh_code find_head(load *own, knowledge *all, int64_t *head_s, mesh_erro
 static mesh_code find_window(load *own, knowledge *all, mesh_error *err) {
   // When the load began, not now: an adopted one has the window that it had.
   int64_t now_s =
-      timeframe_floor(own->timeframe, mesh_operation_created_ns(own->operation) / 1000000000);
+      timeframe_floor(own->timeframe, mesh_time_seconds(mesh_operation_created_ns(own->operation)));
   own->window.to_s = own->has_to && own->to_s < now_s ? own->to_s : now_s;
   if (own->mode == MODE(TAIL) && all->has_last) {
     own->window.from_s = all->last_s + own->timeframe->seconds;
@@ -233,7 +234,8 @@ mesh_code load_prepare(void *data_manager, mesh_view request, mesh_start *start,
   load *own = calloc(1, sizeof *own);
   if (own == NULL) abort();
   own->manager = data_manager;
-  own->request = millrace__v1__load_request__unpack(NULL, request.size_bytes, request.data);
+  own->request = mesh_message_unpack(&millrace__v1__load_request__descriptor, request.data,
+                                     request.size_bytes);
   mesh_code code = own->request != NULL ? take_request(own, err)
                                         : mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                                                     "the request is no millrace.v1.LoadRequest");

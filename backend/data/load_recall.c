@@ -1,8 +1,10 @@
 // What an adopted load did before its process ended: the store has the bars, the history the
 // counts.
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "backend/data/load_internal.h"
+#include "mesh/operation/message_report.h"
 
 #define SEGMENT_STATE(name) MILLRACE__V1__SEGMENT_REPORT__STATE__##name
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
@@ -30,8 +32,8 @@ static void recall_event(void *arg, int64_t sequence, mesh_view bytes) {
   mesh_event event;
   if (mesh_event_decode(bytes, &event, NULL) != GRPC_STATUS_OK) return;
   if (event.payload != PAYLOAD(SEGMENT)) return;
-  Millrace__V1__SegmentReport *report =
-      millrace__v1__segment_report__unpack(NULL, event.body.size_bytes, event.body.data);
+  Millrace__V1__SegmentReport *report = mesh_message_unpack(
+      &millrace__v1__segment_report__descriptor, event.body.data, event.body.size_bytes);
   if (report == NULL) return;
   recall_segment(arg, report);
   millrace__v1__segment_report__free_unpacked(report, NULL);
@@ -41,10 +43,10 @@ static void recall_event(void *arg, int64_t sequence, mesh_view bytes) {
 
 static void recall_window(load *own, mesh_view bytes) {
   Millrace__V1__Checkpoint *checkpoint =
-      millrace__v1__checkpoint__unpack(NULL, bytes.size_bytes, bytes.data);
+      mesh_message_unpack(&millrace__v1__checkpoint__descriptor, bytes.data, bytes.size_bytes);
   if (checkpoint == NULL) return;
-  Millrace__V1__Interval *window =
-      millrace__v1__interval__unpack(NULL, checkpoint->state.len, checkpoint->state.data);
+  Millrace__V1__Interval *window = mesh_message_unpack(
+      &millrace__v1__interval__descriptor, checkpoint->state.data, checkpoint->state.len);
   if (window != NULL && window->from != NULL && window->to != NULL) {
     own->window = (interval){window->from->seconds, window->to->seconds};
     own->has_window = true;
@@ -72,12 +74,12 @@ mesh_code load_keep_window(load *own, mesh_error *err) {
   to.seconds = own->window.to_s;
   window.from = &from;
   window.to = &to;
-  uint8_t state[64], body[128];
+  mesh_bytes state = mesh_message_pack(&window.base);
   Millrace__V1__Checkpoint checkpoint = MILLRACE__V1__CHECKPOINT__INIT;
   checkpoint.total = (int64_t)own->segments.count;
   checkpoint.unit = "segments";
-  checkpoint.state.data = state;
-  checkpoint.state.len = millrace__v1__interval__pack(&window, state);
-  mesh_view view = {body, millrace__v1__checkpoint__pack(&checkpoint, body)};
-  return mesh_operation_report(own->operation, PAYLOAD(CHECKPOINT), view, err);
+  checkpoint.state = (ProtobufCBinaryData){state.size_bytes, state.data};
+  mesh_code code = mesh_message_report(own->operation, PAYLOAD(CHECKPOINT), &checkpoint.base, err);
+  free(state.data);
+  return code;
 }

@@ -5,6 +5,7 @@
 
 #include "backend/data/load_internal.h"
 #include "mesh/rpc/call.h"
+#include "mesh/rpc/message.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 // ---- the result ----
@@ -84,22 +85,22 @@ static Millrace__V1__Stopped *ask_stopped(load *own, mesh_scope *scope, const ch
                                           mesh_error *err) {
   Millrace__V1__AwaitStoppedRequest request = MILLRACE__V1__AWAIT_STOPPED_REQUEST__INIT;
   request.operation = (char *)name;
-  uint8_t bytes[128];
-  mesh_frame frame = {bytes, millrace__v1__await_stopped_request__pack(&request, bytes), false};
+  mesh_frame frame;
   mesh_call *call;
-  mesh_code code = mesh_call_open(scope, own->manager->adapter,
-                                  "/millrace.v1.DataAdapter/AwaitStopped", frame, NULL, &call, err);
+  mesh_code code =
+      mesh_message_open(scope, own->manager->adapter, "/millrace.v1.DataAdapter/AwaitStopped",
+                        &request.base, NULL, &call, err);
   if (code != GRPC_STATUS_OK) return NULL;
   Millrace__V1__Stopped *stopped = NULL;
   if (mesh_call_receive(call, &frame, err) == GRPC_STATUS_OK && !frame.end) {
-    stopped = millrace__v1__stopped__unpack(NULL, frame.size_bytes, frame.data);
+    stopped = mesh_message_unpack(&millrace__v1__stopped__descriptor, frame.data, frame.size_bytes);
   }
   mesh_call_close(call);
   return stopped;
 }
 
 static int64_t time_of(const Millrace__V1__LayerStop *stop) {
-  return stop->time == NULL ? 0 : stop->time->seconds * 1000000000 + stop->time->nanos;
+  return stop->time == NULL ? 0 : mesh_time_join(stop->time->seconds, stop->time->nanos);
 }
 
 static int by_time(const void *left, const void *right) {

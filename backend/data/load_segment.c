@@ -1,11 +1,13 @@
 // One segment of a load: fetch, validate, store, report.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend/data/fetch.h"
 #include "backend/data/load_internal.h"
 #include "backend/data/validate.h"
 #include "mesh/operation/operation_retry.h"
+#include "mesh/rpc/pack.h"
 
 #define SEGMENT_STATE(name) MILLRACE__V1__SEGMENT_REPORT__STATE__##name
 
@@ -53,14 +55,12 @@ static mesh_code commit_with(load *own, const store_coverage *coverage, const ba
 mesh_code load_commit(load *own, const store_coverage *coverage, const bar_columns *bars,
                       const Millrace__V1__SegmentReport *report, mesh_error *err) {
   if (report == NULL) return commit_with(own, coverage, bars, NULL, err);
-  uint8_t body[1024];
-  if (millrace__v1__segment_report__get_packed_size(report) > sizeof body) {
-    return mesh_fail(err, GRPC_STATUS_INTERNAL, "a segment's report is too large");
-  }
-  mesh_view view = {body, millrace__v1__segment_report__pack(report, body)};
+  mesh_bytes body = mesh_message_pack(&report->base);
   mesh_entry entry;
-  mesh_code code = mesh_operation_begin(
-      own->operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_SEGMENT, view, &entry, err);
+  mesh_code code =
+      mesh_operation_begin(own->operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_SEGMENT,
+                           mesh_bytes_view(body), &entry, err);
+  free(body.data);
   if (code != GRPC_STATUS_OK) return code;
   code = commit_with(own, coverage, bars, &entry, err);
   if (code == GRPC_STATUS_OK) {

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/data/check.h"
 #include "backend/data/gaps.h"
 #include "backend/data/load.h"
 #include "market/bar_columns.h"
 #include "market/timeframe.h"
 #include "mesh/operation/relay.h"
+#include "mesh/rpc/message.h"
 #include "millrace/v1/data.pb-c.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
@@ -88,11 +90,8 @@ static int64_t seconds_or(const Google__Protobuf__Timestamp *time, int64_t unset
   return time == NULL ? unset : time->seconds;
 }
 
-static mesh_code read_series(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
-  data_manager *self = arg;
-  Millrace__V1__ReadRequest *request =
-      millrace__v1__read_request__unpack(NULL, frame.size_bytes, frame.data);
-  if (request == NULL) return bad_request("ReadRequest", err);
+static mesh_code read_asked(data_manager *self, mesh_call *call,
+                            const Millrace__V1__ReadRequest *request, mesh_error *err) {
   read_job job = {.store = self->store,
                   .symbol = request->symbol,
                   .timeframe = request->timeframe,
@@ -101,8 +100,16 @@ static mesh_code read_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
                   .last = request->last,
                   .err = err};
   mesh_pool_run(self->pool, self->loop, do_start_read, &job);
-  mesh_code code = job.code;
-  if (code == GRPC_STATUS_OK) code = send_batches(self, call, &job, err);
+  return job.code == GRPC_STATUS_OK ? send_batches(self, call, &job, err) : job.code;
+}
+
+static mesh_code read_series(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  Millrace__V1__ReadRequest *request =
+      mesh_message_unpack(&millrace__v1__read_request__descriptor, frame.data, frame.size_bytes);
+  if (request == NULL) return bad_request("ReadRequest", err);
+  mesh_code code = check_series(request->symbol, request->timeframe, err);
+  if (code == GRPC_STATUS_OK) code = check_window(request->from, request->to, err);
+  if (code == GRPC_STATUS_OK) code = read_asked(arg, call, request, err);
   millrace__v1__read_request__free_unpacked(request, NULL);
   return code;
 }
@@ -168,9 +175,7 @@ static mesh_code send_gap(mesh_call *call, interval at, Millrace__V1__Gap__Cause
   gap.interval = &where;
   gap.cause = cause;
   gap.reason = (char *)reason;
-  uint8_t bytes[512];
-  return mesh_call_send(call, (mesh_frame){bytes, millrace__v1__gap__pack(&gap, bytes), false},
-                        err);
+  return mesh_message_send(call, &gap.base, err);
 }
 
 // A gap, in pieces by their cause.
@@ -197,7 +202,9 @@ static mesh_code send_pieces(const gaps_job *job, mesh_call *call, interval gap,
 
 static mesh_code send_gaps(gaps_job *job, mesh_call *call, mesh_error *err) {
   const timeframe *frame;
-  mesh_code code = timeframe_parse(job->request->timeframe, &frame, err);
+  mesh_code code = check_series(job->request->symbol, job->request->timeframe, err);
+  if (code == GRPC_STATUS_OK) code = check_window(job->request->from, job->request->to, err);
+  if (code == GRPC_STATUS_OK) code = timeframe_parse(job->request->timeframe, &frame, err);
   if (code != GRPC_STATUS_OK) return code;
   job->has_window = job->request->from != NULL && job->request->to != NULL;
   job->window = (interval){seconds_or(job->request->from, INT64_MAX),
@@ -222,7 +229,7 @@ static mesh_code send_gaps(gaps_job *job, mesh_call *call, mesh_error *err) {
 
 static mesh_code find_gaps(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   Millrace__V1__GapsRequest *request =
-      millrace__v1__gaps_request__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__gaps_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("GapsRequest", err);
   gaps_job job = {.self = arg, .request = request, .err = err};
   mesh_code code = send_gaps(&job, call, err);
@@ -274,8 +281,8 @@ static mesh_code send_series(mesh_call *call, const listed_series *series, mesh_
                               updated = first;
   first.seconds = series->first_s;
   last.seconds = series->last_s;
-  updated.seconds = series->updated_ns / 1000000000;
-  updated.nanos = (int32_t)(series->updated_ns % 1000000000);
+  updated.seconds = mesh_time_seconds(series->updated_ns);
+  updated.nanos = mesh_time_nanos(series->updated_ns);
   Millrace__V1__Series message = MILLRACE__V1__SERIES__INIT;
   message.symbol = (char *)series->symbol;
   message.timeframe = (char *)series->timeframe;
@@ -283,15 +290,13 @@ static mesh_code send_series(mesh_call *call, const listed_series *series, mesh_
   message.first = &first;
   message.last = &last;
   message.updated = &updated;
-  uint8_t bytes[256];
-  return mesh_call_send(
-      call, (mesh_frame){bytes, millrace__v1__series__pack(&message, bytes), false}, err);
+  return mesh_message_send(call, &message.base, err);
 }
 
 static mesh_code list_series(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   data_manager *self = arg;
-  Millrace__V1__ListSeriesRequest *request =
-      millrace__v1__list_series_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__ListSeriesRequest *request = mesh_message_unpack(
+      &millrace__v1__list_series_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("ListSeriesRequest", err);
   list_job job = {.store = self->store, .symbol = request->symbol, .err = err};
   mesh_pool_run(self->pool, self->loop, do_list, &job);
@@ -309,21 +314,20 @@ static mesh_code list_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
 static mesh_code subscribe(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   // SubscribeRequest's symbol and timeframe have other numbers than WatchBarsRequest's.
   data_manager *self = arg;
-  Millrace__V1__SubscribeRequest *request =
-      millrace__v1__subscribe_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__SubscribeRequest *request = mesh_message_unpack(
+      &millrace__v1__subscribe_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("SubscribeRequest", err);
   Millrace__V1__WatchBarsRequest watch = MILLRACE__V1__WATCH_BARS_REQUEST__INIT;
   watch.symbol = request->symbol;
   watch.timeframe = request->timeframe;
   watch.from = request->from;
-  uint8_t bytes[512];
-  mesh_code code;
-  if (millrace__v1__watch_bars_request__get_packed_size(&watch) > sizeof bytes) {
-    code = mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "symbol '%.20s...' is too long",
-                     request->symbol);
-  } else {
-    mesh_frame below = {bytes, millrace__v1__watch_bars_request__pack(&watch, bytes), false};
+  mesh_code code = check_series(request->symbol, request->timeframe, err);
+  if (code == GRPC_STATUS_OK) code = check_window(request->from, NULL, err);
+  if (code == GRPC_STATUS_OK) {
+    mesh_bytes bytes = mesh_message_pack(&watch.base);
+    mesh_frame below = {bytes.data, bytes.size_bytes, false};
     code = mesh_relay_events(call, self->adapter, "/millrace.v1.DataAdapter/WatchBars", below, err);
+    free(bytes.data);
   }
   millrace__v1__subscribe_request__free_unpacked(request, NULL);
   return code;

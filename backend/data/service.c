@@ -2,6 +2,7 @@
 
 #include "backend/data/check.h"
 #include "mesh/operation/relay.h"
+#include "mesh/rpc/pack.h"
 #include "millrace/v1/data.pb-c.h"
 
 static mesh_code bad_request(const char *type, mesh_error *err) {
@@ -20,7 +21,7 @@ static mesh_code events_of_manager(mesh_call *call, mesh_frame request, void *se
 
 static mesh_code load(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   Millrace__V1__LoadRequest *request =
-      millrace__v1__load_request__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__load_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("LoadRequest", err);
   mesh_code code = check_series(request->symbol, request->timeframe, err);
   if (code == GRPC_STATUS_OK) code = check_window(request->from, request->to, err);
@@ -31,7 +32,7 @@ static mesh_code load(mesh_call *call, mesh_frame frame, void *self, mesh_error 
 
 static mesh_code read_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   Millrace__V1__ReadRequest *request =
-      millrace__v1__read_request__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__read_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("ReadRequest", err);
   mesh_code code = check_series(request->symbol, request->timeframe, err);
   if (code == GRPC_STATUS_OK) code = check_window(request->from, request->to, err);
@@ -46,7 +47,7 @@ static mesh_code read_bars(mesh_call *call, mesh_frame frame, void *self, mesh_e
 
 static mesh_code gaps(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   Millrace__V1__GapsRequest *request =
-      millrace__v1__gaps_request__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__gaps_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("GapsRequest", err);
   mesh_code code = check_series(request->symbol, request->timeframe, err);
   if (code == GRPC_STATUS_OK) code = check_window(request->from, request->to, err);
@@ -60,8 +61,8 @@ static mesh_code list(mesh_call *call, mesh_frame frame, void *self, mesh_error 
 }
 
 static mesh_code subscribe(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__SubscribeRequest *request =
-      millrace__v1__subscribe_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__SubscribeRequest *request = mesh_message_unpack(
+      &millrace__v1__subscribe_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("SubscribeRequest", err);
   mesh_code code = check_series(request->symbol, request->timeframe, err);
   millrace__v1__subscribe_request__free_unpacked(request, NULL);
@@ -71,7 +72,7 @@ static mesh_code subscribe(mesh_call *call, mesh_frame frame, void *self, mesh_e
 
 static mesh_code search(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   Millrace__V1__SearchRequest *request =
-      millrace__v1__search_request__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__search_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("SearchRequest", err);
   mesh_code code = GRPC_STATUS_OK;
   if (request->pattern[0] == '\0') {

@@ -5,10 +5,11 @@
 
 #include "mesh/operation/orchestrate.h"
 #include "mesh/operation/relay.h"
+#include "mesh/rpc/message.h"
 #include "mesh/runtime/fiber.h"
 #include "millrace/v1/hosts.pb-c.h"
 
-enum { ASK_MS = 2000, HOST_BYTES_MAX = 1024, PARALLEL = 8 };
+enum { ASK_MS = 2000, NOTE_MAX_BYTES = 1024, PARALLEL = 8 };
 
 // ---- List: every host is asked at the same time ----
 
@@ -31,7 +32,7 @@ static mesh_code ask_host(mesh_scope *scope, mesh_link *link, Millrace__V1__Host
   if (code != GRPC_STATUS_OK) return code;
   code = mesh_call_receive(call, &frame, err);
   if (code == GRPC_STATUS_OK && !frame.end) {
-    *host = millrace__v1__host__unpack(NULL, frame.size_bytes, frame.data);
+    *host = mesh_message_unpack(&millrace__v1__host__descriptor, frame.data, frame.size_bytes);
   }
   mesh_call_close(call);
   if (code != GRPC_STATUS_OK || *host != NULL) return code;
@@ -40,15 +41,13 @@ static mesh_code ask_host(mesh_scope *scope, mesh_link *link, Millrace__V1__Host
 
 // One send at a time on the call.
 static mesh_code send_host(listing *own, const Millrace__V1__Host *host, mesh_error *err) {
-  uint8_t bytes[HOST_BYTES_MAX];
-  mesh_frame frame = {bytes, millrace__v1__host__pack(host, bytes), false};
   mesh_scope *scope = mesh_call_scope(own->call);
   while (own->sending) {
     mesh_code code = mesh_signal_wait(&own->sent, scope, MESH_NEVER, err);
     if (code != GRPC_STATUS_OK) return code;
   }
   own->sending = true;
-  mesh_code code = mesh_call_send(own->call, frame, err);
+  mesh_code code = mesh_message_send(own->call, &host->base, err);
   own->sending = false;
   mesh_signal_notify(&own->sent);
   return code;
@@ -61,12 +60,10 @@ static mesh_code list_one(mesh_scope *scope, size_t index, void *arg, mesh_error
   mesh_error why;
   mesh_code code = ask_host(scope, entry->link, &answer, &why);
   Millrace__V1__Host shown = code == GRPC_STATUS_OK ? *answer : silent;
-  char note[HOST_BYTES_MAX / 2];
-  if (code != GRPC_STATUS_OK) {
-    snprintf(note, sizeof note, "%.500s", why.message);
-    shown.state = MILLRACE__V1__HOST__STATE__UNREACHABLE;
-    shown.note = note;
-  }
+  char note[NOTE_MAX_BYTES];
+  if (code != GRPC_STATUS_OK) shown.state = MILLRACE__V1__HOST__STATE__UNREACHABLE;
+  snprintf(note, sizeof note, "%s", code == GRPC_STATUS_OK ? shown.note : why.message);
+  shown.note = note;
   shown.name = (char *)entry->name;
   shown.address = (char *)mesh_link_address(entry->link);
   code = send_host(own, &shown, err);
@@ -95,7 +92,7 @@ static mesh_code unknown_host(const hosts_service *self, const char *name, mesh_
 static mesh_code drain(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   hosts_service *self = arg;
   Millrace__V1__DrainRequest *request =
-      millrace__v1__drain_request__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__drain_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                      "the request is no millrace.v1.DrainRequest");

@@ -3,9 +3,7 @@
 #include <stdlib.h>
 
 #include "mesh/operation/labels.h"
-
-// What int64 nanoseconds since 1970 can hold.
-#define LAST_SECOND (INT64_MAX / 1000000000 - 1)
+#include "mesh/rpc/message.h"
 
 static mesh_code take_labels(operation_filter *out,
                              const Millrace__V1__ListOperationsRequest *request, mesh_error *err) {
@@ -22,14 +20,9 @@ static mesh_code take_labels(operation_filter *out,
 static mesh_code take_time(const char *field, const Google__Protobuf__Timestamp *time,
                            int64_t *out_ns, mesh_error *err) {
   if (time == NULL) return GRPC_STATUS_OK;
-  if (time->seconds < 0 || time->seconds > LAST_SECOND || time->nanos < 0 ||
-      time->nanos > 999999999) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                     "%s is %lld s and %d ns: from 1970 to 2262, please", field,
-                     (long long)time->seconds, time->nanos);
-  }
-  *out_ns = time->seconds * 1000000000 + time->nanos;
-  return GRPC_STATUS_OK;
+  mesh_code code = mesh_message_check_time(field, time->seconds, time->nanos, err);
+  if (code == GRPC_STATUS_OK) *out_ns = mesh_time_join(time->seconds, time->nanos);
+  return code;
 }
 
 static mesh_code take_window(operation_filter *out,
@@ -41,7 +34,7 @@ static mesh_code take_window(operation_filter *out,
   if (request->created_to != NULL && to_ns <= from_ns) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                      "created_to (%lld s) is not after created_from (%lld s)",
-                     (long long)(to_ns / 1000000000), (long long)(from_ns / 1000000000));
+                     (long long)mesh_time_seconds(to_ns), (long long)mesh_time_seconds(from_ns));
   }
   out->filter.created_from_ns = from_ns;
   out->filter.created_to_ns = to_ns;

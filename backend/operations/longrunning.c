@@ -2,6 +2,7 @@
 
 #include "backend/operations/longrunning_list.h"
 #include "backend/operations/longrunning_message.h"
+#include "mesh/rpc/message.h"
 
 static mesh_code bad_request(const char *type, mesh_error *err) {
   return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "the request is no google.longrunning.%s",
@@ -15,15 +16,15 @@ static mesh_code send_empty(mesh_call *call, mesh_error *err) {
 static mesh_code send_message(mesh_call *call, const Millrace__V1__Operation *operation,
                               mesh_error *err) {
   Google__Longrunning__Operation *message = longrunning_message_of(operation);
-  mesh_code code = operation_message_send(call, &message->base, err);
+  mesh_code code = mesh_message_send(call, &message->base, err);
   google__longrunning__operation__free_unpacked(message, NULL);
   return code;
 }
 
 static mesh_code list(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   longrunning_service *self = arg;
-  Google__Longrunning__ListOperationsRequest *request =
-      google__longrunning__list_operations_request__unpack(NULL, frame.size_bytes, frame.data);
+  Google__Longrunning__ListOperationsRequest *request = mesh_message_unpack(
+      &google__longrunning__list_operations_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("ListOperationsRequest", err);
   mesh_code code = longrunning_list(&self->directory, request, call, err);
   google__longrunning__list_operations_request__free_unpacked(request, NULL);
@@ -32,8 +33,8 @@ static mesh_code list(mesh_call *call, mesh_frame frame, void *arg, mesh_error *
 
 static mesh_code get(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   longrunning_service *self = arg;
-  Google__Longrunning__GetOperationRequest *request =
-      google__longrunning__get_operation_request__unpack(NULL, frame.size_bytes, frame.data);
+  Google__Longrunning__GetOperationRequest *request = mesh_message_unpack(
+      &google__longrunning__get_operation_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("GetOperationRequest", err);
   Millrace__V1__Operation *operation = NULL;
   mesh_code code = operations_directory_find(&self->directory, request->name, &operation, err);
@@ -45,8 +46,8 @@ static mesh_code get(mesh_call *call, mesh_frame frame, void *arg, mesh_error *e
 
 static mesh_code remove_one(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   longrunning_service *self = arg;
-  Google__Longrunning__DeleteOperationRequest *request =
-      google__longrunning__delete_operation_request__unpack(NULL, frame.size_bytes, frame.data);
+  Google__Longrunning__DeleteOperationRequest *request = mesh_message_unpack(
+      &google__longrunning__delete_operation_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("DeleteOperationRequest", err);
   mesh_code code = operations_directory_remove(&self->directory, request->name, NULL, err);
   if (code == GRPC_STATUS_OK) code = send_empty(call, err);
@@ -56,8 +57,8 @@ static mesh_code remove_one(mesh_call *call, mesh_frame frame, void *arg, mesh_e
 
 static mesh_code cancel(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   longrunning_service *self = arg;
-  Google__Longrunning__CancelOperationRequest *request =
-      google__longrunning__cancel_operation_request__unpack(NULL, frame.size_bytes, frame.data);
+  Google__Longrunning__CancelOperationRequest *request = mesh_message_unpack(
+      &google__longrunning__cancel_operation_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("CancelOperationRequest", err);
   mesh_code code = operations_directory_cancel(
       &self->directory, request->name, "google.longrunning.Operations.CancelOperation", NULL, err);
@@ -68,19 +69,17 @@ static mesh_code cancel(mesh_call *call, mesh_frame frame, void *arg, mesh_error
 
 // ---- wait ----
 
-// INT64_MAX where the request names none.
+// MESH_NEVER where the request names none.
 static mesh_code take_timeout(const Google__Protobuf__Duration *timeout, int64_t *out_ns,
                               mesh_error *err) {
-  enum { LONGEST_S = 10 * 365 * 86400 };
-  *out_ns = INT64_MAX;
+  *out_ns = MESH_NEVER;
   if (timeout == NULL) return GRPC_STATUS_OK;
-  if (timeout->seconds < 0 || timeout->seconds > LONGEST_S || timeout->nanos < 0 ||
-      timeout->nanos > 999999999) {
+  if (!mesh_is_duration(timeout->seconds, timeout->nanos)) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                     "timeout is %lld s and %d ns: from 0 s to %d s, please",
-                     (long long)timeout->seconds, timeout->nanos, LONGEST_S);
+                     "timeout is %lld s and %d ns: from 0 s to %lld s, please",
+                     (long long)timeout->seconds, timeout->nanos, (long long)MESH_DURATION_MOST_S);
   }
-  *out_ns = timeout->seconds * 1000000000 + timeout->nanos;
+  *out_ns = mesh_time_join(timeout->seconds, timeout->nanos);
   return GRPC_STATUS_OK;
 }
 
@@ -89,7 +88,7 @@ static mesh_code await_end(const longrunning_service *self, mesh_scope *scope, c
                            int64_t timeout_ns, bool *late, mesh_error *err) {
   mesh_scope waiting;
   mesh_scope_open(&waiting, scope);
-  if (timeout_ns != INT64_MAX) mesh_scope_set_deadline(&waiting, mesh_now_ns() + timeout_ns);
+  mesh_scope_set_deadline(&waiting, mesh_time_add(mesh_now_ns(), timeout_ns));
   mesh_code code = mesh_operation_await(self->directory.operations, name, &waiting, err);
   mesh_scope_close(&waiting);
   *late = code != GRPC_STATUS_OK;
@@ -113,8 +112,8 @@ static mesh_code wait_and_find(const longrunning_service *self, mesh_scope *scop
 }
 
 static mesh_code wait_for_end(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
-  Google__Longrunning__WaitOperationRequest *request =
-      google__longrunning__wait_operation_request__unpack(NULL, frame.size_bytes, frame.data);
+  Google__Longrunning__WaitOperationRequest *request = mesh_message_unpack(
+      &google__longrunning__wait_operation_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("WaitOperationRequest", err);
   Millrace__V1__Operation *operation = NULL;
   mesh_code code = wait_and_find(arg, mesh_call_scope(call), request, &operation, err);

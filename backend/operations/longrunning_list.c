@@ -4,6 +4,7 @@
 
 #include "backend/operations/filter.h"
 #include "backend/operations/longrunning_message.h"
+#include "mesh/rpc/message.h"
 
 enum {
   PAGE_MAX = 1000,
@@ -33,7 +34,7 @@ static mesh_code send_page(const page *own, mesh_call *call, mesh_error *err) {
   response.n_operations = own->count;
   response.operations = own->operations;
   if (own->more) response.next_page_token = own->operations[own->count - 1]->name;
-  return operation_message_send(call, &response.base, err);
+  return mesh_message_send(call, &response.base, err);
 }
 
 static mesh_code fill_page(const operations_directory *directory, operation_filter *filter,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "backend/operations/operation_message.h"
+#include "mesh/rpc/pack.h"
 
 static void *allocate(size_t size_bytes) {
   void *memory = malloc(size_bytes);
@@ -18,16 +19,21 @@ static Google__Protobuf__Any *make_any(const ProtobufCMessage *message) {
   Google__Protobuf__Any *any = allocate(sizeof *any);
   google__protobuf__any__init(any);
   if (asprintf(&any->type_url, "type.googleapis.com/%s", type) < 0) abort();
-  any->value.data = operation_message_pack(message, &any->value.len);
+  mesh_bytes bytes = mesh_message_pack(message);
+  any->value = (ProtobufCBinaryData){bytes.size_bytes, bytes.data};
   return any;
 }
 
 static Google__Rpc__Status *copy_status(const Google__Rpc__Status *from) {
-  size_t size_bytes;
-  uint8_t *bytes = operation_message_pack(&from->base, &size_bytes);
-  Google__Rpc__Status *copy = google__rpc__status__unpack(NULL, size_bytes, bytes);
-  if (copy == NULL) abort();
-  free(bytes);
+  mesh_bytes bytes = mesh_message_pack(&from->base);
+  Google__Rpc__Status *copy =
+      mesh_message_unpack(&google__rpc__status__descriptor, bytes.data, bytes.size_bytes);
+  free(bytes.data);
+  if (copy != NULL) return copy;
+  copy = allocate(sizeof *copy);  // details that take too much memory: the message stays
+  google__rpc__status__init(copy);
+  copy->code = from->code;
+  operation_message_set_text(&copy->message, from->message, strlen(from->message));
   return copy;
 }
 

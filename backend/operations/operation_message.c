@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mesh/operation/labels.h"
+#include "mesh/rpc/pack.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 
@@ -34,8 +35,8 @@ void operation_message_set_time(Google__Protobuf__Timestamp **field, int64_t tim
     *field = allocate(sizeof **field);
     google__protobuf__timestamp__init(*field);
   }
-  (*field)->seconds = time_ns / 1000000000;
-  (*field)->nanos = (int32_t)(time_ns % 1000000000);
+  (*field)->seconds = mesh_time_seconds(time_ns);
+  (*field)->nanos = mesh_time_nanos(time_ns);
 }
 
 void operation_message_add_label(Millrace__V1__Operation *message, const char *key,
@@ -54,13 +55,15 @@ static void set_bodies(Millrace__V1__Operation *message, const mesh_operation_re
                        mesh_view progress) {
   mesh_view outcome = record->outcome, checkpoint = record->checkpoint;
   if (outcome.size_bytes > 0) {
-    message->outcome = millrace__v1__outcome__unpack(NULL, outcome.size_bytes, outcome.data);
+    message->outcome =
+        mesh_message_unpack(&millrace__v1__outcome__descriptor, outcome.data, outcome.size_bytes);
   } else if (progress.size_bytes > 0) {
-    message->progress = millrace__v1__progress__unpack(NULL, progress.size_bytes, progress.data);
+    message->progress = mesh_message_unpack(&millrace__v1__progress__descriptor, progress.data,
+                                            progress.size_bytes);
   }
   if (checkpoint.size_bytes > 0) {
-    message->checkpoint =
-        millrace__v1__checkpoint__unpack(NULL, checkpoint.size_bytes, checkpoint.data);
+    message->checkpoint = mesh_message_unpack(&millrace__v1__checkpoint__descriptor,
+                                              checkpoint.data, checkpoint.size_bytes);
   }
 }
 
@@ -96,19 +99,4 @@ const char *operation_state_name(Millrace__V1__OperationState state) {
 
 bool operation_state_is_final(Millrace__V1__OperationState state) {
   return state == STATE(SUCCEEDED) || state == STATE(FAILED) || state == STATE(CANCELLED);
-}
-
-uint8_t *operation_message_pack(const ProtobufCMessage *message, size_t *size_bytes) {
-  uint8_t *bytes = allocate(protobuf_c_message_get_packed_size(message) + 1);
-  *size_bytes = protobuf_c_message_pack(message, bytes);
-  return bytes;
-}
-
-mesh_code operation_message_send(mesh_call *call, const ProtobufCMessage *message,
-                                 mesh_error *err) {
-  size_t size_bytes;
-  uint8_t *bytes = operation_message_pack(message, &size_bytes);
-  mesh_code code = mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
-  free(bytes);
-  return code;
 }

@@ -30,11 +30,4 @@ const char *operation_state_name(Millrace__V1__OperationState state);
 // True for SUCCEEDED, FAILED and CANCELLED.
 bool operation_state_is_final(Millrace__V1__OperationState state);
 
-// Encodes any message; the caller frees the bytes.
-uint8_t *operation_message_pack(const ProtobufCMessage *message, size_t *size_bytes);
-
-// Sends any message; suspends the fiber as mesh_call_send() does.
-MESH_NODISCARD mesh_code operation_message_send(mesh_call *call, const ProtobufCMessage *message,
-                                                mesh_error *err);
-
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "mesh/operation/event.h"
+#include "mesh/rpc/pack.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
@@ -12,8 +13,8 @@ enum { PAGE_EVENTS = 256 };
 // ---- what each kind of event changes; false: the body is no such message ----
 
 static bool take_accepted(Millrace__V1__Operation *message, const mesh_event *event) {
-  Millrace__V1__Accepted *accepted =
-      millrace__v1__accepted__unpack(NULL, event->body.size_bytes, event->body.data);
+  Millrace__V1__Accepted *accepted = mesh_message_unpack(&millrace__v1__accepted__descriptor,
+                                                         event->body.data, event->body.size_bytes);
   if (accepted == NULL) return false;
   operation_message_set_text(&message->kind, accepted->kind, strlen(accepted->kind));
   operation_message_set_text(&message->title, accepted->title, strlen(accepted->title));
@@ -36,15 +37,15 @@ static bool take_cancel_requested(Millrace__V1__Operation *message, const mesh_e
 static bool take_checkpoint(Millrace__V1__Operation *message, const mesh_event *event) {
   if (message->checkpoint != NULL)
     millrace__v1__checkpoint__free_unpacked(message->checkpoint, NULL);
-  message->checkpoint =
-      millrace__v1__checkpoint__unpack(NULL, event->body.size_bytes, event->body.data);
+  message->checkpoint = mesh_message_unpack(&millrace__v1__checkpoint__descriptor, event->body.data,
+                                            event->body.size_bytes);
   return message->checkpoint != NULL;
 }
 
 // A durable one made the operation a detached one.
 static bool take_joined(Millrace__V1__Operation *message, const mesh_event *event) {
-  Millrace__V1__Joined *joined =
-      millrace__v1__joined__unpack(NULL, event->body.size_bytes, event->body.data);
+  Millrace__V1__Joined *joined = mesh_message_unpack(&millrace__v1__joined__descriptor,
+                                                     event->body.data, event->body.size_bytes);
   if (joined == NULL) return false;
   message->detached = joined->detached;
   millrace__v1__joined__free_unpacked(joined, NULL);
@@ -66,7 +67,8 @@ static Millrace__V1__OperationState state_of(const Millrace__V1__Outcome *outcom
 
 static bool take_outcome(Millrace__V1__Operation *message, const mesh_event *event) {
   if (message->outcome != NULL) return false;  // there is exactly one
-  message->outcome = millrace__v1__outcome__unpack(NULL, event->body.size_bytes, event->body.data);
+  message->outcome = mesh_message_unpack(&millrace__v1__outcome__descriptor, event->body.data,
+                                         event->body.size_bytes);
   if (message->outcome == NULL) return false;
   message->state = state_of(message->outcome);
   return message->state != STATE(OPERATION_STATE_UNSPECIFIED);

@@ -3,6 +3,7 @@
 #include "backend/operations/filter.h"
 #include "backend/operations/replay.h"
 #include "mesh/operation/event_stream.h"
+#include "mesh/rpc/message.h"
 
 enum { PAGE_EVENTS = 256 };
 
@@ -12,13 +13,13 @@ static mesh_code bad_request(const char *type, mesh_error *err) {
 
 static mesh_code send_operation(void *call, const Millrace__V1__Operation *message,
                                 mesh_error *err) {
-  return operation_message_send(call, &message->base, err);
+  return mesh_message_send(call, &message->base, err);
 }
 
 static mesh_code list(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   operations_service *self = arg;
-  Millrace__V1__ListOperationsRequest *request =
-      millrace__v1__list_operations_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__ListOperationsRequest *request = mesh_message_unpack(
+      &millrace__v1__list_operations_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("ListOperationsRequest", err);
   operation_filter filter;
   mesh_code code = operation_filter_init(&filter, request, err);
@@ -44,8 +45,8 @@ static mesh_code find(const operations_service *self,
 }
 
 static mesh_code get(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
-  Millrace__V1__GetOperationRequest *request =
-      millrace__v1__get_operation_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__GetOperationRequest *request = mesh_message_unpack(
+      &millrace__v1__get_operation_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("GetOperationRequest", err);
   Millrace__V1__Operation *message = NULL;
   mesh_code code = find(arg, request, &message, err);
@@ -57,8 +58,8 @@ static mesh_code get(mesh_call *call, mesh_frame frame, void *arg, mesh_error *e
 
 static mesh_code watch(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   operations_service *self = arg;
-  Millrace__V1__WatchOperationRequest *request =
-      millrace__v1__watch_operation_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__WatchOperationRequest *request = mesh_message_unpack(
+      &millrace__v1__watch_operation_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("WatchOperationRequest", err);
   mesh_watch how = {.after_sequence = request->after_sequence, .counts = true};
   mesh_code code = mesh_operation_watch(self->directory.operations, request->name, &how, call, err);
@@ -68,8 +69,8 @@ static mesh_code watch(mesh_call *call, mesh_frame frame, void *arg, mesh_error 
 
 static mesh_code cancel(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   operations_service *self = arg;
-  Millrace__V1__CancelOperationRequest *request =
-      millrace__v1__cancel_operation_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__CancelOperationRequest *request = mesh_message_unpack(
+      &millrace__v1__cancel_operation_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("CancelOperationRequest", err);
   const char *requested_by =
       request->requested_by[0] != '\0' ? request->requested_by : "OperationsService.Cancel";
@@ -111,8 +112,8 @@ static mesh_code send_history(const mesh_journal *journal, const char *name, his
 
 static mesh_code events(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   operations_service *self = arg;
-  Millrace__V1__ListEventsRequest *request =
-      millrace__v1__list_events_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__ListEventsRequest *request = mesh_message_unpack(
+      &millrace__v1__list_events_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("ListEventsRequest", err);
   history own = {mesh_event_stream_create(call), request->after_sequence, GRPC_STATUS_OK, err};
   mesh_code code = send_history(self->directory.journal, request->name, &own);
@@ -123,13 +124,13 @@ static mesh_code events(mesh_call *call, mesh_frame frame, void *arg, mesh_error
 
 static mesh_code remove_one(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   operations_service *self = arg;
-  Millrace__V1__DeleteOperationRequest *request =
-      millrace__v1__delete_operation_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__DeleteOperationRequest *request = mesh_message_unpack(
+      &millrace__v1__delete_operation_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("DeleteOperationRequest", err);
   Millrace__V1__DeleteOperationResponse response = MILLRACE__V1__DELETE_OPERATION_RESPONSE__INIT;
   mesh_code code =
       operations_directory_remove(&self->directory, request->name, &response.events, err);
-  if (code == GRPC_STATUS_OK) code = operation_message_send(call, &response.base, err);
+  if (code == GRPC_STATUS_OK) code = mesh_message_send(call, &response.base, err);
   millrace__v1__delete_operation_request__free_unpacked(request, NULL);
   return code;
 }

@@ -22,7 +22,8 @@ static Millrace__V1__TrainingHostStatus *ask(mesh_scope *scope, const training_a
                      &options, &call, err) != GRPC_STATUS_OK)
     return NULL;
   if (mesh_call_receive(call, &frame, err) == GRPC_STATUS_OK && !frame.end) {
-    status = millrace__v1__training_host_status__unpack(NULL, frame.size_bytes, frame.data);
+    status = mesh_message_unpack(&millrace__v1__training_host_status__descriptor, frame.data,
+                                 frame.size_bytes);
   }
   mesh_call_close(call);
   return status;
@@ -81,7 +82,7 @@ static mesh_code run(mesh_call *call, mesh_frame frame, void *arg, mesh_error *e
   const training_adapter_host *host = &self->hosts[0];
   if (self->count > 1) {
     Millrace__V1__RunRequest *request =
-        millrace__v1__run_request__unpack(NULL, frame.size_bytes, frame.data);
+        mesh_message_unpack(&millrace__v1__run_request__descriptor, frame.data, frame.size_bytes);
     if (request == NULL) return mesh_message_refuse("RunRequest", err);
     host = find_run(self, mesh_call_scope(call), request->operation, request->host);
     if (host == NULL) host = find_named(self, request->host);
@@ -94,8 +95,8 @@ static mesh_code cancel(mesh_call *call, mesh_frame frame, void *arg, mesh_error
   const training_adapter *self = arg;
   const training_adapter_host *host = &self->hosts[0];
   if (self->count > 1) {
-    Millrace__V1__CancelOperationRequest *request =
-        millrace__v1__cancel_operation_request__unpack(NULL, frame.size_bytes, frame.data);
+    Millrace__V1__CancelOperationRequest *request = mesh_message_unpack(
+        &millrace__v1__cancel_operation_request__descriptor, frame.data, frame.size_bytes);
     if (request == NULL) return mesh_message_refuse("CancelOperationRequest", err);
     host = find_run(self, mesh_call_scope(call), request->name, request->host);
     millrace__v1__cancel_operation_request__free_unpacked(request, NULL);

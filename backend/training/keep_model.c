@@ -32,7 +32,7 @@ void training_model_path(const char *directory, const char *sha256, char out[409
 
 static mesh_code take_chunk(keeping *own, mesh_frame frame, mesh_error *err) {
   Millrace__V1__FileChunk *chunk =
-      millrace__v1__file_chunk__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__file_chunk__descriptor, frame.data, frame.size_bytes);
   if (chunk == NULL) return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "malformed FileChunk");
   size_t size = chunk->data.len;
   mesh_code code = GRPC_STATUS_OK;
@@ -109,7 +109,7 @@ static void do_keep(void *arg) {
   mesh_bytes about = mesh_message_pack(&own->about->base);
   store_model model = {.name = own->about->name,
                        .created_ns = own->about->created != NULL
-                                         ? own->about->created->seconds * INT64_C(1000000000)
+                                         ? mesh_time_join(own->about->created->seconds, 0)
                                          : mesh_wall_ns(),
                        .operation = own->operation,
                        .sha256 = own->result->sha256,

@@ -146,7 +146,8 @@ static mesh_code prepare(void *self, mesh_view request, mesh_start *start, mesh_
   if (own == NULL) abort();
   own->manager = self;
   mesh_bytes_set(&own->bytes, request);
-  own->request = millrace__v1__train_request__unpack(NULL, request.size_bytes, own->bytes.data);
+  own->request = mesh_message_unpack(&millrace__v1__train_request__descriptor, own->bytes.data,
+                                     request.size_bytes);
   if (own->request == NULL) {
     destroy(own);
     return mesh_message_refuse("TrainRequest", err);
@@ -190,8 +191,8 @@ typedef struct ended {
 // Whoever resumes it begins anew: runs that were lost do not count any more. A checkpoint that says
 // nothing else is none.
 static void forget_losses(mesh_bytes *checkpoint) {
-  Millrace__V1__Checkpoint *kept =
-      millrace__v1__checkpoint__unpack(NULL, checkpoint->size_bytes, checkpoint->data);
+  Millrace__V1__Checkpoint *kept = mesh_message_unpack(&millrace__v1__checkpoint__descriptor,
+                                                       checkpoint->data, checkpoint->size_bytes);
   free(checkpoint->data);
   *checkpoint = (mesh_bytes){0};
   if (kept == NULL) return;
@@ -242,7 +243,7 @@ static mesh_code start_again(training_manager *self, const Millrace__V1__ResumeR
 static mesh_code resume(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   training_manager *self = arg;
   Millrace__V1__ResumeRequest *request =
-      millrace__v1__resume_request__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__resume_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return mesh_message_refuse("ResumeRequest", err);
   ended from = {0};
   mesh_code code =

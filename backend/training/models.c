@@ -28,8 +28,8 @@ typedef struct job {
 
 static void take_model(void *arg, const store_model *model) {
   job *own = arg;
-  Millrace__V1__Model *about =
-      millrace__v1__model__unpack(NULL, model->about.size_bytes, model->about.data);
+  Millrace__V1__Model *about = mesh_message_unpack(&millrace__v1__model__descriptor,
+                                                   model->about.data, model->about.size_bytes);
   if (about == NULL) return;
   about->version = model->version;
   if (about->result != NULL) about->result->version = model->version;
@@ -71,8 +71,8 @@ static mesh_code send_brief(mesh_call *call, const Millrace__V1__Model *from, me
 }
 
 static mesh_code list(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__ListModelsRequest *request =
-      millrace__v1__list_models_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__ListModelsRequest *request = mesh_message_unpack(
+      &millrace__v1__list_models_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return mesh_message_refuse("ListModelsRequest", err);
   job own = {.self = self, .name = request->name};
   mesh_code code = run_job(&own, do_list, err);
@@ -171,7 +171,7 @@ static mesh_code with_model(mesh_call *call, mesh_frame frame, void *self, void 
                             mesh_code (*answer)(mesh_call *, job *, mesh_error *),
                             mesh_error *err) {
   Millrace__V1__ModelRequest *request =
-      millrace__v1__model_request__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__model_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return mesh_message_refuse("ModelRequest", err);
   job own = {.self = self, .name = request->name, .version = request->version};
   mesh_code code = run_job(&own, work, err);

@@ -88,8 +88,8 @@ static choice choose(const training_manager *self, mesh_operation *operation, co
                         NULL) != GRPC_STATUS_OK)
     return best;
   while (mesh_call_receive(call, &frame, NULL) == GRPC_STATUS_OK && !frame.end) {
-    Millrace__V1__TrainingHostStatus *status =
-        millrace__v1__training_host_status__unpack(NULL, frame.size_bytes, frame.data);
+    Millrace__V1__TrainingHostStatus *status = mesh_message_unpack(
+        &millrace__v1__training_host_status__descriptor, frame.data, frame.size_bytes);
     if (status == NULL) break;
     consider(self, &best, status);
     millrace__v1__training_host_status__free_unpacked(status, NULL);
@@ -116,7 +116,7 @@ static mesh_code wait_for_turn(training_manager *self, mesh_operation *operation
   while (code == GRPC_STATUS_OK) {
     if (self->waiting == place && find_host(self, operation, device, place)) break;
     show_place(operation, count(self->placed, NULL, NULL) + count(self->waiting, place, NULL));
-    code = mesh_signal_wait(&self->changed, scope, mesh_now_ns() + ASK_AGAIN_MS * INT64_C(1000000),
+    code = mesh_signal_wait(&self->changed, scope, mesh_time_after_ms(mesh_now_ns(), ASK_AGAIN_MS),
                             err);
     if (code != GRPC_STATUS_OK) code = mesh_scope_check(scope, err);  // only the time is over
   }

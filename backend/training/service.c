@@ -22,6 +22,12 @@ static mesh_code check_number(const char *field, int64_t number, int64_t most, m
                    (long long)number, (long long)most);
 }
 
+static mesh_code check_time(const char *field, const Google__Protobuf__Timestamp *time,
+                            mesh_error *err) {
+  if (time == NULL) return GRPC_STATUS_OK;
+  return mesh_message_check_time(field, time->seconds, time->nanos, err);
+}
+
 static mesh_code check_train(const Millrace__V1__TrainRequest *request, mesh_error *err) {
   mesh_code code = check_text(request->strategy, err);
   if (code == GRPC_STATUS_OK) code = check_number("epochs", request->epochs, EPOCHS_MAX, err);
@@ -31,6 +37,8 @@ static mesh_code check_train(const Millrace__V1__TrainRequest *request, mesh_err
   if (code == GRPC_STATUS_OK) {
     code = check_number("checkpoint_s", request->checkpoint_s, 86400, err);
   }
+  if (code == GRPC_STATUS_OK) code = check_time("from", request->from, err);
+  if (code == GRPC_STATUS_OK) code = check_time("to", request->to, err);
   if (code != GRPC_STATUS_OK) return code;
   if (request->from != NULL && request->to != NULL &&
       request->from->seconds >= request->to->seconds) {
@@ -43,7 +51,7 @@ static mesh_code check_train(const Millrace__V1__TrainRequest *request, mesh_err
 
 static mesh_code train(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   Millrace__V1__TrainRequest *request =
-      millrace__v1__train_request__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__train_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return mesh_message_refuse("TrainRequest", err);
   mesh_code code = check_train(request, err);
   millrace__v1__train_request__free_unpacked(request, NULL);
@@ -58,8 +66,8 @@ static mesh_code resume(mesh_call *call, mesh_frame frame, void *self, mesh_erro
 }
 
 static mesh_code check_strategy(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__CheckStrategyRequest *request =
-      millrace__v1__check_strategy_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__CheckStrategyRequest *request = mesh_message_unpack(
+      &millrace__v1__check_strategy_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return mesh_message_refuse("CheckStrategyRequest", err);
   mesh_code code = check_text(request->strategy, err);
   millrace__v1__check_strategy_request__free_unpacked(request, NULL);

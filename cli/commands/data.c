@@ -7,6 +7,7 @@
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/print.h"
 #include "market/times.h"
+#include "mesh/rpc/pack.h"
 
 // "-" for a time that is not set.
 static void format_time(const Google__Protobuf__Timestamp *time, char out[TIMES_TEXT_MAX]) {
@@ -22,7 +23,8 @@ static mesh_code print_series(client *own, mesh_frame frame, void *arg, mesh_err
     return client_print_json(own, "millrace.v1.Series", (mesh_view){frame.data, frame.size_bytes},
                              err);
   }
-  Millrace__V1__Series *series = millrace__v1__series__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__Series *series =
+      mesh_message_unpack(&millrace__v1__series__descriptor, frame.data, frame.size_bytes);
   if (series == NULL) return client_bad_reply("Series", err);
   if ((*rows)++ == 0) {
     print_text(stdout, "%-10s %-9s %12s  %-17s %-17s %s\n", "SYMBOL", "TIMEFRAME", "BARS", "FIRST",
@@ -63,7 +65,8 @@ static mesh_code print_gap(client *own, mesh_frame frame, void *arg, mesh_error 
     return client_print_json(own, "millrace.v1.Gap", (mesh_view){frame.data, frame.size_bytes},
                              err);
   }
-  Millrace__V1__Gap *gap = millrace__v1__gap__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__Gap *gap =
+      mesh_message_unpack(&millrace__v1__gap__descriptor, frame.data, frame.size_bytes);
   if (gap == NULL) return client_bad_reply("Gap", err);
   if ((*rows)++ == 0) print_text(stdout, "%-17s %-17s %s\n", "FROM", "TO", "WHY");
   char from[TIMES_TEXT_MAX] = "-", to[TIMES_TEXT_MAX] = "-";
@@ -106,7 +109,7 @@ static mesh_code print_contract(client *own, mesh_frame frame, void *arg, mesh_e
                              err);
   }
   Millrace__V1__Contract *contract =
-      millrace__v1__contract__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__contract__descriptor, frame.data, frame.size_bytes);
   if (contract == NULL) return client_bad_reply("Contract", err);
   if ((*rows)++ == 0) {
     print_text(stdout, "%-10s %-5s %-10s %-8s %12s  %s\n", "SYMBOL", "TYPE", "EXCHANGE", "CURRENCY",

@@ -7,6 +7,7 @@
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
 #include "market/times.h"
+#include "mesh/rpc/pack.h"
 #include "millrace/v1/hosts.pb-c.h"
 
 static const char *state_name(Millrace__V1__Host__State state) {
@@ -27,7 +28,8 @@ static mesh_code take_host(client *own, mesh_frame frame, void *arg, mesh_error 
   int *rows = arg;
   mesh_view view = {frame.data, frame.size_bytes};
   if (own->json) return client_print_json(own, "millrace.v1.Host", view, err);
-  Millrace__V1__Host *host = millrace__v1__host__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__Host *host =
+      mesh_message_unpack(&millrace__v1__host__descriptor, frame.data, frame.size_bytes);
   if (host == NULL) return client_bad_reply("Host", err);
   if ((*rows)++ == 0) {
     print_text(stdout, "%-14s %-12s %7s  %-20s %s\n", "HOST", "STATE", "RUNNING", "SINCE",
@@ -53,7 +55,8 @@ int cmd_hosts_list(const command *self, const args *given) {
 static mesh_code take_change(client *own, mesh_frame frame, void *arg, mesh_error *err) {
   int *running = arg;
   mesh_view view = {frame.data, frame.size_bytes};
-  Millrace__V1__Host *host = millrace__v1__host__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__Host *host =
+      mesh_message_unpack(&millrace__v1__host__descriptor, frame.data, frame.size_bytes);
   if (host == NULL) return client_bad_reply("Host", err);
   *running = host->running;
   if (!own->json) {

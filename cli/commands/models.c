@@ -12,6 +12,7 @@
 #include "cli/terminal/print.h"
 #include "market/times.h"
 #include "mesh/program/file.h"
+#include "mesh/rpc/pack.h"
 #include "millrace/v1/models.pb-c.h"
 
 enum { VERSION_MAX = 1000000, LAST_BARS = 20, RETRY_S = 30 };
@@ -22,7 +23,8 @@ static mesh_code take_row(client *own, mesh_frame frame, void *arg, mesh_error *
   (void)arg;
   mesh_view view = {frame.data, frame.size_bytes};
   if (own->json) return client_print_json(own, "millrace.v1.Model", view, err);
-  Millrace__V1__Model *model = millrace__v1__model__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__Model *model =
+      mesh_message_unpack(&millrace__v1__model__descriptor, frame.data, frame.size_bytes);
   if (model == NULL) return client_bad_reply("Model", err);
   model_print_row(stdout, model);
   millrace__v1__model__free_unpacked(model, NULL);
@@ -88,7 +90,8 @@ static mesh_code take_whole(client *own, mesh_frame frame, void *arg, mesh_error
   (void)arg;
   mesh_view view = {frame.data, frame.size_bytes};
   if (own->json) return client_print_json(own, "millrace.v1.Model", view, err);
-  Millrace__V1__Model *model = millrace__v1__model__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__Model *model =
+      mesh_message_unpack(&millrace__v1__model__descriptor, frame.data, frame.size_bytes);
   if (model == NULL) return client_bad_reply("Model", err);
   model_print_whole(stdout, model, output_columns());
   millrace__v1__model__free_unpacked(model, NULL);
@@ -141,7 +144,8 @@ static void print_signal(const client *own, signals *state, const Millrace__V1__
 static mesh_code take_signal(client *own, mesh_frame frame, void *arg, mesh_error *err) {
   signals *state = arg;
   mesh_view view = {frame.data, frame.size_bytes};
-  Millrace__V1__Signal *signal = millrace__v1__signal__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__Signal *signal =
+      mesh_message_unpack(&millrace__v1__signal__descriptor, frame.data, frame.size_bytes);
   if (signal == NULL) return client_bad_reply("Signal", err);
   state->heard_ns = mesh_now_ns();
   int64_t time_s = signal->time != NULL ? signal->time->seconds : 0;
@@ -212,7 +216,7 @@ static mesh_code take_chunk(client *own, mesh_frame frame, void *arg, mesh_error
   (void)own;
   mesh_bytes *file = arg;
   Millrace__V1__FileChunk *chunk =
-      millrace__v1__file_chunk__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__file_chunk__descriptor, frame.data, frame.size_bytes);
   if (chunk == NULL) return client_bad_reply("FileChunk", err);
   mesh_bytes_append(file, (mesh_view){chunk->data.data, chunk->data.len});
   millrace__v1__file_chunk__free_unpacked(chunk, NULL);
@@ -263,8 +267,8 @@ static mesh_code take_deleted(client *own, mesh_frame frame, void *arg, mesh_err
   (void)arg;
   mesh_view view = {frame.data, frame.size_bytes};
   if (own->json) return client_print_json(own, "millrace.v1.DeleteModelResponse", view, err);
-  Millrace__V1__DeleteModelResponse *response =
-      millrace__v1__delete_model_response__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__DeleteModelResponse *response = mesh_message_unpack(
+      &millrace__v1__delete_model_response__descriptor, frame.data, frame.size_bytes);
   if (response == NULL) return client_bad_reply("DeleteModelResponse", err);
   print_text(stdout, "%s version %d is deleted\n", own->given->words[0], response->version);
   millrace__v1__delete_model_response__free_unpacked(response, NULL);

@@ -10,6 +10,7 @@
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
+#include "mesh/rpc/pack.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 
@@ -27,7 +28,7 @@ static mesh_code print_row(client *own, mesh_frame frame, void *arg, mesh_error 
   mesh_view view = {frame.data, frame.size_bytes};
   if (own->json) return client_print_json(own, "millrace.v1.Operation", view, err);
   Millrace__V1__Operation *operation =
-      millrace__v1__operation__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__operation__descriptor, frame.data, frame.size_bytes);
   if (operation == NULL) return client_bad_reply("Operation", err);
   if (rows->count++ == 0) operation_print_header(stdout);
   snprintf(rows->last, sizeof rows->last, "%s", operation->name);
@@ -41,7 +42,7 @@ static mesh_code print_whole(client *own, mesh_frame frame, void *arg, mesh_erro
   mesh_view view = {frame.data, frame.size_bytes};
   if (own->json) return client_print_json(own, "millrace.v1.Operation", view, err);
   Millrace__V1__Operation *operation =
-      millrace__v1__operation__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__operation__descriptor, frame.data, frame.size_bytes);
   if (operation == NULL) return client_bad_reply("Operation", err);
   operation_print_whole(stdout, operation);
   millrace__v1__operation__free_unpacked(operation, NULL);
@@ -212,8 +213,8 @@ int cmd_ops_events(const command *self, const args *given) {
 static mesh_code take_deleted(client *own, mesh_frame frame, void *arg, mesh_error *err) {
   mesh_view view = {frame.data, frame.size_bytes};
   if (own->json) return client_print_json(own, "millrace.v1.DeleteOperationResponse", view, err);
-  Millrace__V1__DeleteOperationResponse *reply =
-      millrace__v1__delete_operation_response__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__DeleteOperationResponse *reply = mesh_message_unpack(
+      &millrace__v1__delete_operation_response__descriptor, frame.data, frame.size_bytes);
   if (reply == NULL) return client_bad_reply("DeleteOperationResponse", err);
   print_text(stdout, "%s is forgotten, with its %lld events\n", (const char *)arg,
              (long long)reply->events);

@@ -9,10 +9,10 @@
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
 #include "grpc/health/v1/health.pb-c.h"
+#include "mesh/rpc/pack.h"
 #include "millrace/v1/ib_host.pb-c.h"
 #include "millrace/v1/training_host.pb-c.h"
 
-#define MS_NS INT64_C(1000000)
 #define GATEWAY(name) MILLRACE__V1__HOST_STATUS__GATEWAY__##name
 
 enum { AGAIN_MS = 20, TRAINING_MAX = 8 };
@@ -42,7 +42,8 @@ static mesh_code take_health(client *own, mesh_frame frame, void *arg, mesh_erro
   (void)own;
   report *all = arg;
   if (all->health != NULL) return GRPC_STATUS_OK;
-  all->health = grpc__health__v1__health_list_response__unpack(NULL, frame.size_bytes, frame.data);
+  all->health = mesh_message_unpack(&grpc__health__v1__health_list_response__descriptor, frame.data,
+                                    frame.size_bytes);
   return all->health != NULL ? GRPC_STATUS_OK : client_bad_reply("HealthListResponse", err);
 }
 
@@ -50,7 +51,8 @@ static mesh_code take_host(client *own, mesh_frame frame, void *arg, mesh_error 
   (void)own;
   report *all = arg;
   if (all->host != NULL) return GRPC_STATUS_OK;
-  all->host = millrace__v1__host_status__unpack(NULL, frame.size_bytes, frame.data);
+  all->host =
+      mesh_message_unpack(&millrace__v1__host_status__descriptor, frame.data, frame.size_bytes);
   return all->host != NULL ? GRPC_STATUS_OK : client_bad_reply("HostStatus", err);
 }
 
@@ -58,8 +60,8 @@ static mesh_code take_training(client *own, mesh_frame frame, void *arg, mesh_er
   (void)own;
   report *all = arg;
   if (all->training_count == TRAINING_MAX) return GRPC_STATUS_OK;
-  Millrace__V1__TrainingHostStatus *status =
-      millrace__v1__training_host_status__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__TrainingHostStatus *status = mesh_message_unpack(
+      &millrace__v1__training_host_status__descriptor, frame.data, frame.size_bytes);
   if (status == NULL) return client_bad_reply("TrainingHostStatus", err);
   all->training[all->training_count++] = status;
   return GRPC_STATUS_OK;
@@ -191,7 +193,7 @@ static void print_report(const client *own, const report *all) {
 
 // A new link at each try: one that failed waits before it connects again.
 static mesh_code reopen(client *own, mesh_error *err) {
-  mesh_code code = mesh_sleep_until(&own->scope, mesh_now_ns() + AGAIN_MS * MS_NS, err);
+  mesh_code code = mesh_sleep_until(&own->scope, mesh_time_after_ms(mesh_now_ns(), AGAIN_MS), err);
   if (code != GRPC_STATUS_OK) return code;
   mesh_link_close(own->backend);
   own->backend = NULL;
@@ -213,7 +215,7 @@ static mesh_code run(client *own, mesh_error *err) {
   int64_t wait_s;
   mesh_code code = args_get_number(own->given, "wait", 0, 86400, 0, &wait_s, err);
   if (code != GRPC_STATUS_OK) return code;
-  int64_t limit_ns = mesh_now_ns() + wait_s * 1000 * MS_NS;
+  int64_t limit_ns = mesh_time_after_s(mesh_now_ns(), wait_s);
   report *all = calloc(1, sizeof *all);
   if (all == NULL) abort();
   ask_all(own, all);

@@ -10,6 +10,7 @@
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
 #include "mesh/program/file.h"
+#include "mesh/rpc/pack.h"
 #include "millrace/v1/training.pb-c.h"
 
 enum { STRATEGY_BYTES_MAX = 1 << 20 };
@@ -54,7 +55,7 @@ static mesh_code take_report(client *own, mesh_frame frame, void *arg, mesh_erro
   mesh_view view = {frame.data, frame.size_bytes};
   if (own->json) return client_print_json(own, "millrace.v1.StrategyReport", view, err);
   Millrace__V1__StrategyReport *report =
-      millrace__v1__strategy_report__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__strategy_report__descriptor, frame.data, frame.size_bytes);
   if (report == NULL) return client_bad_reply("StrategyReport", err);
   if (!what->features) print_report(report);
   for (size_t i = 0; i < report->n_features && what->features; i++)

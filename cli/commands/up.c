@@ -18,8 +18,6 @@
 #include "mesh/runtime/fiber.h"
 #include "protos/descriptors.h"
 
-#define MS_NS INT64_C(1000000)
-
 enum { PAPERGATE, IB_HOST, TRAINING_HOST, BACKEND, CHILDREN };
 
 enum { HEALTHY_LIMIT_MS = 15000, GATEWAY_LIMIT_MS = 3000, STOP_LIMIT_MS = 5000 };
@@ -280,7 +278,7 @@ static void become_ready(up *own) {
   mesh_scope waiting;
   mesh_error err;
   mesh_scope_open(&waiting, &own->children_scope);
-  mesh_scope_set_deadline(&waiting, mesh_now_ns() + HEALTHY_LIMIT_MS * MS_NS);
+  mesh_scope_set_deadline(&waiting, mesh_time_after_ms(mesh_now_ns(), HEALTHY_LIMIT_MS));
   mesh_code code = up_await_serving(&waiting, "ib-host", own->ib_socket, &err);
   if (code == GRPC_STATUS_OK) {
     code = up_await_serving(&waiting, "training-host", own->training_socket, &err);
@@ -294,7 +292,7 @@ static void become_ready(up *own) {
   if (code == GRPC_STATUS_OK) {
     char text[CHILD_PATH_MAX + 64];
     snprintf(text, sizeof text, "%lld ms, at %s",
-             (long long)((mesh_now_ns() - own->started_ns) / MS_NS), own->backend_socket);
+             (long long)((mesh_now_ns() - own->started_ns) / MESH_MS_NS), own->backend_socket);
     say(own, "ready", "mesh", text);
   } else {
     command_complain(own->command, "%s", err.message);
@@ -309,7 +307,7 @@ static void end_children(up *own) {
   mesh_scope_open_root(&shielded, own->loop);
   for (int i = CHILDREN - 1; i >= 0; i--)
     child_signal(&own->children[i], SIGTERM);
-  int64_t limit_ns = mesh_now_ns() + STOP_LIMIT_MS * MS_NS;
+  int64_t limit_ns = mesh_time_after_ms(mesh_now_ns(), STOP_LIMIT_MS);
   while (own->running > 0) {
     mesh_code code = mesh_signal_wait(&own->changed, &shielded, limit_ns, &err);
     if (code == GRPC_STATUS_OK) continue;

@@ -4,13 +4,14 @@
 
 #include "grpc/health/v1/health.pb-c.h"
 #include "mesh/rpc/call.h"
+#include "mesh/rpc/message.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 #define SERVING GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
 
 static bool says_serving(mesh_frame frame) {
-  Grpc__Health__V1__HealthCheckResponse *response =
-      grpc__health__v1__health_check_response__unpack(NULL, frame.size_bytes, frame.data);
+  Grpc__Health__V1__HealthCheckResponse *response = mesh_message_unpack(
+      &grpc__health__v1__health_check_response__descriptor, frame.data, frame.size_bytes);
   if (response == NULL) return false;
   bool serving = response->status == SERVING;
   grpc__health__v1__health_check_response__free_unpacked(response, NULL);
@@ -43,7 +44,7 @@ mesh_code up_await_serving(mesh_scope *scope, const char *name, const char *addr
 // Reads a HostStatus; true if its gateway is connected.
 static bool read_gateway(mesh_frame frame, char text[UP_GATEWAY_TEXT_MAX]) {
   Millrace__V1__HostStatus *status =
-      millrace__v1__host_status__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__host_status__descriptor, frame.data, frame.size_bytes);
   if (status == NULL) return false;
   bool ready = status->gateway == MILLRACE__V1__HOST_STATUS__GATEWAY__READY;
   snprintf(text, UP_GATEWAY_TEXT_MAX, "%.100s%s%.300s", status->address, ready ? "" : ": ",
@@ -62,11 +63,10 @@ bool up_await_gateway(mesh_scope *scope, const char *address, int64_t limit_ms,
 
   Millrace__V1__HostStatusRequest request = MILLRACE__V1__HOST_STATUS_REQUEST__INIT;
   request.follow = true;
-  uint8_t bytes[16];
-  mesh_frame frame = {bytes, millrace__v1__host_status_request__pack(&request, bytes), false};
+  mesh_frame frame;
   mesh_call_options options = {.timeout_ms = limit_ms};
-  mesh_code code =
-      mesh_call_open(scope, link, "/millrace.v1.DataAdapter/Status", frame, &options, &call, &err);
+  mesh_code code = mesh_message_open(scope, link, "/millrace.v1.DataAdapter/Status", &request.base,
+                                     &options, &call, &err);
   bool ready = false;
   while (code == GRPC_STATUS_OK && !ready) {
     code = mesh_call_receive(call, &frame, &err);

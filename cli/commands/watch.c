@@ -10,6 +10,7 @@
 #include "market/bar_columns.h"
 #include "market/times.h"
 #include "mesh/operation/event.h"
+#include "mesh/rpc/pack.h"
 #include "millrace/v1/data.pb-c.h"
 
 enum { RETRY_S = 30 };

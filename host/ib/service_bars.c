@@ -7,6 +7,7 @@
 #include "market/bar_columns.h"
 #include "market/timeframe.h"
 #include "mesh/operation/event_stream.h"
+#include "mesh/rpc/message.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 enum { BATCH_BARS = 4096, NAME_MAX_BYTES = 128 };
@@ -93,6 +94,14 @@ static mesh_code put(sender *to, mesh_event_class class_, uint32_t payload, mesh
   return mesh_event_stream_put(to->stream, &event, err);
 }
 
+static mesh_code put_message(sender *to, mesh_event_class class_, uint32_t payload,
+                             const ProtobufCMessage *message, mesh_error *err) {
+  mesh_bytes bytes = mesh_message_pack(message);
+  mesh_code code = put(to, class_, payload, mesh_bytes_view(bytes), err);
+  free(bytes.data);
+  return code;
+}
+
 static mesh_code put_bars(sender *to, const bar_columns *bars, bool forming, mesh_error *err) {
   uint8_t *bytes = malloc(bar_columns_bound(BATCH_BARS));
   if (bytes == NULL) abort();
@@ -117,9 +126,8 @@ static mesh_code put_outcome(sender *to, int64_t bars, const char *no_data, mesh
   succeeded.fetch = &result;
   outcome.outcome_case = MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED;
   outcome.succeeded = &succeeded;
-  uint8_t bytes[512];
-  mesh_view body = {bytes, millrace__v1__outcome__pack(&outcome, bytes)};
-  return put(to, MESH_DURABLE, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME, body, err);
+  return put_message(to, MESH_DURABLE, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME,
+                     &outcome.base, err);
 }
 
 static void sender_open(sender *to, ib_service *self, mesh_call *call, const char *operation) {
@@ -140,9 +148,15 @@ static mesh_code check_fetch(const Millrace__V1__FetchBarsRequest *request, bars
   if (request->from == NULL || request->to == NULL) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "from and to are needed");
   }
+  mesh_code code =
+      mesh_message_check_time("from", request->from->seconds, request->from->nanos, err);
+  if (code == GRPC_STATUS_OK) {
+    code = mesh_message_check_time("to", request->to->seconds, request->to->nanos, err);
+  }
+  if (code != GRPC_STATUS_OK) return code;
   query->from_s = request->from->seconds;
   query->to_s = request->to->seconds;
-  mesh_code code = ib_contract_of(request->symbol, &query->contract, err);
+  code = ib_contract_of(request->symbol, &query->contract, err);
   if (code != GRPC_STATUS_OK) return code;
   return ib_bar_window_of(request->timeframe, query->from_s, query->to_s, &query->window, err);
 }
@@ -169,8 +183,8 @@ static mesh_code fetch(ib_service *self, mesh_call *call, const char *operation,
 }
 
 mesh_code ib_fetch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__FetchBarsRequest *request =
-      millrace__v1__fetch_bars_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__FetchBarsRequest *request = mesh_message_unpack(
+      &millrace__v1__fetch_bars_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return ib_bad_request("FetchBarsRequest", err);
   bars_query query = {0};
   mesh_code code = check_fetch(request, &query, err);
@@ -211,9 +225,8 @@ static mesh_code send_away(sender *to, mesh_error *err) {
   Millrace__V1__Drain drain = MILLRACE__V1__DRAIN__INIT;
   drain.layer = "ib-host";
   drain.resume_after = to->sequence;
-  uint8_t bytes[64];
-  mesh_view body = {bytes, millrace__v1__drain__pack(&drain, bytes)};
-  mesh_code code = put(to, MESH_MERGEABLE, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_DRAIN, body, err);
+  mesh_code code = put_message(to, MESH_MERGEABLE, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_DRAIN,
+                               &drain.base, err);
   if (code == GRPC_STATUS_OK) code = mesh_event_stream_flush(to->stream, err);
   return code == GRPC_STATUS_OK ? mesh_fail_draining(err, "ib-host") : code;
 }
@@ -237,11 +250,11 @@ static mesh_code watch(ib_service *self, mesh_call *call, const char *operation,
 
 mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   enum { HISTORY_BARS = 30, HISTORY_BARS_MAX = 1000 };
-  Millrace__V1__WatchBarsRequest *request =
-      millrace__v1__watch_bars_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__WatchBarsRequest *request = mesh_message_unpack(
+      &millrace__v1__watch_bars_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return ib_bad_request("WatchBarsRequest", err);
   bars_query query = {.live = true, .from_s = INT64_MIN, .to_s = INT64_MAX};
-  int64_t now_s = mesh_wall_ns() / 1000000000;
+  int64_t now_s = mesh_time_seconds(mesh_wall_ns());
   int64_t bar_s = timeframe_seconds(request->timeframe), length_s = bar_s * HISTORY_BARS;
   if (request->from != NULL && request->from->seconds < now_s - length_s) {
     int64_t most_s = bar_s * HISTORY_BARS_MAX;

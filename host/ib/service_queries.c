@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "host/ib/service_internal.h"
+#include "mesh/rpc/message.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 enum { FOUND_MAX = 64 };
@@ -61,8 +62,8 @@ static mesh_code find_head(ib_service *self, mesh_scope *scope, const char *symb
 }
 
 mesh_code ib_head_timestamp(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__HeadTimestampRequest *request =
-      millrace__v1__head_timestamp_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__HeadTimestampRequest *request = mesh_message_unpack(
+      &millrace__v1__head_timestamp_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return ib_bad_request("HeadTimestampRequest", err);
   int64_t time_s = 0;
   mesh_code code = request->symbol[0] == '\0'
@@ -74,9 +75,7 @@ mesh_code ib_head_timestamp(mesh_call *call, mesh_frame frame, void *self, mesh_
   Millrace__V1__HeadTimestampResponse response = MILLRACE__V1__HEAD_TIMESTAMP_RESPONSE__INIT;
   head.seconds = time_s;
   response.head = &head;
-  uint8_t bytes[32];
-  size_t size_bytes = millrace__v1__head_timestamp_response__pack(&response, bytes);
-  return mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
+  return mesh_message_send(call, &response.base, err);
 }
 
 // ---- contracts ----
@@ -129,9 +128,7 @@ static mesh_code send_contract(mesh_call *call, const ib_contract *from, mesh_er
   contract.long_name = (char *)from->long_name;
   contract.time_zone = (char *)from->time_zone;
   contract.min_tick = from->min_tick;
-  uint8_t bytes[1024];
-  size_t size_bytes = millrace__v1__contract__pack(&contract, bytes);
-  return mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
+  return mesh_message_send(call, &contract.base, err);
 }
 
 // Asks, then sends each contract that was found.
@@ -154,8 +151,8 @@ static mesh_code ask_contracts(ib_service *self, mesh_call *call, contract_query
 }
 
 mesh_code ib_resolve_contract(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__ResolveContractRequest *request =
-      millrace__v1__resolve_contract_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__ResolveContractRequest *request = mesh_message_unpack(
+      &millrace__v1__resolve_contract_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return ib_bad_request("ResolveContractRequest", err);
   contract_query query = {0};
   ib_request ask = {.kind = IB_ASK_CONTRACT, .on_reply = on_contract};
@@ -169,8 +166,8 @@ mesh_code ib_resolve_contract(mesh_call *call, mesh_frame frame, void *self, mes
 }
 
 mesh_code ib_search_symbols(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__SearchSymbolsRequest *request =
-      millrace__v1__search_symbols_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__SearchSymbolsRequest *request = mesh_message_unpack(
+      &millrace__v1__search_symbols_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return ib_bad_request("SearchSymbolsRequest", err);
   contract_query query = {.pattern = request->pattern};
   ib_request ask = {.kind = IB_ASK_SYMBOLS, .on_reply = on_symbols};
@@ -189,8 +186,8 @@ static mesh_code send_stops(mesh_call *call, ib_stop *stops, int count, mesh_err
   for (int i = 0; i < count; i++) {
     google__protobuf__timestamp__init(&times[i]);
     millrace__v1__layer_stop__init(&messages[i]);
-    times[i].seconds = stops[i].time_ns / 1000000000;
-    times[i].nanos = (int32_t)(stops[i].time_ns % 1000000000);
+    times[i].seconds = mesh_time_seconds(stops[i].time_ns);
+    times[i].nanos = mesh_time_nanos(stops[i].time_ns);
     messages[i].layer = (char *)stops[i].layer;
     messages[i].time = &times[i];
     messages[i].detail = stops[i].detail;
@@ -199,15 +196,13 @@ static mesh_code send_stops(mesh_call *call, ib_stop *stops, int count, mesh_err
   Millrace__V1__Stopped stopped = MILLRACE__V1__STOPPED__INIT;
   stopped.n_stops = (size_t)count;
   stopped.stops = pointers;
-  uint8_t bytes[IB_STOPS_MAX * 192];
-  size_t size_bytes = millrace__v1__stopped__pack(&stopped, bytes);
-  return mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
+  return mesh_message_send(call, &stopped.base, err);
 }
 
 mesh_code ib_await_stopped(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   ib_service *self = arg;
-  Millrace__V1__AwaitStoppedRequest *request =
-      millrace__v1__await_stopped_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__AwaitStoppedRequest *request = mesh_message_unpack(
+      &millrace__v1__await_stopped_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return ib_bad_request("AwaitStoppedRequest", err);
   ib_stop stops[IB_STOPS_MAX];
   int count =
@@ -250,15 +245,13 @@ static mesh_code send_host_status(mesh_call *call, const ib_session_status *now,
   status.requests_sent = now->requests_sent;
   status.reconnects = now->reconnects;
   status.gateway_round_trip_us = now->round_trip_us;
-  uint8_t bytes[1024];
-  size_t size_bytes = millrace__v1__host_status__pack(&status, bytes);
-  return mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
+  return mesh_message_send(call, &status.base, err);
 }
 
 mesh_code ib_status(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   ib_service *self = arg;
-  Millrace__V1__HostStatusRequest *request =
-      millrace__v1__host_status_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__HostStatusRequest *request = mesh_message_unpack(
+      &millrace__v1__host_status_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return ib_bad_request("HostStatusRequest", err);
   bool follow = request->follow;
   millrace__v1__host_status_request__free_unpacked(request, NULL);

@@ -11,7 +11,6 @@
 #include "mesh/runtime/log.h"
 
 #define LAYER "ib-host"
-#define MS_NS INT64_C(1000000)
 #define TO(name) (1u << IB_##name)
 
 enum { CLIENT_IDS = 16 };  // how many ids are tried in turn
@@ -178,7 +177,7 @@ static void on_closed(void *arg, const char *why) {
 // session ends.
 static bool await_step(ib_session *session, const bool *flag, const bool *other,
                        const char *missing) {
-  int64_t limit_ns = mesh_now_ns() + session->options.connect_timeout_ms * MS_NS;
+  int64_t limit_ns = mesh_time_after_ms(mesh_now_ns(), session->options.connect_timeout_ms);
   while (!session->closed && !(*flag && *other)) {
     mesh_error err;
     mesh_code code = mesh_signal_wait(&session->changed, session->scope, limit_ns, &err);
@@ -263,7 +262,7 @@ static mesh_code back_off(ib_session *session) {
   uint64_t random = (uint64_t)mesh_wall_ns() * UINT64_C(0x9e3779b97f4a7c15);
   int64_t wait_ms = mesh_backoff_wait_ms(&backoff, session->failures, random >> 16, NULL);
   mesh_error err;
-  return mesh_sleep_until(session->scope, mesh_now_ns() + wait_ms * MS_NS, &err);
+  return mesh_sleep_until(session->scope, mesh_time_after_ms(mesh_now_ns(), wait_ms), &err);
 }
 
 static void run_session(void *arg) {

@@ -6,8 +6,6 @@
 
 enum { READY_LIMIT_MS = 2000, RETRY_MS = 300 };
 
-#define MS_NS INT64_C(1000000)
-
 // ---- open ----
 
 static mesh_code not_ready(const ib_session *session, mesh_error *err) {
@@ -20,7 +18,7 @@ static mesh_code not_ready(const ib_session *session, mesh_error *err) {
 
 // Waits for the gateway, then for a free place.
 static mesh_code await_turn(ib_session *session, mesh_scope *scope, mesh_error *err) {
-  int64_t limit_ns = mesh_now_ns() + READY_LIMIT_MS * MS_NS;
+  int64_t limit_ns = mesh_time_after_ms(mesh_now_ns(), READY_LIMIT_MS);
   for (;;) {
     mesh_code code;
     if (session->state != IB_READY) {
@@ -133,7 +131,7 @@ void ib_request_close(ib_request *request) {
 mesh_code ib_request_wait(ib_request *request, mesh_scope *scope, mesh_error *err) {
   ib_session *session = request->session;
   while (!request->done) {
-    int64_t limit_ns = mesh_now_ns() + session->options.request_timeout_ms * MS_NS;
+    int64_t limit_ns = mesh_time_after_ms(mesh_now_ns(), session->options.request_timeout_ms);
     mesh_code code = mesh_signal_wait(&request->progress, scope, limit_ns, err);
     if (code == GRPC_STATUS_OK) continue;
     if (scope->code != GRPC_STATUS_OK) return code;

@@ -68,7 +68,7 @@ int ib_session_await_stopped(ib_session *session, mesh_scope *scope, const char 
     record = find_record(session, operation);
     int64_t limit_ns = MESH_NEVER;
     if (record != NULL) {
-      limit_ns = record->cancelled_ns + CONFIRM_LIMIT_MS * INT64_C(1000000);
+      limit_ns = mesh_time_after_ms(record->cancelled_ns, CONFIRM_LIMIT_MS);
       if (record->confirmed || mesh_now_ns() >= limit_ns) break;
     } else if (!is_open(session, operation)) {
       return 0;

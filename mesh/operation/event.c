@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "google/protobuf/timestamp.pb.h"
+#include "mesh/runtime/time.h"
 #include "millrace/v1/operation.pb.h"
 
 #define TAG(field) millrace_v1_OperationEvent_##field##_tag
@@ -52,11 +53,8 @@ static bool take_time(pb_istream_t *stream, int64_t *time_ns) {
                   : pb_skip_field(&inner, type);
     if (!ok) return false;
   }
-  if (!end || seconds < INT64_MIN / 1000000000 + 1 || seconds > INT64_MAX / 1000000000 - 1) {
-    return false;
-  }
-  *time_ns = seconds * 1000000000 + (int32_t)nanos;
-  return true;
+  *time_ns = mesh_time_join(seconds, (int32_t)nanos);
+  return end;
 }
 
 static bool take_varint_field(pb_istream_t *stream, uint32_t tag, mesh_event *out) {
@@ -193,13 +191,8 @@ static bool put_view(pb_ostream_t *stream, uint32_t tag, mesh_view view) {
 static bool put_time(pb_ostream_t *stream, int64_t time_ns) {
   uint8_t bytes[32];
   pb_ostream_t inner = pb_ostream_from_buffer(bytes, sizeof bytes);
-  int64_t seconds = time_ns / 1000000000, nanos = time_ns % 1000000000;
-  if (nanos < 0) {
-    seconds--;
-    nanos += 1000000000;
-  }
-  return put_varint(&inner, google_protobuf_Timestamp_seconds_tag, seconds) &&
-         put_varint(&inner, google_protobuf_Timestamp_nanos_tag, nanos) &&
+  return put_varint(&inner, google_protobuf_Timestamp_seconds_tag, mesh_time_seconds(time_ns)) &&
+         put_varint(&inner, google_protobuf_Timestamp_nanos_tag, mesh_time_nanos(time_ns)) &&
          put_view(stream, TAG(time), (mesh_view){bytes, inner.bytes_written});
 }
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "mesh/rpc/pack.h"
+
 enum { DEFAULT_GRACE_MS = 30000 };
 
 void mesh_hosted_init(mesh_hosted *hosted, mesh_loop *loop, const char *layer,
@@ -92,7 +94,7 @@ static mesh_code run(mesh_hosted *hosted, const Millrace__V1__RunRequest *reques
 
 mesh_code mesh_hosted_run(mesh_call *call, mesh_frame frame, void *hosted, mesh_error *err) {
   Millrace__V1__RunRequest *request =
-      millrace__v1__run_request__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__run_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "the request is no millrace.v1.RunRequest");
   }
@@ -121,8 +123,8 @@ static mesh_code cancel(mesh_hosted *hosted, const Millrace__V1__CancelOperation
 }
 
 mesh_code mesh_hosted_cancel(mesh_call *call, mesh_frame frame, void *hosted, mesh_error *err) {
-  Millrace__V1__CancelOperationRequest *request =
-      millrace__v1__cancel_operation_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__CancelOperationRequest *request = mesh_message_unpack(
+      &millrace__v1__cancel_operation_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                      "the request is no millrace.v1.CancelOperationRequest");

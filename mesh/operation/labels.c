@@ -1,8 +1,11 @@
 #include "mesh/operation/labels.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "mesh/runtime/bytes.h"
 
 static bool is_key(const char *key) {
   if (!islower((unsigned char)key[0])) return false;
@@ -30,10 +33,8 @@ static int by_key(const void *left, const void *right) {
 // "key=value", to be sorted by the key: '=' comes after '-', '.' and '/', so keys that begin alike
 // may swap; what counts is that equal sets have equal texts.
 static char *make_line(const char *key, const char *value) {
-  size_t size_bytes = strlen(key) + strlen(value) + 3;
-  char *line = malloc(size_bytes);
-  if (line == NULL) abort();
-  stpcpy(stpcpy(stpcpy(stpcpy(line, key), "="), value), "\n");
+  char *line;
+  if (asprintf(&line, "%s=%s\n", key, value) < 0) abort();
   return line;
 }
 
@@ -43,16 +44,11 @@ static bool same_key(const char *left, const char *right) {
 }
 
 static char *join_lines(char *const *lines, size_t count) {
-  size_t size_bytes = 1;
+  mesh_bytes text = {0};
+  mesh_bytes_append(&text, (mesh_view){(const uint8_t *)"", 0});
   for (size_t i = 0; i < count; i++)
-    size_bytes += strlen(lines[i]);
-  char *text = malloc(size_bytes);
-  if (text == NULL) abort();
-  char *end = text;
-  *end = '\0';
-  for (size_t i = 0; i < count; i++)
-    end = stpcpy(end, lines[i]);
-  return text;
+    mesh_bytes_append(&text, (mesh_view){(const uint8_t *)lines[i], strlen(lines[i])});
+  return (char *)text.data;
 }
 
 mesh_code mesh_labels_make(const char *const *keys, const char *const *values, size_t count,
@@ -94,15 +90,18 @@ mesh_code mesh_labels_of_start(const Millrace__V1__StartOptions *options, char *
 
 bool mesh_labels_next(const char **text, char key[MESH_LABEL_KEY_MAX + 1],
                       char value[MESH_LABEL_VALUE_MAX + 1]) {
-  const char *at = *text;
-  if (*at == '\0') return false;
-  size_t key_size = strcspn(at, "=");
-  size_t line_size = strcspn(at, "\n");
-  size_t value_size = line_size - key_size - 1;
-  memcpy(key, at, key_size);
-  key[key_size] = '\0';
-  memcpy(value, at + key_size + 1, value_size);
-  value[value_size] = '\0';
-  *text = at + line_size + 1;
-  return true;
+  while (**text != '\0') {
+    const char *at = *text;
+    size_t line_size = strcspn(at, "\n"), key_size = strcspn(at, "=\n");
+    *text = at + line_size + (at[line_size] != '\0');
+    if (key_size == line_size || key_size > MESH_LABEL_KEY_MAX) continue;
+    size_t value_size = line_size - key_size - 1;
+    if (value_size > MESH_LABEL_VALUE_MAX) continue;
+    memcpy(key, at, key_size);
+    key[key_size] = '\0';
+    memcpy(value, at + key_size + 1, value_size);
+    value[value_size] = '\0';
+    return true;
+  }
+  return false;
 }

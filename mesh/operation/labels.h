@@ -17,7 +17,8 @@ MESH_NODISCARD mesh_code mesh_labels_make(const char *const *keys, const char *c
 MESH_NODISCARD mesh_code mesh_labels_of_start(const Millrace__V1__StartOptions *options, char **out,
                                               mesh_error *err);
 
-// Takes the next label off `*text` into the two buffers; false after the last.
+// Takes the next label off `*text` into the two buffers; false after the last. A line that is none
+// (a damaged record) is passed over.
 bool mesh_labels_next(const char **text, char key[MESH_LABEL_KEY_MAX + 1],
                       char value[MESH_LABEL_VALUE_MAX + 1]);
 

@@ -149,8 +149,8 @@ static void take_options(mesh_operation *operation, const Millrace__V1__StartOpt
   if (options->cancel_timeout_ms > 0) operation->cancel_timeout_ms = options->cancel_timeout_ms;
   if (options->deadline_ms == 0) return;
   int64_t elapsed_ns = mesh_wall_ns() - operation->created_ns;  // for an adopted one
-  int64_t left_ns = options->deadline_ms * 1000000 - elapsed_ns;
-  mesh_scope_set_deadline(&operation->scope, mesh_now_ns() + left_ns);
+  int64_t left_ns = mesh_time_add(mesh_ms_ns(options->deadline_ms), -elapsed_ns);
+  mesh_scope_set_deadline(&operation->scope, mesh_time_add(mesh_now_ns(), left_ns));
 }
 
 mesh_operation *mesh_operation_create(mesh_operations *operations,

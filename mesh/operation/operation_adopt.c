@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mesh/operation/message_report.h"
 #include "mesh/operation/operation_internal.h"
 #include "mesh/runtime/log.h"
 
@@ -63,10 +64,8 @@ static mesh_code report_adopted(mesh_operation *operation, const char *reason, m
   Millrace__V1__Adopted adopted = MILLRACE__V1__ADOPTED__INIT;
   adopted.layer = (char *)operation->operations->layer;
   adopted.reason = (char *)reason;
-  uint8_t bytes[512];
-  mesh_view body = {bytes, millrace__v1__adopted__pack(&adopted, bytes)};
-  return mesh_operation_report(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ADOPTED, body,
-                               err);
+  return mesh_message_report(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ADOPTED,
+                             &adopted.base, err);
 }
 
 // Where the journal refuses the adoption, the operation stays for a later one.

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mesh/operation/message_report.h"
 #include "mesh/operation/operation_internal.h"
 #include "mesh/rpc/status_details.h"
 
@@ -184,13 +185,8 @@ mesh_code mesh_operation_report_attempt(mesh_operation *operation, const char *p
   attempt.number = number;
   attempt.error = &status;
   attempt.wait_ms = wait_ms;
-  uint8_t bytes[MESH_ERROR_MESSAGE_MAX + 256];
-  if (millrace__v1__attempt__get_packed_size(&attempt) > sizeof bytes) {
-    return mesh_fail(err, GRPC_STATUS_INTERNAL, "the name of piece '%.60s...' is too long", piece);
-  }
-  mesh_view body = {bytes, millrace__v1__attempt__pack(&attempt, bytes)};
-  return mesh_operation_report(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ATTEMPT, body,
-                               err);
+  return mesh_message_report(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ATTEMPT,
+                             &attempt.base, err);
 }
 
 mesh_code mesh_operation_history(mesh_operation *operation, mesh_each_event each, void *arg,
@@ -214,8 +210,7 @@ void mesh_operation_progress_bytes(mesh_operation *operation, mesh_view progress
 }
 
 void mesh_operation_progress(mesh_operation *operation, const Millrace__V1__Progress *progress) {
-  uint8_t bytes[512];
-  if (millrace__v1__progress__get_packed_size(progress) > sizeof bytes) return;
-  mesh_operation_progress_bytes(operation,
-                                (mesh_view){bytes, millrace__v1__progress__pack(progress, bytes)});
+  mesh_bytes bytes = mesh_message_pack(&progress->base);
+  mesh_operation_progress_bytes(operation, mesh_bytes_view(bytes));
+  free(bytes.data);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "mesh/operation/operation_internal.h"
+#include "mesh/rpc/pack.h"
 #include "mesh/rpc/status_details.h"
 #include "mesh/runtime/log.h"
 
@@ -17,21 +18,24 @@ static Google__Rpc__Status *make_status(mesh_code code, mesh_error *err) {
   mesh_error_encode_details(err);
   if (err->details_size > 0) {
     Google__Rpc__Status *status =
-        google__rpc__status__unpack(NULL, err->details_size, err->details);
+        mesh_message_unpack(&google__rpc__status__descriptor, err->details, err->details_size);
     if (status != NULL) return status;
   }
   Google__Rpc__Status plain = GOOGLE__RPC__STATUS__INIT;
   plain.code = (int32_t)code;
   plain.message = err->message;
-  uint8_t bytes[MESH_ERROR_MESSAGE_MAX + 16];
-  return google__rpc__status__unpack(NULL, google__rpc__status__pack(&plain, bytes), bytes);
+  mesh_bytes bytes = mesh_message_pack(&plain.base);
+  Google__Rpc__Status *status =
+      mesh_message_unpack(&google__rpc__status__descriptor, bytes.data, bytes.size_bytes);
+  free(bytes.data);
+  return status;
 }
 
 static void name_cancel(mesh_operation *operation, Millrace__V1__Cancelled *cancelled,
                         Google__Protobuf__Timestamp *requested) {
   google__protobuf__timestamp__init(requested);
-  requested->seconds = operation->requested_ns / 1000000000;
-  requested->nanos = (int32_t)(operation->requested_ns % 1000000000);
+  requested->seconds = mesh_time_seconds(operation->requested_ns);
+  requested->nanos = mesh_time_nanos(operation->requested_ns);
   cancelled->requested = requested;
   cancelled->requested_by = operation->requested_by;
   cancelled->forced = operation->forced;
@@ -57,7 +61,7 @@ static mesh_code journal_outcome(mesh_operation *operation, mesh_view body, mesh
              "%s: the outcome is not in the journal: %s", operation->name, err->message);
     if (code == GRPC_STATUS_ABORTED || operation->operations->draining) return code;
     mesh_error ignored;
-    if (mesh_sleep_until(scope, mesh_now_ns() + RETRY_MS * INT64_C(1000000), &ignored) !=
+    if (mesh_sleep_until(scope, mesh_time_after_ms(mesh_now_ns(), RETRY_MS), &ignored) !=
         GRPC_STATUS_OK) {
       return code;
     }
@@ -66,15 +70,12 @@ static mesh_code journal_outcome(mesh_operation *operation, mesh_view body, mesh
 
 static mesh_code report_outcome(mesh_operation *operation, const Millrace__V1__Outcome *outcome,
                                 Millrace__V1__OperationState state, mesh_error *err) {
-  size_t size_bytes = millrace__v1__outcome__get_packed_size(outcome);
-  uint8_t *bytes = malloc(size_bytes + 1);
-  if (bytes == NULL) abort();
-  mesh_view body = {bytes, millrace__v1__outcome__pack(outcome, bytes)};
-  mesh_bytes_set(&operation->outcome, body);
+  mesh_bytes bytes = mesh_message_pack(&outcome->base);
+  mesh_bytes_set(&operation->outcome, mesh_bytes_view(bytes));
   mesh_operation_enter(operation, state);
-  mesh_code code = journal_outcome(operation, body, err);
+  mesh_code code = journal_outcome(operation, mesh_bytes_view(bytes), err);
   if (code == GRPC_STATUS_OK) operation->journal_error.code = GRPC_STATUS_OK;
-  free(bytes);
+  free(bytes.data);
   return code;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "mesh/operation/labels.h"
+#include "mesh/operation/message_report.h"
 #include "mesh/operation/operation_internal.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
@@ -72,11 +73,9 @@ static mesh_code join(mesh_operation *operation, const mesh_start *start, const 
   Millrace__V1__Joined joined = MILLRACE__V1__JOINED__INIT;
   joined.because = (char *)because;
   joined.detached = true;
-  uint8_t bytes[64];
-  mesh_view body = {bytes, millrace__v1__joined__pack(&joined, bytes)};
   mesh_operation_hold(operation);
-  mesh_code code =
-      mesh_operation_report(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_JOINED, body, err);
+  mesh_code code = mesh_message_report(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_JOINED,
+                                       &joined.base, err);
   mesh_operation_release(operation);
   return code == GRPC_STATUS_ABORTED ? GRPC_STATUS_OK : code;  // it ended meanwhile
 }
@@ -115,8 +114,8 @@ static mesh_operation_record record_of_start(const mesh_start *start, const char
 }
 
 // The body of the first event; the caller frees it.
-static mesh_view pack_accepted(const mesh_operation *operation,
-                               const Millrace__V1__StartOptions *options) {
+static mesh_bytes pack_accepted(const mesh_operation *operation,
+                                const Millrace__V1__StartOptions *options) {
   Millrace__V1__Accepted accepted = MILLRACE__V1__ACCEPTED__INIT;
   Millrace__V1__Accepted__LabelsEntry entries[MESH_LABELS_MAX], *pointers[MESH_LABELS_MAX];
   accepted.kind = operation->kind;
@@ -130,19 +129,17 @@ static mesh_view pack_accepted(const mesh_operation *operation,
     entries[i].value = options->labels[i]->value;
     pointers[i] = &entries[i];
   }
-  uint8_t *body = malloc(millrace__v1__accepted__get_packed_size(&accepted) + 1);
-  if (body == NULL) abort();
-  return (mesh_view){body, millrace__v1__accepted__pack(&accepted, body)};
+  return mesh_message_pack(&accepted.base);
 }
 
 // Makes the operation durable with its first event.
 static mesh_code journal_creation(mesh_operation *operation, const mesh_start *start,
                                   mesh_error *err) {
-  mesh_view body = pack_accepted(operation, start->options);
+  mesh_bytes body = pack_accepted(operation, start->options);
   mesh_entry entry;
   mesh_code code = mesh_operation_begin(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ACCEPTED,
-                                        body, &entry, err);
-  free((void *)body.data);
+                                        mesh_bytes_view(body), &entry, err);
+  free(body.data);
   if (code != GRPC_STATUS_OK) return code;
   const mesh_journal *journal = operation->operations->journal;
   entry.record.request = start->request;

@@ -4,17 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mesh/operation/message_report.h"
 #include "mesh/operation/operation_internal.h"
 #include "mesh/runtime/log.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
-#define MS_NS INT64_C(1000000)
 
 enum { REPORT_DELAY_NS = 300000 };
 enum { SEND_AWAY_MS = 200 };  // how long watchers may take to hear that the process leaves
 
 static int64_t after_ms(int64_t duration_ms) {
-  return mesh_now_ns() + duration_ms * MS_NS;
+  return mesh_time_after_ms(mesh_now_ns(), duration_ms);
 }
 
 // ---- the grace of an attached operation ----
@@ -100,10 +100,8 @@ static void report_cancel(void *arg) {
   Millrace__V1__CancelRequested message = MILLRACE__V1__CANCEL_REQUESTED__INIT;
   message.requested_by = operation->requested_by;
   message.timeout_ms = operation->cancel_timeout_ms;
-  uint8_t bytes[256];
-  mesh_view body = {bytes, millrace__v1__cancel_requested__pack(&message, bytes)};
-  mesh_code code = mesh_operation_report(
-      operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_CANCEL_REQUESTED, body, &err);
+  mesh_code code = mesh_message_report(
+      operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_CANCEL_REQUESTED, &message.base, &err);
   if (code != GRPC_STATUS_OK) {
     mesh_log(MESH_LOG_WARN, operation->operations->layer,
              "%s: the cancel is not in the journal: %s", operation->name, err.message);
@@ -192,7 +190,7 @@ bool mesh_operations_drain(mesh_operations *operations, int64_t deadline_ns) {
     for (mesh_operation *each = operations->by_name; each != NULL; each = each->named.next) {
       mesh_signal_notify(&each->changed);
     }
-    await_leaving(operations, deadline_ns + SEND_AWAY_MS * MS_NS);
+    await_leaving(operations, mesh_time_after_ms(deadline_ns, SEND_AWAY_MS));
   }
   if (!has_left(operations)) return false;
   mesh_scope_close(&operations->scope);

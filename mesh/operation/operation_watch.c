@@ -3,6 +3,7 @@
 
 #include "mesh/operation/event_stream.h"
 #include "mesh/operation/operation_internal.h"
+#include "mesh/rpc/pack.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 
@@ -52,21 +53,24 @@ static void put_progress(watch *own, const mesh_operation *operation) {
                 (mesh_view){operation->progress.data, operation->progress.size_bytes});
 }
 
+static void put_message(watch *own, const mesh_operation *operation, uint32_t payload,
+                        const ProtobufCMessage *message) {
+  mesh_bytes bytes = mesh_message_pack(message);
+  put_mergeable(own, operation, 0, payload, mesh_bytes_view(bytes));
+  free(bytes.data);
+}
+
 static void put_joined(watch *own, const mesh_operation *operation, const char *because) {
   Millrace__V1__Joined joined = MILLRACE__V1__JOINED__INIT;
   joined.because = (char *)because;
-  uint8_t bytes[64];
-  mesh_view body = {bytes, millrace__v1__joined__pack(&joined, bytes)};
-  put_mergeable(own, operation, 0, PAYLOAD(JOINED), body);
+  put_message(own, operation, PAYLOAD(JOINED), &joined.base);
 }
 
 static void put_drain(watch *own, const mesh_operation *operation) {
   Millrace__V1__Drain drain = MILLRACE__V1__DRAIN__INIT;
   drain.layer = (char *)operation->operations->layer;
   drain.resume_after = own->sent;
-  uint8_t bytes[128];
-  mesh_view body = {bytes, millrace__v1__drain__pack(&drain, bytes)};
-  put_mergeable(own, operation, 0, PAYLOAD(DRAIN), body);
+  put_message(own, operation, PAYLOAD(DRAIN), &drain.base);
 }
 
 static void flush(watch *own) {
@@ -134,8 +138,9 @@ static void gather(watch *own, mesh_operation *operation, mesh_scope *scope) {
 
 // Waits for something to send; a heartbeat where nothing comes for long.
 static void await_change(watch *own, mesh_operation *operation, mesh_scope *scope) {
-  int64_t beat_ns = operation->operations->options.heartbeat_ms * INT64_C(1000000);
-  own->code = mesh_signal_wait(&operation->changed, scope, mesh_now_ns() + beat_ns, own->err);
+  int64_t beat_ns = mesh_ms_ns(operation->operations->options.heartbeat_ms);
+  own->code =
+      mesh_signal_wait(&operation->changed, scope, mesh_time_add(mesh_now_ns(), beat_ns), own->err);
   if (own->code == GRPC_STATUS_OK) gather(own, operation, scope);
   if (own->code != GRPC_STATUS_DEADLINE_EXCEEDED || scope->code != GRPC_STATUS_OK) return;
   own->code = GRPC_STATUS_OK;

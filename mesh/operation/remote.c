@@ -5,6 +5,7 @@
 
 #include "mesh/operation/message_report.h"
 #include "mesh/operation/operation_retry.h"
+#include "mesh/rpc/pack.h"
 #include "mesh/runtime/fiber.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
@@ -36,8 +37,8 @@ typedef struct relaying {
 static Millrace__V1__Checkpoint *copy_checkpoint(const mesh_operation *operation) {
   mesh_view kept = mesh_operation_record_of(operation).checkpoint;
   Millrace__V1__Checkpoint *copy =
-      millrace__v1__checkpoint__unpack(NULL, kept.size_bytes, kept.data);
-  if (copy == NULL) copy = millrace__v1__checkpoint__unpack(NULL, 0, NULL);
+      mesh_message_unpack(&millrace__v1__checkpoint__descriptor, kept.data, kept.size_bytes);
+  if (copy == NULL) copy = mesh_message_unpack(&millrace__v1__checkpoint__descriptor, NULL, 0);
   if (copy == NULL) abort();
   return copy;
 }
@@ -81,8 +82,8 @@ static mesh_code refuse_lost(const relaying *own, mesh_error *err) {
 
 // ---- the request ----
 
-// Encodes the RunRequest as things stand; the caller frees its bytes.
-static mesh_frame make_request(const relaying *own) {
+// The RunRequest as things stand; the caller frees its bytes.
+static mesh_bytes make_request(const relaying *own) {
   mesh_operation_record record = mesh_operation_record_of(own->operation);
   Millrace__V1__RunRequest request = MILLRACE__V1__RUN_REQUEST__INIT;
   request.operation = (char *)record.name;
@@ -95,22 +96,21 @@ static mesh_frame make_request(const relaying *own) {
   request.request.data = (uint8_t *)own->remote->request.data;
   request.request.len = own->remote->request.size_bytes;
   if (record.checkpoint.size_bytes > 0) {
-    request.checkpoint = millrace__v1__checkpoint__unpack(NULL, record.checkpoint.size_bytes,
-                                                          record.checkpoint.data);
+    request.checkpoint = mesh_message_unpack(&millrace__v1__checkpoint__descriptor,
+                                             record.checkpoint.data, record.checkpoint.size_bytes);
   }
-  uint8_t *bytes = malloc(millrace__v1__run_request__get_packed_size(&request) + 1);
-  if (bytes == NULL) abort();
-  mesh_frame frame = {bytes, millrace__v1__run_request__pack(&request, bytes), false};
+  mesh_bytes bytes = mesh_message_pack(&request.base);
   if (request.checkpoint != NULL) {
     millrace__v1__checkpoint__free_unpacked(request.checkpoint, NULL);
   }
-  return frame;
+  return bytes;
 }
 
 // ---- events ----
 
 static mesh_code take_outcome(relaying *own, mesh_view body, mesh_error *err) {
-  own->remote->outcome = millrace__v1__outcome__unpack(NULL, body.size_bytes, body.data);
+  own->remote->outcome =
+      mesh_message_unpack(&millrace__v1__outcome__descriptor, body.data, body.size_bytes);
   if (own->remote->outcome != NULL) return GRPC_STATUS_OK;
   return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the host's outcome is malformed");
 }
@@ -198,12 +198,13 @@ static mesh_code take_frame(relaying *own, mesh_frame frame, mesh_error *err) {
 
 // One call of Run. OK once there is an outcome; UNAVAILABLE where the stream ends without one.
 static mesh_code attach(relaying *own, mesh_error *err) {
-  mesh_frame request = make_request(own);
+  mesh_bytes bytes = make_request(own);
+  mesh_frame request = {bytes.data, bytes.size_bytes, false};
   mesh_call_options options = {.accept_batch = true};
   mesh_call *call;
   mesh_code code = mesh_call_open(&own->scope, own->remote->link, own->remote->run_method, request,
                                   &options, &call, err);
-  free((void *)request.data);
+  free(bytes.data);
   if (code != GRPC_STATUS_OK) return code;
   while (code == GRPC_STATUS_OK && own->remote->outcome == NULL) {
     mesh_frame frame;
@@ -225,12 +226,13 @@ static mesh_code cancel_once(relaying *own, mesh_error *err) {
   request.requested_by = (char *)mesh_operation_requested_by(own->operation);
   if (request.requested_by[0] == '\0') request.requested_by = "the deadline";
   if (own->remote->host != NULL) request.host = (char *)(uintptr_t)own->remote->host;
-  uint8_t bytes[512];
-  mesh_frame frame = {bytes, millrace__v1__cancel_operation_request__pack(&request, bytes), false};
+  mesh_bytes bytes = mesh_message_pack(&request.base);
+  mesh_frame frame = {bytes.data, bytes.size_bytes, false};
   mesh_call_options options = {.accept_batch = true};
   mesh_call *call;
   mesh_code code = mesh_call_open(&own->scope, own->remote->link, own->remote->cancel_method, frame,
                                   &options, &call, err);
+  free(bytes.data);
   if (code != GRPC_STATUS_OK) return code;
   while (own->remote->outcome == NULL) {
     code = mesh_call_receive(call, &frame, err);
@@ -272,9 +274,10 @@ static void on_stop(mesh_cancel_hook *hook) {
 
 static mesh_code take_failure(const Google__Rpc__Status *failed, mesh_error *err) {
   mesh_code code = mesh_fail(err, (mesh_code)failed->code, "%s", failed->message);
-  size_t size_bytes = google__rpc__status__get_packed_size(failed);
-  if (failed->n_details > 0 && size_bytes <= sizeof err->details) {
-    err->details_size = google__rpc__status__pack(failed, err->details);
+  if (failed->n_details > 0) {
+    // Larger ones are dropped, the message stays.
+    (void)!mesh_message_pack_into(&failed->base, err->details, sizeof err->details,
+                                  &err->details_size);
   }
   return code;
 }
@@ -287,7 +290,7 @@ static mesh_code stopped_by(const relaying *own, const Millrace__V1__Cancelled *
   if (code != GRPC_STATUS_DEADLINE_EXCEEDED) return code;
   int64_t created_ns = mesh_operation_created_ns(own->operation);
   return mesh_fail(err, code, "%s after %lld ms; %s had it: %s", scope->why,
-                   (long long)(mesh_wall_ns() - created_ns) / 1000000, cancelled->last_layer,
+                   (long long)(mesh_wall_ns() - created_ns) / MESH_MS_NS, cancelled->last_layer,
                    cancelled->summary);
 }
 

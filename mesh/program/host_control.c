@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mesh/rpc/message.h"
 #include "millrace/v1/hosts.pb-c.h"
 
 enum { DEFAULT_LIMIT_MS = 10000 };
@@ -11,17 +12,15 @@ enum { DEFAULT_LIMIT_MS = 10000 };
 static mesh_code send_host(const mesh_host_control *self, mesh_call *call, mesh_error *err) {
   Google__Protobuf__Timestamp started = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
   Millrace__V1__Host host = MILLRACE__V1__HOST__INIT;
-  started.seconds = self->started_ns / 1000000000;
-  started.nanos = (int32_t)(self->started_ns % 1000000000);
+  started.seconds = mesh_time_seconds(self->started_ns);
+  started.nanos = mesh_time_nanos(self->started_ns);
   host.name = (char *)self->name;
   host.state =
       self->draining ? MILLRACE__V1__HOST__STATE__DRAINING : MILLRACE__V1__HOST__STATE__SERVING;
   host.running = mesh_server_running(self->server);
   host.started = &started;
   host.pid = getpid();
-  uint8_t bytes[256];
-  return mesh_call_send(call, (mesh_frame){bytes, millrace__v1__host__pack(&host, bytes), false},
-                        err);
+  return mesh_message_send(call, &host.base, err);
 }
 
 static mesh_code get(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
@@ -32,7 +31,7 @@ static mesh_code get(mesh_call *call, mesh_frame request, void *self, mesh_error
 // Tells each change until nothing runs, or the limit is over.
 static mesh_code await_empty(const mesh_host_control *self, mesh_call *call, int64_t limit_ms,
                              mesh_error *err) {
-  int64_t deadline_ns = mesh_now_ns() + limit_ms * INT64_C(1000000);
+  int64_t deadline_ns = mesh_time_after_ms(mesh_now_ns(), limit_ms);
   mesh_code code = send_host(self, call, err);
   while (code == GRPC_STATUS_OK && mesh_server_running(self->server) > 0) {
     code = mesh_signal_wait(mesh_server_changed(self->server), mesh_call_scope(call), deadline_ns,
@@ -48,7 +47,7 @@ static mesh_code await_empty(const mesh_host_control *self, mesh_call *call, int
 static mesh_code drain(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   mesh_host_control *self = arg;
   Millrace__V1__DrainRequest *request =
-      millrace__v1__drain_request__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__drain_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                      "the request is no millrace.v1.DrainRequest");

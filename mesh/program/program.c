@@ -48,7 +48,7 @@ void mesh_program_await_stop(mesh_program *program) {
 }
 
 void mesh_program_leave(mesh_program *program, mesh_server *server, int64_t limit_ms) {
-  int64_t deadline_ns = mesh_now_ns() + limit_ms * INT64_C(1000000);
+  int64_t deadline_ns = mesh_time_after_ms(mesh_now_ns(), limit_ms);
   mesh_error err;
   mesh_server_drain(server);
   while (mesh_server_running(server) > 0 &&

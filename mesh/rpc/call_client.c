@@ -5,6 +5,7 @@
 
 #include "mesh/rpc/call_internal.h"
 #include "mesh/rpc/link_internal.h"
+#include "mesh/rpc/message.h"
 #include "mesh/rpc/status_details.h"
 #include "mesh/runtime/loop_internal.h"
 
@@ -145,6 +146,16 @@ mesh_code mesh_call_open(mesh_scope *scope, mesh_link *link, const char *method,
   grpc_byte_buffer_destroy(buffer);
   *out = &own->call;
   return GRPC_STATUS_OK;
+}
+
+mesh_code mesh_message_open(mesh_scope *scope, mesh_link *link, const char *method,
+                            const ProtobufCMessage *request, const mesh_call_options *options,
+                            mesh_call **out, mesh_error *err) {
+  mesh_bytes bytes = mesh_message_pack(request);
+  mesh_frame frame = {bytes.data, bytes.size_bytes, false};
+  mesh_code code = mesh_call_open(scope, link, method, frame, options, out, err);
+  free(bytes.data);
+  return code;
 }
 
 mesh_code mesh_call_open_stream(mesh_scope *scope, mesh_link *link, const char *method,

@@ -185,7 +185,7 @@ void mesh_served_call_begin(mesh_served_call *served) {
 static void account_deadline(const mesh_served_call *served, mesh_error *err) {
   mesh_view layer = mesh_call_layer(&served->call);
   size_t size = strlen(err->message);
-  long long used_ms = (mesh_now_ns() - served->accepted_ns) / 1000000;
+  long long used_ms = (mesh_now_ns() - served->accepted_ns) / MESH_MS_NS;
   snprintf(err->message + size, sizeof err->message - size, "; %.*s had it for %lld ms",
            (int)layer.size_bytes, (const char *)layer.data, used_ms);
   err->details_size = 0;  // they repeat the message; what else they say is in the other fields

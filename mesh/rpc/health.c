@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "grpc/health/v1/health.pb-c.h"
+#include "mesh/rpc/message.h"
 #include "mesh/runtime/fiber.h"
 
 #define SERVING GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
@@ -64,15 +65,13 @@ static serving_status status_of(mesh_health *health, const char *service) {
 static mesh_code send_status(mesh_call *call, serving_status status, mesh_error *err) {
   Grpc__Health__V1__HealthCheckResponse response = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
   response.status = status;
-  uint8_t bytes[16];
-  size_t size_bytes = grpc__health__v1__health_check_response__pack(&response, bytes);
-  return mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
+  return mesh_message_send(call, &response.base, err);
 }
 
 // Copies the service's name out of a HealthCheckRequest.
 static mesh_code take_name(mesh_frame request, char name[NAME_MAX_BYTES], mesh_error *err) {
-  Grpc__Health__V1__HealthCheckRequest *message =
-      grpc__health__v1__health_check_request__unpack(NULL, request.size_bytes, request.data);
+  Grpc__Health__V1__HealthCheckRequest *message = mesh_message_unpack(
+      &grpc__health__v1__health_check_request__descriptor, request.data, request.size_bytes);
   if (message == NULL) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "the request is no HealthCheckRequest");
   }
@@ -124,9 +123,7 @@ static mesh_code list(mesh_call *call, mesh_frame request, void *self, mesh_erro
   Grpc__Health__V1__HealthListResponse response = GRPC__HEALTH__V1__HEALTH_LIST_RESPONSE__INIT;
   response.n_statuses = health->count;
   response.statuses = pointers;
-  uint8_t bytes[SERVICES_MAX * (NAME_MAX_BYTES + 16)];
-  size_t size_bytes = grpc__health__v1__health_list_response__pack(&response, bytes);
-  return mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
+  return mesh_message_send(call, &response.base, err);
 }
 
 mesh_health *mesh_health_create(mesh_loop *loop) {

@@ -9,16 +9,14 @@ mesh_code mesh_message_send(mesh_call *call, const ProtobufCMessage *message, me
   return code;
 }
 
-mesh_code mesh_message_open(mesh_scope *scope, mesh_link *link, const char *method,
-                            const ProtobufCMessage *request, const mesh_call_options *options,
-                            mesh_call **out, mesh_error *err) {
-  mesh_bytes bytes = mesh_message_pack(request);
-  mesh_frame frame = {bytes.data, bytes.size_bytes, false};
-  mesh_code code = mesh_call_open(scope, link, method, frame, options, out, err);
-  free(bytes.data);
-  return code;
-}
-
 mesh_code mesh_message_refuse(const char *type, mesh_error *err) {
   return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "the request is no millrace.v1.%s", type);
+}
+
+mesh_code mesh_message_check_time(const char *field, int64_t seconds, int32_t nanos,
+                                  mesh_error *err) {
+  if (mesh_is_timestamp(seconds, nanos)) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                   "%s is %lld s and %d ns since 1970: use a time in the years 1 to 9999", field,
+                   (long long)seconds, (int)nanos);
 }

@@ -18,4 +18,8 @@ MESH_NODISCARD mesh_code mesh_message_open(mesh_scope *scope, mesh_link *link, c
 // INVALID_ARGUMENT: what came is no millrace.v1.`type`.
 mesh_code mesh_message_refuse(const char *type, mesh_error *err);
 
+// INVALID_ARGUMENT where `field` of a request is no google.protobuf.Timestamp: years 1 to 9999.
+MESH_NODISCARD mesh_code mesh_message_check_time(const char *field, int64_t seconds, int32_t nanos,
+                                                 mesh_error *err);
+
 #endif

@@ -10,9 +10,12 @@ mesh_bytes mesh_message_pack(const ProtobufCMessage *message) {
   return bytes;
 }
 
-size_t mesh_message_pack_into(const ProtobufCMessage *message, void *room, size_t room_bytes) {
-  if (protobuf_c_message_get_packed_size(message) > room_bytes) return 0;
-  return protobuf_c_message_pack(message, room);
+bool mesh_message_pack_into(const ProtobufCMessage *message, void *room, size_t room_bytes,
+                            size_t *size_bytes) {
+  *size_bytes = 0;
+  if (protobuf_c_message_get_packed_size(message) > room_bytes) return false;
+  *size_bytes = protobuf_c_message_pack(message, room);
+  return true;
 }
 
 // What is left of what one message may take. Nothing is given back: all that a message takes on

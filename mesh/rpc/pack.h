@@ -7,6 +7,7 @@
 #include <protobuf-c/protobuf-c.h>
 
 #include "mesh/runtime/bytes.h"
+#include "mesh/runtime/status.h"
 
 enum {
   MESH_UNPACK_FREE = 1 << 20,  // bytes that any message may take once it is unpacked
@@ -16,9 +17,10 @@ enum {
 // The message as bytes; the caller frees out->data. Never fails (out of memory aborts).
 mesh_bytes mesh_message_pack(const ProtobufCMessage *message);
 
-// Packs `message` into `room`. 0: it does not fit, and nothing was written (an empty message has 0
-// bytes, too). For what is bounded by its own fields and is packed often; else mesh_message_pack().
-size_t mesh_message_pack_into(const ProtobufCMessage *message, void *room, size_t room_bytes);
+// Packs `message` into `room`. False: it needs more than `room_bytes`, and nothing was written.
+// Only where the room is somebody else's struct; else mesh_message_pack().
+MESH_NODISCARD bool mesh_message_pack_into(const ProtobufCMessage *message, void *room,
+                                           size_t room_bytes, size_t *size_bytes);
 
 // The message in `bytes`, as protobuf-c makes it; release it with its __free_unpacked(message,
 // NULL). NULL: they are no `type`, or would take more than MESH_UNPACK_FREE + MESH_UNPACK_TIMES *

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "grpc/reflection/v1/reflection.pb-c.h"
+#include "mesh/rpc/message.h"
 
 // v1 and v1alpha are the same messages under two package names: one implementation, in v1's types,
 // serves both.
@@ -29,13 +30,7 @@ void mesh_reflection_list(mesh_reflection *reflection, const char *name) {
 }
 
 static mesh_code send_response(mesh_call *call, const response_message *response, mesh_error *err) {
-  size_t size_bytes = grpc__reflection__v1__server_reflection_response__get_packed_size(response);
-  uint8_t *bytes = malloc(size_bytes + 1);
-  if (bytes == NULL) abort();
-  grpc__reflection__v1__server_reflection_response__pack(response, bytes);
-  mesh_code code = mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
-  free(bytes);
-  return code;
+  return mesh_message_send(call, &response->base, err);
 }
 
 static mesh_code answer_not_found(mesh_call *call, response_message *response, const char *what,
@@ -163,8 +158,8 @@ static mesh_code info(mesh_call *call, mesh_frame none, void *self, mesh_error *
     mesh_frame frame;
     mesh_code code = mesh_call_receive(call, &frame, err);
     if (code != GRPC_STATUS_OK || frame.end) return code;
-    request_message *request =
-        grpc__reflection__v1__server_reflection_request__unpack(NULL, frame.size_bytes, frame.data);
+    request_message *request = mesh_message_unpack(
+        &grpc__reflection__v1__server_reflection_request__descriptor, frame.data, frame.size_bytes);
     if (request == NULL) {
       return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                        "the request is no ServerReflectionRequest");

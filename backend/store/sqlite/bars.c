@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "backend/store/sqlite/internal.h"
+#include "mesh/runtime/time.h"
 
 mesh_code store_find_series(store *store, store_connection *connection, const char *symbol,
                             const char *timeframe, int64_t *id, mesh_error *err) {
@@ -106,7 +107,7 @@ static mesh_code insert_bars(store *store, int64_t series, const store_bars *bar
 static int64_t wall_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+  return mesh_time_join(now.tv_sec, now.tv_nsec);
 }
 
 static mesh_code update_series(store *store, int64_t series, const store_bars *bars, int64_t added,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/training/model/tensors.h"
+#include "mesh/rpc/pack.h"
 
 #define TYPE "millrace.v1.Model"
 #define NOTE "millrace"
@@ -23,15 +24,12 @@ static void name_layer(int index, layer_names *out) {
 // ---- packing ----
 
 static char *about_to_json(const mesh_schema *schema, const Millrace__V1__Model *about) {
-  size_t size_bytes = millrace__v1__model__get_packed_size(about);
-  uint8_t *bytes = malloc(size_bytes + 1);
-  if (bytes == NULL) abort();
-  millrace__v1__model__pack(about, bytes);
+  mesh_bytes bytes = mesh_message_pack(&about->base);
   char *json;
   mesh_error err;
-  mesh_code code = mesh_schema_to_json(schema, TYPE, (mesh_view){bytes, size_bytes}, &json, &err);
+  mesh_code code = mesh_schema_to_json(schema, TYPE, mesh_bytes_view(bytes), &json, &err);
   if (code != GRPC_STATUS_OK) abort();  // our own message, and the schema has it
-  free(bytes);
+  free(bytes.data);
   return json;
 }
 
@@ -71,7 +69,7 @@ static mesh_code read_about(const mesh_schema *schema, const tensors *file, mode
   size_t size_bytes;
   mesh_code code = mesh_schema_from_json(schema, TYPE, json, &bytes, &size_bytes, err);
   if (code != GRPC_STATUS_OK) return mesh_error_prefix(err, "the model's note");
-  out->about = millrace__v1__model__unpack(NULL, size_bytes, bytes);
+  out->about = mesh_message_unpack(&millrace__v1__model__descriptor, bytes, size_bytes);
   free(bytes);
   if (out->about != NULL) return GRPC_STATUS_OK;
   return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the model's note is malformed");

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/training/model/model.h"
+#include "mesh/rpc/pack.h"
 #include "onnx/onnx.pb-c.h"
 
 // onnx.proto's "IR_VERSION_2020_5_8" and opset 13: the oldest with all that is used here.
@@ -170,14 +171,14 @@ static Onnx__ValueInfoProto *describe(value *own, const char *name, int columns)
 }
 
 static char *join_features(const Millrace__V1__Model *about) {
-  size_t size = 1;
-  for (size_t i = 0; i < about->n_features; i++)
-    size += strlen(about->features[i]) + 1;
-  char *all = calloc(size, 1), *at = all;
-  if (all == NULL) abort();
-  for (size_t i = 0; i < about->n_features; i++)
-    at += sprintf(at, "%s%s", i > 0 ? "," : "", about->features[i]);
-  return all;
+  mesh_bytes all = {0};
+  mesh_bytes_append(&all, (mesh_view){(const uint8_t *)"", 0});
+  for (size_t i = 0; i < about->n_features; i++) {
+    if (i > 0) mesh_bytes_append(&all, (mesh_view){(const uint8_t *)",", 1});
+    const char *name = about->features[i];
+    mesh_bytes_append(&all, (mesh_view){(const uint8_t *)name, strlen(name)});
+  }
+  return (char *)all.data;
 }
 
 static void pack(const model *from, Onnx__GraphProto *graph, mesh_bytes *out) {
@@ -198,10 +199,7 @@ static void pack(const model *from, Onnx__GraphProto *graph, mesh_bytes *out) {
   features.value = join_features(from->about);
   file.n_metadata_props = 1;
   file.metadata_props = properties;
-  out->size_bytes = onnx__model_proto__get_packed_size(&file);
-  out->data = malloc(out->size_bytes);
-  if (out->data == NULL) abort();
-  onnx__model_proto__pack(&file, out->data);
+  *out = mesh_message_pack(&file.base);
   free(features.value);
 }
 

@@ -102,7 +102,7 @@ static mesh_code listen_once(live_timeframe *own, bool *heard, mesh_error *err) 
   request.timeframe = (char *)(uintptr_t)own->name;
   Google__Protobuf__Timestamp from = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
   from.seconds = newest(own);
-  request.from = &from;
+  request.from = from.seconds == INT64_MIN ? NULL : &from;
   mesh_call *call;
   mesh_frame frame;
   bool first = true;

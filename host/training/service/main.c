@@ -55,7 +55,7 @@ static mesh_code set_up(program *own, mesh_error *err) {
 
 // What runs becomes a checkpoint, which the next process goes on from.
 static void leave(program *own) {
-  int64_t deadline_ns = mesh_now_ns() + own->options.drain_limit_ms * INT64_C(1000000);
+  int64_t deadline_ns = mesh_time_after_ms(mesh_now_ns(), own->options.drain_limit_ms);
   mesh_server_drain(own->server);
   if (!mesh_hosted_drain(&own->host.hosted, deadline_ns)) {
     mesh_log(MESH_LOG_WARN, "training-host", "what runs did not stop within %lld ms",

@@ -16,7 +16,7 @@
 
 static mesh_code take_chunk(mesh_bytes *file, mesh_frame frame, mesh_error *err) {
   Millrace__V1__FileChunk *chunk =
-      millrace__v1__file_chunk__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__file_chunk__descriptor, frame.data, frame.size_bytes);
   if (chunk == NULL) return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "malformed FileChunk");
   size_t size = chunk->data.len;
   mesh_code code = GRPC_STATUS_OK;
@@ -276,12 +276,25 @@ static mesh_code predict_live(mesh_call *call, predicting *own, mesh_error *err)
 
 // ---- the methods ----
 
+static mesh_code check_time(const char *field, const Google__Protobuf__Timestamp *time,
+                            mesh_error *err) {
+  if (time == NULL) return GRPC_STATUS_OK;
+  return mesh_message_check_time(field, time->seconds, time->nanos, err);
+}
+
 static mesh_code predict(mesh_call *call, predicting *own, mesh_error *err) {
   const Millrace__V1__PredictRequest *request = own->request;
   if (request->live && request->to != NULL) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "live bars have no end: leave `to` out");
   }
-  mesh_code code = read_model(call, own->host, request->name, request->version, &own->model, err);
+  if (request->last < 0) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "last is %lld: it counts bars",
+                     (long long)request->last);
+  }
+  mesh_code code = check_time("from", request->from, err);
+  if (code == GRPC_STATUS_OK) code = check_time("to", request->to, err);
+  if (code != GRPC_STATUS_OK) return code;
+  code = read_model(call, own->host, request->name, request->version, &own->model, err);
   if (code != GRPC_STATUS_OK) return code;
   own->symbol = request->symbol[0] != '\0' ? request->symbol : own->model->strategy->symbols[0];
   code = predict_stored(call, own, err);
@@ -290,7 +303,7 @@ static mesh_code predict(mesh_call *call, predicting *own, mesh_error *err) {
 
 mesh_code training_predict(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   Millrace__V1__PredictRequest *request =
-      millrace__v1__predict_request__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__predict_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return mesh_message_refuse("PredictRequest", err);
   predicting own = {.host = self, .request = request};
   mesh_code code = predict(call, &own, err);
@@ -306,7 +319,7 @@ mesh_code training_predict(mesh_call *call, mesh_frame frame, void *self, mesh_e
 
 mesh_code training_export(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   Millrace__V1__ModelRequest *request =
-      millrace__v1__model_request__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__model_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return mesh_message_refuse("ModelRequest", err);
   model *read;
   mesh_code code = read_model(call, self, request->name, request->version, &read, err);

@@ -9,8 +9,6 @@
 #include "mesh/runtime/fiber.h"
 #include "mesh/runtime/log.h"
 
-#define MS_NS INT64_C(1000000)
-
 enum { SLICE_MS = 50, RETRY_FULL_MS = 1000, PIECE_S = 30 };
 
 // ---- reports ----
@@ -92,7 +90,7 @@ static mesh_code save(training_run *own, mesh_error *err) {
 // often than each second, and each 30 s within one.
 static bool is_due(const training_run *own, bool epoch_ended) {
   const Millrace__V1__TrainRequest *request = own->request;
-  int64_t waited_s = (mesh_now_ns() - own->saved_ns) / (1000 * MS_NS);
+  int64_t waited_s = (mesh_now_ns() - own->saved_ns) / MESH_S_NS;
   int epochs = trainer_progress_of(own->trainer).epoch - own->saved_epoch;
   if (request->checkpoint_epochs > 0 && epoch_ended && epochs >= request->checkpoint_epochs) {
     return true;
@@ -116,7 +114,7 @@ typedef struct slice {
 static void do_slice(void *arg) {
   slice *one = arg;
   training_run *own = one->own;
-  int64_t until_ns = mesh_now_ns() + SLICE_MS * MS_NS;
+  int64_t until_ns = mesh_time_after_ms(mesh_now_ns(), SLICE_MS);
   do {
     one->code = trainer_advance(own->trainer, until_ns, &own->stop, &one->state, &one->err);
   } while (one->code == GRPC_STATUS_OK && one->state == TRAINER_EPOCH && mesh_now_ns() < until_ns &&
@@ -223,8 +221,8 @@ static void tell_stop(training_run *own, Millrace__V1__Cancelled *cancelled) {
   snprintf(own->detail, sizeof own->detail, "stopped after step %lld of %lld, in epoch %d of %d",
            (long long)at.step, (long long)at.steps, at.epoch, at.epochs);
   google__protobuf__timestamp__init(&own->stopped);
-  own->stopped.seconds = now_ns / 1000000000;
-  own->stopped.nanos = (int32_t)(now_ns % 1000000000);
+  own->stopped.seconds = mesh_time_seconds(now_ns);
+  own->stopped.nanos = mesh_time_nanos(now_ns);
   millrace__v1__layer_stop__init(&own->stop_told);
   own->stop_told.layer = "training-host";
   own->stop_told.time = &own->stopped;
@@ -361,8 +359,8 @@ mesh_code training_run_prepare(void *self, const Millrace__V1__RunRequest *reque
   own->next = host->runs;
   host->runs = own;
   host->running++;
-  own->request =
-      millrace__v1__train_request__unpack(NULL, request->request.len, request->request.data);
+  own->request = mesh_message_unpack(&millrace__v1__train_request__descriptor,
+                                     request->request.data, request->request.len);
   code = own->request == NULL ? mesh_message_refuse("TrainRequest", err) : read_strategy(own, err);
   if (code != GRPC_STATUS_OK) {
     destroy(own);

@@ -201,7 +201,7 @@ static void describe(about *out, training_run *own) {
   list_epochs(out, own);
   list_series(out, own);
   google__protobuf__timestamp__init(&out->created);
-  out->created.seconds = mesh_wall_ns() / 1000000000;
+  out->created.seconds = mesh_time_seconds(mesh_wall_ns());
   out->message.name = own->strategy->name;
   out->message.created = &out->created;
   out->message.operation = (char *)(uintptr_t)mesh_operation_name(own->operation);

@@ -25,12 +25,13 @@ typedef struct series_cache_entry {
 // ---- revisions ----
 
 static int64_t nanoseconds(const Google__Protobuf__Timestamp *time) {
-  return time == NULL ? 0 : time->seconds * 1000000000 + time->nanos;
+  return time == NULL ? 0 : mesh_time_join(time->seconds, time->nanos);
 }
 
 // True if `frame` is of the timeframe; its revision then.
 static bool take_revision(mesh_frame frame, const char *timeframe, revision *out) {
-  Millrace__V1__Series *stored = millrace__v1__series__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__Series *stored =
+      mesh_message_unpack(&millrace__v1__series__descriptor, frame.data, frame.size_bytes);
   if (stored == NULL) return false;
   bool found = strcmp(stored->timeframe, timeframe) == 0;
   if (found) {

@@ -7,6 +7,7 @@
 #include "host/training/service/host.h"
 #include "host/training/service/predict.h"
 #include "host/training/service/run.h"
+#include "mesh/rpc/pack.h"
 #include "mesh/runtime/log.h"
 #include "millrace/v1/training_host.pb-c.h"
 
@@ -56,15 +57,15 @@ static void do_fetch(void *arg) {
 }
 
 static mesh_code fetch_model(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__FetchModelRequest *request =
-      millrace__v1__fetch_model_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__FetchModelRequest *request = mesh_message_unpack(
+      &millrace__v1__fetch_model_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return mesh_message_refuse("FetchModelRequest", err);
   fetching own = {.host = self, .operation = request->operation};
   mesh_pool_run(own.host->pool, own.host->loop, do_fetch, &own);
   if (own.code != GRPC_STATUS_OK) *err = own.err;
   if (own.code == GRPC_STATUS_OK) {
     Millrace__V1__Model *about =
-        millrace__v1__model__unpack(NULL, own.about.size_bytes, own.about.data);
+        mesh_message_unpack(&millrace__v1__model__descriptor, own.about.data, own.about.size_bytes);
     own.code = about == NULL ? mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the model's file is damaged")
                              : training_send_file(call, mesh_bytes_view(own.file), about, err);
     if (about != NULL) millrace__v1__model__free_unpacked(about, NULL);
@@ -122,8 +123,8 @@ static mesh_code send_report(mesh_call *call, const strategy *strategy, mesh_err
 }
 
 static mesh_code check_strategy(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__CheckStrategyRequest *request =
-      millrace__v1__check_strategy_request__unpack(NULL, frame.size_bytes, frame.data);
+  Millrace__V1__CheckStrategyRequest *request = mesh_message_unpack(
+      &millrace__v1__check_strategy_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return mesh_message_refuse("CheckStrategyRequest", err);
   mesh_view text = {(const uint8_t *)request->strategy, strlen(request->strategy)};
   const char *file = request->file[0] != '\0' ? request->file : "strategy";

@@ -39,10 +39,13 @@ static void room_that_is_too_small_is_left_alone(void **state) {
   uint8_t room[64], untouched[sizeof room];
   memset(room, 7, sizeof room);
   memcpy(untouched, room, sizeof room);
-  assert_int_equal(mesh_message_pack_into(&status.base, room, sizeof room), 0);
+  size_t size_bytes = 1;
+  assert_false(mesh_message_pack_into(&status.base, room, sizeof room, &size_bytes));
+  assert_int_equal(size_bytes, 0);
   assert_memory_equal(room, untouched, sizeof room);
   status.message = "short";
-  assert_int_equal(mesh_message_pack_into(&status.base, room, sizeof room), 9);
+  assert_true(mesh_message_pack_into(&status.base, room, sizeof room, &size_bytes));
+  assert_int_equal(size_bytes, 9);
 }
 
 // A Status of empty details: two bytes each on the wire, more than fifty in memory.

@@ -1,0 +1,82 @@
+"""Rules for the sources that no compiler holds: numbers, packing and room that came from outside.
+
+Each rule has a pattern, the files that may use it, and what to use instead. A line that is right
+although it looks wrong is named in ALLOWED with the reason; an entry that no line needs any more
+fails too, so that the list stays short.
+"""
+import os
+import re
+import unittest
+
+ROOT = os.path.dirname(os.path.realpath("WORKSPACE"))
+FOLDERS = ("mesh", "market", "backend", "host", "cli", "strategy")
+
+UNIT = r"(?:INT64_C\()?1(?:'?000){1,4}(?:LL|L)?\)?"
+
+RULES = {
+    "a bare product of units; use mesh/runtime/time.h": (
+        r"\*\s*" + UNIT + r"(?![\w.])|(?<![\w.])" + UNIT + r"\s*\*(?!\s*[,);])|\*\s*(?:MS|US|S|MESH_(?:US|MS|S))_NS\b",
+        ["mesh/runtime/time.h"]),
+    "seconds or nanoseconds taken apart by hand; use mesh_time_seconds(), mesh_time_nanos()": (
+        r"_ns\s*[/%]\s*(?:INT64_C\()?1000000000\b", ["mesh/runtime/time.h"]),
+    "a message packed or unpacked by hand; use mesh/rpc/pack.h": (
+        r"__(?:un)?pack(?:_to_buffer)?\(|protobuf_c_message_(?:un)?pack\w*\(", ["mesh/rpc/pack.c"]),
+    "room whose size nothing checks": (
+        r"\b(?:alloca|sprintf|vsprintf|strcpy|strcat|stpcpy|gets)\s*\(", []),
+}
+
+# (file, part of the line): why it is right.
+ALLOWED = {
+    ("backend/backend.c", "#define DAY_NS (86400 * MESH_S_NS)"): "a constant",
+    ("backend/backend.c", "PRUNE_MS = 3600 * 1000"): "a constant",
+}
+
+
+def code_lines(path):
+    """The lines of a file without comments."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    text = re.sub(r"/\*.*?\*/", lambda m: "\n" * m.group().count("\n"), text, flags=re.S)
+    for number, line in enumerate(text.split("\n"), 1):
+        yield number, re.sub(r"//.*", "", line)
+
+
+def sources():
+    for folder in FOLDERS:
+        for at, _, names in os.walk(os.path.join(ROOT, folder)):
+            for name in names:
+                if name.endswith((".c", ".h", ".inc")):
+                    yield os.path.relpath(os.path.join(at, name), ROOT)
+
+
+class Sources(unittest.TestCase):
+    def test_rules(self):
+        used, wrong, files = set(), [], 0
+        for path in sources():
+            files += 1
+            for number, line in code_lines(os.path.join(ROOT, path)):
+                for what, (pattern, free) in RULES.items():
+                    if path in free or not re.search(pattern, line):
+                        continue
+                    allowed = [key for key in ALLOWED if key[0] == path and key[1] in line]
+                    used.update(allowed)
+                    if not allowed:
+                        wrong.append("%s:%d: %s\n    %s" % (path, number, what, line.strip()))
+        self.assertGreater(files, 200, "the sources are not where they are looked for")
+        self.assertEqual([], wrong, "\n" + "\n".join(wrong))
+        self.assertEqual(set(), set(ALLOWED) - used,
+                         "nothing needs this exception any more")
+
+    def test_patterns_find_what_they_are_for(self):
+        for line in ("x = wait_ms * 1000000;", "limit_s * 1000", "now + a * INT64_C(1000000)",
+                     "1000 * ms", "t->seconds * 1000000000 + t->nanos", "a_ms * MESH_MS_NS",
+                     "s = now_ns / 1000000000;", "size = x__pack(&m, bytes);",
+                     "m = x__unpack(NULL, n, d);", "sprintf(at, format)"):
+            self.assertTrue(any(re.search(p, line) for p, _ in RULES.values()), line)
+        for line in ("char *text[1000];", "= 10000;", "call(x, 1000, *y)", "sum * 10000",
+                     "snprintf(at, size, format)"):
+            self.assertFalse(any(re.search(p, line) for p, _ in RULES.values()), line)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
