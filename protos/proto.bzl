@@ -18,13 +18,14 @@ def _generate(name, proto, srcs, suffixes, flags, tools):
         tools = ["@protoc_tools//:protoc"] + tools,
     )
 
-def proto_c(name, proto, deps = [], only_pbc = False):
+def proto_c(name, proto, deps = [], only_pbc = False, visibility = None):
     """Makes NAME_pbc (protobuf-c), NAME_nanopb and NAME_set (a descriptor set with all imports).
 
     Args:
       name: what the three targets are called.
       proto: the file below protos/ (or /usr/include, for google/protobuf/ and onnx/), without .proto.
       deps: the names of the protos that it imports.
+      visibility: of the libraries; None: the package's.
       only_pbc: makes only NAME_pbc, of a proto that nanopb cannot do (messages that hold themselves).
     """
     installed = proto.startswith("google/protobuf/") or proto.startswith("onnx/")
@@ -39,6 +40,7 @@ def proto_c(name, proto, deps = [], only_pbc = False):
         hdrs = [proto + ".pb-c.h"],
         copts = ["-w"],
         includes = ["."],
+        visibility = visibility,
         deps = ["@protobuf_c"] + [":%s_pbc" % d for d in deps],
     )
 
@@ -52,6 +54,7 @@ def proto_c(name, proto, deps = [], only_pbc = False):
         hdrs = [proto + ".pb.h"],
         copts = ["-w"],
         includes = ["."],
+        visibility = visibility,
         deps = ["@nanopb"] + [":%s_nanopb" % d for d in deps],
     )
 
