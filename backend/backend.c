@@ -9,7 +9,7 @@
 #include "mesh/program/process.h"
 #include "mesh/runtime/log.h"
 
-enum { POOL_THREADS = 3, EXIT_USAGE = 2, EXIT_STUCK = 1, PRUNE_MS = 3600 * 1000 };
+enum { POOL_THREADS = 3, EXIT_STUCK = 1, PRUNE_MS = 3600 * 1000 };
 
 #define DAY_NS (86400 * MESH_S_NS)
 
@@ -268,23 +268,6 @@ static void tear_down(const program_arg *what) {
   mesh_schema_destroy(own->schema);
 }
 
-static int exit_code_of(mesh_code code) {
-  switch (code) {
-    case GRPC_STATUS_OK:
-      return 0;
-    case GRPC_STATUS_INVALID_ARGUMENT:
-    case GRPC_STATUS_FAILED_PRECONDITION:
-    case GRPC_STATUS_ALREADY_EXISTS:
-    case GRPC_STATUS_DATA_LOSS:
-    case GRPC_STATUS_NOT_FOUND:
-    case GRPC_STATUS_PERMISSION_DENIED:
-    case GRPC_STATUS_ABORTED:
-      return EXIT_USAGE;  // starting it again would not help
-    default:
-      return 1;
-  }
-}
-
 static int run(mesh_program *program, void *arg) {
   const program_arg *what = arg;
   mesh_error err;
@@ -294,7 +277,7 @@ static int run(mesh_program *program, void *arg) {
   if (code == GRPC_STATUS_OK) code = serve(what, &err);
   if (code != GRPC_STATUS_OK) mesh_log(MESH_LOG_ERROR, "backend", "%s", err.message);
   tear_down(what);
-  return exit_code_of(code);
+  return mesh_process_exit_code(code);
 }
 
 int backend_main(int argc, char **argv, const backend_extension *extension) {
@@ -302,7 +285,7 @@ int backend_main(int argc, char **argv, const backend_extension *extension) {
   mesh_error err;
   if (backend_options_parse(argc, argv, &own.options, &err) != GRPC_STATUS_OK) {
     fprintf(stderr, "millrace-backend: %s (--help lists the flags)\n", err.message);
-    return EXIT_USAGE;
+    return MESH_EXIT_REFUSED;
   }
   if (own.options.help) {
     backend_options_help();

@@ -51,6 +51,10 @@ static const setting_info infos[SETTING_COUNT] = {
     [SETTING_TRAINING_HOST_CACHE_MIB] = {"training_host.cache_mib", NULL, "256"},
     [SETTING_TRAINING_HOST_GRACE_S] = {"training_host.grace_s", NULL, "60"},
     [SETTING_TRAINING_HOST_MORE] = {"training_host.more", NULL, NULL},
+    [SETTING_UP_START_LIMIT_MS] = {"up.start_limit_ms", NULL, "30000"},
+    [SETTING_UP_HEALTH_INTERVAL_MS] = {"up.health_interval_ms", NULL, "5000"},
+    [SETTING_UP_HEALTH_TIMEOUT_MS] = {"up.health_timeout_ms", NULL, "10000"},
+    [SETTING_UP_HEALTH_LIMIT_MS] = {"up.health_limit_ms", NULL, "60000"},
 };
 
 const char *settings_key(setting which) {

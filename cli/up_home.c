@@ -64,16 +64,17 @@ bool up_home_is_taken(const char *home) {
   return taken;
 }
 
-mesh_code up_find_port(int *port, mesh_error *err) {
+mesh_code up_open_port(int *fd, int *port, mesh_error *err) {
   struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof name;
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  bool ok = fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof name) == 0 &&
-            getsockname(fd, (struct sockaddr *)&name, &size) == 0;
+  *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  bool ok = *fd >= 0 && bind(*fd, (struct sockaddr *)&name, sizeof name) == 0 &&
+            listen(*fd, SOMAXCONN) == 0 && getsockname(*fd, (struct sockaddr *)&name, &size) == 0;
   int failed = errno;
-  if (fd >= 0) close(fd);
   *port = ntohs(name.sin_port);
   if (ok) return GRPC_STATUS_OK;
+  if (*fd >= 0) close(*fd);
+  *fd = -1;
   return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "no free port on 127.0.0.1: %s", strerror(failed));
 }
 

@@ -14,8 +14,9 @@ MESH_NODISCARD mesh_code up_home_take(const char *home, int *lock, mesh_error *e
 // True if a mesh runs in `home`.
 bool up_home_is_taken(const char *home);
 
-// A TCP port on 127.0.0.1 that is free now.
-MESH_NODISCARD mesh_code up_find_port(int *port, mesh_error *err);
+// A socket that listens on a free TCP port of 127.0.0.1. On OK the caller owns *fd: as long as it
+// is open, nobody else gets the port.
+MESH_NODISCARD mesh_code up_open_port(int *fd, int *port, mesh_error *err);
 
 // The sample market for papergate: where Bazel puts it beside this program, or where an
 // installation has it. False if it is in neither place.

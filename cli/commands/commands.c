@@ -28,7 +28,9 @@ static const args_flag up_flags[] = {
     {"papergate-market", "DIR",
      "SYMBOL-TIMEFRAME.csv files for papergate; default: the sample market"},
     {"gateway", "HOST:PORT", "a real IB Gateway or TWS instead of papergate"},
-    {"listen", "ADDRESS", "a further address of the backend, such as 127.0.0.1:4710"},
+    {"listen", "ADDRESS",
+     "a further address of the backend, such as 127.0.0.1:4710; every user of this machine can use "
+     "a port"},
     {"log-level", "debug|info|warn|error", "of the programs that it starts; default: info"},
     {0},
 };

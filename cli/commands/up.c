@@ -20,7 +20,10 @@
 
 enum { PAPERGATE, IB_HOST, TRAINING_HOST, BACKEND, CHILDREN };
 
-enum { HEALTHY_LIMIT_MS = 15000, GATEWAY_LIMIT_MS = 3000, STOP_LIMIT_MS = 5000 };
+enum { GATEWAY_LIMIT_MS = 3000, STOP_LIMIT_MS = 5000 };
+
+// Their names in what is told, and of their logs and locks.
+static const char *const names[CHILDREN] = {"papergate", "ib-host", "training-host", "backend"};
 
 // Everything that lives as long as the mesh.
 typedef struct up {
@@ -28,16 +31,19 @@ typedef struct up {
   settings settings;
   bool json;
   int lock;
+  int gateway_fd;  // papergate's socket, which listens as long as the mesh is up; 0: none
   mesh_loop *loop;
+  mesh_stop_signal *stop;
   mesh_scope scope;           // of this program
   mesh_scope children_scope;  // cancelled to end the children
   mesh_pool *pool;
   child children[CHILDREN];
+  up_watch watches[CHILDREN];
   int running;  // fibers that supervise
   char ib_socket[CHILD_PATH_MAX], training_socket[CHILD_PATH_MAX], backend_socket[CHILD_PATH_MAX];
-  char gateway[160], port[8], market[UP_PATH_MAX], more[UP_PATH_MAX];
+  char gateway[160], port[8], gateway_fd_text[12], market[UP_PATH_MAX], more[UP_PATH_MAX];
   int64_t started_ns;
-  bool stopping;
+  bool stopping, told_to_stop;
   mesh_signal changed;
   int exit_code;
 } up;
@@ -59,25 +65,56 @@ static const char *setting_of(const up *own, setting which) {
   return settings_get(&own->settings, which);
 }
 
+// Whole milliseconds, which check_numbers() has found right.
+static long long number_of(const up *own, setting which) {
+  return strtoll(setting_of(own, which), NULL, 10);
+}
+
 // ---- the children ----
+
+static void stop(up *own) {
+  own->stopping = true;
+  mesh_signal_notify(&own->changed);
+}
+
+// What a child said last, without the log's time and level.
+static const char *last_words(const child *who) {
+  static const char level[] = " ERROR ";
+  const char *found = strstr(who->last_line, level);
+  return found != NULL ? found + sizeof level - 1 : who->last_line;
+}
+
+// It cannot start, so that the mesh cannot: the reason is the command's.
+static void give_up(up *own, const child *who) {
+  if (own->stopping) return;
+  const char *words = last_words(who);
+  size_t size = strlen(who->name);
+  bool named = strncmp(words, who->name, size) == 0 && words[size] == ':';
+  command_complain(own->command, "%s%s%s", named ? "" : who->name, named ? "" : ": ", words);
+  own->exit_code = who->exit_code == MESH_EXIT_REFUSED ? EXIT_CODE_USAGE : EXIT_CODE_REFUSED;
+  stop(own);
+}
 
 static void on_child(void *arg, child *who, const char *event) {
   up *own = arg;
   char text[CHILD_LINE_MAX + 64] = "";
   if (strcmp(event, "started") == 0) snprintf(text, sizeof text, "pid %d", who->pid);
   if (strcmp(event, "died") == 0) {
-    snprintf(text, sizeof text, "with code %d; starting it again", who->exit_code);
+    bool unable = who->exit_code == MESH_EXIT_UNABLE;
+    snprintf(text, sizeof text, "with code %d%s%s; starting it again", who->exit_code,
+             unable ? ": " : "", unable ? last_words(who) : "");
   }
   if (strcmp(event, "left") == 0) snprintf(text, sizeof text, "starting it again");
   if (strcmp(event, "refused") == 0) {
-    snprintf(text, sizeof text, "%s: %s", who->name, who->last_line);
-    if (!own->stopping) command_complain(own->command, "%s", text);
-    own->exit_code = EXIT_CODE_USAGE;
-    own->stopping = true;
+    give_up(own, who);
   } else {
     say(own, event, who->name, text);
   }
   mesh_signal_notify(&own->changed);
+}
+
+static void on_health(void *arg, child *who, const char *event, const char *text) {
+  say(arg, event, who->name, text);
 }
 
 typedef struct supervision {
@@ -127,22 +164,26 @@ static void add_log_flags(up *own, command_line *line) {
   add_word(line, "--exit-with-parent");
 }
 
-static command_line begin_child(up *own, int index, const char *name) {
+static command_line begin_child(up *own, int index) {
   child *who = &own->children[index];
-  who->name = name;
-  snprintf(who->log_path, sizeof who->log_path, "%.4000s/log/%s.log", setting_of(own, SETTING_HOME),
-           name);
+  const char *home = setting_of(own, SETTING_HOME);
+  who->name = names[index];
+  snprintf(who->log_path, sizeof who->log_path, "%.4000s/log/%s.log", home, who->name);
+  snprintf(who->lock_path, sizeof who->lock_path, "%.4000s/run/%s.lock", home, who->name);
   return (command_line){who, 0};
 }
 
 static mesh_code describe_papergate(up *own, mesh_error *err) {
   int port;
-  mesh_code code = up_find_port(&port, err);
+  mesh_code code = up_open_port(&own->gateway_fd, &port, err);
   if (code != GRPC_STATUS_OK) return code;
   snprintf(own->port, sizeof own->port, "%d", port);
+  snprintf(own->gateway_fd_text, sizeof own->gateway_fd_text, "%d", own->gateway_fd);
   snprintf(own->gateway, sizeof own->gateway, "127.0.0.1:%d", port);
-  command_line line = begin_child(own, PAPERGATE, "papergate");
+  command_line line = begin_child(own, PAPERGATE);
+  line.who->inherited_fd = own->gateway_fd;
   add_flag(&line, "--port", own->port);
+  add_flag(&line, "--listen-fd", own->gateway_fd_text);
   const char *market = setting_of(own, SETTING_PAPERGATE_MARKET);
   if (market == NULL && up_find_market(own->market)) market = own->market;
   if (market == NULL) {
@@ -156,7 +197,7 @@ static mesh_code describe_papergate(up *own, mesh_error *err) {
 }
 
 static mesh_code describe_ib_host(up *own, mesh_error *err) {
-  command_line line = begin_child(own, IB_HOST, "ib-host");
+  command_line line = begin_child(own, IB_HOST);
   add_flag(&line, "--listen", own->ib_socket);
   add_flag(&line, "--listen", setting_of(own, SETTING_IB_HOST_LISTEN));
   add_flag(&line, "--gateway", own->gateway);
@@ -172,7 +213,7 @@ static mesh_code describe_ib_host(up *own, mesh_error *err) {
 }
 
 static mesh_code describe_training_host(up *own, mesh_error *err) {
-  command_line line = begin_child(own, TRAINING_HOST, "training-host");
+  command_line line = begin_child(own, TRAINING_HOST);
   add_flag(&line, "--listen", own->training_socket);
   add_flag(&line, "--listen", setting_of(own, SETTING_TRAINING_HOST_LISTEN));
   add_flag(&line, "--backend", own->backend_socket);
@@ -187,7 +228,7 @@ static mesh_code describe_training_host(up *own, mesh_error *err) {
 }
 
 static mesh_code describe_backend(up *own, mesh_error *err) {
-  command_line line = begin_child(own, BACKEND, "backend");
+  command_line line = begin_child(own, BACKEND);
   add_flag(&line, "--home", setting_of(own, SETTING_HOME));
   add_flag(&line, "--listen", own->backend_socket);
   add_flag(&line, "--listen", setting_of(own, SETTING_BACKEND_LISTEN));
@@ -244,14 +285,11 @@ static mesh_code describe_children(up *own, mesh_error *err) {
   return GRPC_STATUS_OK;
 }
 
-static void stop(up *own) {
-  own->stopping = true;
-  mesh_signal_notify(&own->changed);
-}
-
 static void on_signal(void *arg) {
   up *own = arg;
-  own->exit_code = EXIT_CODE_INTERRUPTED;
+  bool asked = mesh_stop_signal_number(own->stop) == SIGTERM;  // as a service manager stops it
+  own->exit_code = asked ? EXIT_CODE_DONE : EXIT_CODE_INTERRUPTED;
+  own->told_to_stop = true;
   stop(own);
 }
 
@@ -274,31 +312,83 @@ static void tell_gateway(const up *own, mesh_scope *scope) {
   say(own, ready ? "connected" : "not connected yet", "gateway", text);
 }
 
+static const char *address_of(const up *own, int index) {
+  const char *const addresses[CHILDREN] = {own->gateway, own->ib_socket, own->training_socket,
+                                           own->backend_socket};
+  return addresses[index];
+}
+
+static mesh_code await_each(up *own, mesh_scope *waiting, int *index, mesh_error *err) {
+  mesh_code code = GRPC_STATUS_OK;
+  for (*index = IB_HOST; *index < CHILDREN; ++*index) {
+    code = up_await_serving(waiting, names[*index], address_of(own, *index), err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  return code;
+}
+
+// Nobody refused, but one did not become healthy: which, and what is known of it.
+static void complain_of(const up *own, int index, const mesh_error *err) {
+  const child *who = &own->children[index];
+  if (who->restarts == 0) {
+    command_complain(own->command, "%s is not healthy after %lld ms: %s", names[index],
+                     number_of(own, SETTING_UP_START_LIMIT_MS), err->message);
+  } else {
+    command_complain(own->command,
+                     "%s is not healthy after %lld ms; it ended %d times, with code "
+                     "%d: %s",
+                     names[index], number_of(own, SETTING_UP_START_LIMIT_MS), who->restarts,
+                     who->exit_code, last_words(who));
+  }
+}
+
+static void say_ready(up *own) {
+  char text[CHILD_PATH_MAX + 64];
+  snprintf(text, sizeof text, "%lld ms, at %s",
+           (long long)((mesh_now_ns() - own->started_ns) / MESH_MS_NS), own->backend_socket);
+  say(own, "ready", "mesh", text);
+  for (int i = 0; i < CHILDREN; i++)
+    own->children[i].settled = true;
+}
+
 static void become_ready(up *own) {
   mesh_scope waiting;
   mesh_error err;
+  int index;
   mesh_scope_open(&waiting, &own->children_scope);
-  mesh_scope_set_deadline(&waiting, mesh_time_after_ms(mesh_now_ns(), HEALTHY_LIMIT_MS));
-  mesh_code code = up_await_serving(&waiting, "ib-host", own->ib_socket, &err);
-  if (code == GRPC_STATUS_OK) {
-    code = up_await_serving(&waiting, "training-host", own->training_socket, &err);
-  }
-  if (code == GRPC_STATUS_OK) {
-    code = up_await_serving(&waiting, "backend", own->backend_socket, &err);
-  }
+  mesh_scope_set_deadline(
+      &waiting, mesh_time_after_ms(mesh_now_ns(), number_of(own, SETTING_UP_START_LIMIT_MS)));
+  mesh_code code = await_each(own, &waiting, &index, &err);
   if (code == GRPC_STATUS_OK) tell_gateway(own, &waiting);
   mesh_scope_close(&waiting);
   if (own->stopping) return;
   if (code == GRPC_STATUS_OK) {
-    char text[CHILD_PATH_MAX + 64];
-    snprintf(text, sizeof text, "%lld ms, at %s",
-             (long long)((mesh_now_ns() - own->started_ns) / MESH_MS_NS), own->backend_socket);
-    say(own, "ready", "mesh", text);
-  } else {
-    command_complain(own->command, "%s", err.message);
-    own->exit_code = EXIT_CODE_FAILED;
-    stop(own);
+    say_ready(own);
+    return;
   }
+  complain_of(own, index, &err);
+  own->exit_code = EXIT_CODE_FAILED;
+  stop(own);
+}
+
+static void watch_child(void *arg) {
+  const up_watch *what = arg;
+  up *own = what->arg;
+  up_watch_run(what, &own->children_scope);
+}
+
+static void start_watch(up *own, int index) {
+  own->watches[index] = (up_watch){.who = &own->children[index],
+                                   .address = address_of(own, index),
+                                   .gateway = index == PAPERGATE,
+                                   .pool = own->pool,
+                                   .interval_ms = number_of(own, SETTING_UP_HEALTH_INTERVAL_MS),
+                                   .timeout_ms = number_of(own, SETTING_UP_HEALTH_TIMEOUT_MS),
+                                   .limit_ms = number_of(own, SETTING_UP_HEALTH_LIMIT_MS),
+                                   .on_change = on_health,
+                                   .arg = own};
+  if (own->watches[index].interval_ms == 0) return;
+  mesh_fiber_start(&own->children_scope, watch_child, &own->watches[index]);
 }
 
 static void end_children(up *own) {
@@ -323,7 +413,9 @@ static void main_fiber(void *arg) {
   mesh_scope_open(&own->children_scope, &own->scope);
   mesh_fiber_start(&own->scope, watch_for_stop, own);
   for (int i = 0; i < CHILDREN; i++) {
-    if (is_ours(own, i)) start_child(own, i);
+    if (!is_ours(own, i)) continue;
+    start_child(own, i);
+    start_watch(own, i);
   }
   become_ready(own);
   mesh_error err;
@@ -333,11 +425,51 @@ static void main_fiber(void *arg) {
   mesh_yield(own->loop);  // watch_for_stop cancels the supervisors' scope
   end_children(own);
   mesh_scope_close(&own->children_scope);
-  if (own->exit_code == EXIT_CODE_INTERRUPTED) say(own, "stopped", "mesh", "");
+  if (own->told_to_stop) say(own, "stopped", "mesh", "");
   mesh_loop_stop(own->loop);
 }
 
 // ---- start ----
+
+static mesh_code check_numbers(const up *own, mesh_error *err) {
+  static const setting times[] = {SETTING_UP_START_LIMIT_MS, SETTING_UP_HEALTH_INTERVAL_MS,
+                                  SETTING_UP_HEALTH_TIMEOUT_MS, SETTING_UP_HEALTH_LIMIT_MS};
+  for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+    bool never =
+        times[i] == SETTING_UP_HEALTH_INTERVAL_MS || times[i] == SETTING_UP_HEALTH_LIMIT_MS;
+    long long least = never ? 0 : 1, value = number_of(own, times[i]);
+    if (value >= least) continue;
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s is %lld: use %lld or more milliseconds",
+                     settings_key(times[i]), value, least);
+  }
+  return GRPC_STATUS_OK;
+}
+
+// What an `up` that was killed left: it would be in the way of what starts now.
+static mesh_code end_orphans(const up *own, mesh_error *err) {
+  for (int i = CHILDREN - 1; i >= 0; i--) {
+    char path[CHILD_PATH_MAX], text[64];
+    pid_t pid;
+    snprintf(path, sizeof path, "%.4000s/run/%s.lock", setting_of(own, SETTING_HOME), names[i]);
+    mesh_code code = child_end_orphan(path, STOP_LIMIT_MS, &pid, err);
+    if (code != GRPC_STATUS_OK) return code;
+    if (pid == 0) continue;
+    snprintf(text, sizeof text, "pid %d, left by a mesh that was killed", (int)pid);
+    say(own, "ended", names[i], text);
+  }
+  return GRPC_STATUS_OK;
+}
+
+// A port asks nobody who they are.
+static void say_open(const up *own) {
+  static const setting ports[] = {SETTING_BACKEND_LISTEN, SETTING_IB_HOST_LISTEN,
+                                  SETTING_TRAINING_HOST_LISTEN};
+  for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
+    const char *address = setting_of(own, ports[i]);
+    if (address == NULL || strncmp(address, "unix:", 5) == 0) continue;
+    say(own, "is open to every user of this machine", address, "a port asks nobody");
+  }
+}
 
 static mesh_code prepare(up *own, const args *given, mesh_error *err) {
   mesh_view descriptors = {millrace_descriptors, millrace_descriptors_size};
@@ -352,19 +484,23 @@ static mesh_code prepare(up *own, const args *given, mesh_error *err) {
   snprintf(own->training_socket, sizeof own->training_socket, "%s",
            setting_of(own, SETTING_TRAINING_HOST_ADDRESS));
   snprintf(own->backend_socket, sizeof own->backend_socket, "unix:%.4000s/run/backend.sock", home);
-  code = up_home_take(home, &own->lock, err);
-  return code == GRPC_STATUS_OK ? describe_children(own, err) : code;
+  code = check_numbers(own, err);
+  if (code == GRPC_STATUS_OK) code = up_home_take(home, &own->lock, err);
+  if (code == GRPC_STATUS_OK) code = end_orphans(own, err);
+  if (code == GRPC_STATUS_OK) code = describe_children(own, err);
+  if (code == GRPC_STATUS_OK) say_open(own);
+  return code;
 }
 
 static void run(up *own) {
   mesh_process_block_signals();
   own->loop = mesh_loop_create();
-  own->pool = mesh_pool_create(CHILDREN);
+  own->pool = mesh_pool_create(CHILDREN + 1);  // one waits for each; one asks the gateway
   mesh_scope_open_root(&own->scope, own->loop);
-  mesh_stop_signal *stop = mesh_stop_signal_create(own->loop, on_signal, own);
+  own->stop = mesh_stop_signal_create(own->loop, on_signal, own);
   mesh_fiber_start(&own->scope, main_fiber, own);
   mesh_loop_run(own->loop);
-  mesh_stop_signal_destroy(stop);
+  mesh_stop_signal_destroy(own->stop);
   mesh_scope_close(&own->scope);
   mesh_pool_destroy(own->pool);
   mesh_loop_destroy(own->loop);
@@ -385,6 +521,7 @@ int cmd_up(const command *self, const args *given) {
     command_complain(self, "%s", err.message);
     own->exit_code = exit_code_of(code);
   }
+  if (own->gateway_fd > 0) close(own->gateway_fd);
   if (own->lock >= 0) close(own->lock);
   int exit_code = own->exit_code;
   free(own);

@@ -8,8 +8,6 @@
 #include "mesh/program/program.h"
 #include "protos/descriptors.h"
 
-enum { EXIT_USAGE = 2 };
-
 // Everything that lives as long as the program.
 typedef struct ib_host {
   ib_options options;
@@ -54,7 +52,7 @@ static int run(mesh_program *program, void *arg) {
   mesh_server_destroy(own->server);
   ib_session_destroy(own->session);
   mesh_schema_destroy(own->schema);
-  return code == GRPC_STATUS_OK ? 0 : EXIT_USAGE;
+  return mesh_process_exit_code(code);
 }
 
 int main(int argc, char **argv) {
@@ -62,7 +60,7 @@ int main(int argc, char **argv) {
   mesh_error err;
   if (ib_options_parse(argc, argv, &own.options, &err) != GRPC_STATUS_OK) {
     fprintf(stderr, "millrace-ib-host: %s (--help lists the flags)\n", err.message);
-    return EXIT_USAGE;
+    return MESH_EXIT_REFUSED;
   }
   if (own.options.help) {
     ib_options_help();

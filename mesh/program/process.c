@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -12,8 +13,23 @@ struct mesh_stop_signal {
   mesh_op op;
   void (*on_stop)(void *arg);
   void *arg;
+  atomic_int number;  // written before the post
   pthread_t thread;
 };
+
+int mesh_process_exit_code(mesh_code code) {
+  switch (code) {
+    case GRPC_STATUS_OK:
+      return 0;
+    case GRPC_STATUS_INVALID_ARGUMENT:
+    case GRPC_STATUS_FAILED_PRECONDITION:
+    case GRPC_STATUS_DATA_LOSS:
+    case GRPC_STATUS_ABORTED:
+      return MESH_EXIT_REFUSED;
+    default:
+      return MESH_EXIT_UNABLE;
+  }
+}
 
 static sigset_t stop_signals(void) {
   sigset_t set;
@@ -53,6 +69,7 @@ static void *wait_for_signals(void *arg) {
   int number = 0;
   sigwait(&set, &number);
   if (number == SIGUSR2) return NULL;
+  atomic_store(&own->number, number);
   mesh_loop_post(own->loop, &own->op);
   sigwait(&set, &number);
   if (number != SIGUSR2) _exit(128 + number);
@@ -69,6 +86,10 @@ mesh_stop_signal *mesh_stop_signal_create(mesh_loop *loop, void (*on_stop)(void 
   own->arg = arg;
   if (pthread_create(&own->thread, NULL, wait_for_signals, own) != 0) abort();
   return own;
+}
+
+int mesh_stop_signal_number(const mesh_stop_signal *own) {
+  return atomic_load(&own->number);
 }
 
 void mesh_stop_signal_destroy(mesh_stop_signal *own) {

@@ -12,7 +12,8 @@ enum {
   PING_TIMEOUT_MS = 10000,
 };
 
-const grpc_channel_args *mesh_client_channel_args(void) {
+// The last one is for the channels that stand apart.
+static grpc_arg *client_args(size_t *count) {
   static grpc_arg args[] = {
       NUMBER(GRPC_ARG_HTTP2_BDP_PROBE, 0),  // else the window grows to megabytes
       NUMBER(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, WINDOW_BYTES),
@@ -24,8 +25,22 @@ const grpc_channel_args *mesh_client_channel_args(void) {
       NUMBER(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, PING_TIMEOUT_MS),
       NUMBER(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1),
       NUMBER(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
+      NUMBER(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
   };
-  static const grpc_channel_args all = {sizeof args / sizeof *args, args};
+  *count = sizeof args / sizeof *args;
+  return args;
+}
+
+const grpc_channel_args *mesh_client_channel_args(void) {
+  static grpc_channel_args all;
+  all.args = client_args(&all.num_args);
+  all.num_args--;
+  return &all;
+}
+
+const grpc_channel_args *mesh_client_channel_args_apart(void) {
+  static grpc_channel_args all;
+  all.args = client_args(&all.num_args);
   return &all;
 }
 

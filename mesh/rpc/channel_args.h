@@ -9,6 +9,9 @@
 // s later. Static.
 const grpc_channel_args *mesh_client_channel_args(void);
 
+// The same, but the channel shares its connection with no other one to the same address. Static.
+const grpc_channel_args *mesh_client_channel_args_apart(void);
+
 // The same window; accepts those pings; a port that is in use is an error. Static.
 const grpc_channel_args *mesh_server_channel_args(void);
 

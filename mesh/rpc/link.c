@@ -39,8 +39,8 @@ static bool is_possible_address(const char *address) {
   return end != colon + 1 && *end == '\0' && port > 0 && port < 65536;
 }
 
-mesh_code mesh_link_open(mesh_loop *loop, const char *name, const char *address, mesh_link **out,
-                         mesh_error *err) {
+static mesh_code open_link(mesh_loop *loop, const char *name, const char *address,
+                           const grpc_channel_args *args, mesh_link **out, mesh_error *err) {
   *out = NULL;
   if (!is_possible_address(address)) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
@@ -49,10 +49,20 @@ mesh_code mesh_link_open(mesh_loop *loop, const char *name, const char *address,
   }
   mesh_link *link = create_link(loop, name, address);
   grpc_channel_credentials *plain = grpc_insecure_credentials_create();
-  link->channel = grpc_channel_create(address, plain, mesh_client_channel_args());
+  link->channel = grpc_channel_create(address, plain, args);
   grpc_channel_credentials_release(plain);
   *out = link;
   return GRPC_STATUS_OK;
+}
+
+mesh_code mesh_link_open(mesh_loop *loop, const char *name, const char *address, mesh_link **out,
+                         mesh_error *err) {
+  return open_link(loop, name, address, mesh_client_channel_args(), out, err);
+}
+
+mesh_code mesh_link_open_apart(mesh_loop *loop, const char *name, const char *address,
+                               mesh_link **out, mesh_error *err) {
+  return open_link(loop, name, address, mesh_client_channel_args_apart(), out, err);
 }
 
 // Makes a socketpair with a channel on one end and the server on the other.

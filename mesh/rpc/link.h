@@ -25,6 +25,12 @@ typedef enum mesh_link_state {
 MESH_NODISCARD mesh_code mesh_link_open(mesh_loop *loop, const char *name, const char *address,
                                         mesh_link **out, mesh_error *err);
 
+// The same, but it shares its connection with no other link to `address`: what is asked over it
+// also says whether the server still takes new connections.
+MESH_NODISCARD mesh_code mesh_link_open_apart(mesh_loop *loop, const char *name,
+                                              const char *address, mesh_link **out,
+                                              mesh_error *err);
+
 // Opens a link to a server of this process, over a socketpair: no port, no file.
 MESH_NODISCARD mesh_code mesh_link_open_local(mesh_loop *loop, const char *name,
                                               mesh_server *server, mesh_link **out,

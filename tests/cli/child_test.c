@@ -1,10 +1,12 @@
 // The supervisor with real processes: small scripts that say what they do in their log.
 #include "cli/child.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "mesh/runtime/fiber.h"
@@ -37,19 +39,29 @@ static void supervise(harness *test, void *arg) {
   mesh_scope_close(&own->scope);
 }
 
-// Runs `script` in a shell under the supervisor.
-static void run(scene *own, const char *script) {
+static void make_log(child *who) {
   const char *directory = getenv("TEST_TMPDIR");
+  snprintf(who->log_path, sizeof who->log_path, "%s/child-XXXXXX",
+           directory != NULL ? directory : "/tmp");
+  int fd = mkstemp(who->log_path);
+  assert_true(fd >= 0);
+  close(fd);
+}
+
+static void run_with_log(scene *own, const char *script, const char *log_path) {
   own->who.name = "script";
   snprintf(own->who.program, sizeof own->who.program, "/bin/sh");
   own->who.args[0] = "-c";
   own->who.args[1] = script;
-  snprintf(own->who.log_path, sizeof own->who.log_path, "%s/child-XXXXXX",
-           directory != NULL ? directory : "/tmp");
-  int fd = mkstemp(own->who.log_path);
-  assert_true(fd >= 0);
-  close(fd);
+  snprintf(own->who.log_path, sizeof own->who.log_path, "%s", log_path);
   run_in_fiber(supervise, own);
+}
+
+// Runs `script` in a shell under the supervisor.
+static void run(scene *own, const char *script) {
+  child log = {0};
+  make_log(&log);
+  run_with_log(own, script, log.log_path);
 }
 
 static void starts_again_what_dies(void **state) {
@@ -99,11 +111,146 @@ static void refuses_a_program_that_is_not_there(void **state) {
   scene own = {.stop_after = 100};
   own.who.name = "nothing";
   snprintf(own.who.program, sizeof own.who.program, "/nonexistent/program");
-  snprintf(own.who.log_path, sizeof own.who.log_path, "/dev/null");
+  make_log(&own.who);
   run_in_fiber(supervise, &own);
   assert_int_equal(own.started, 0);
   assert_int_equal(own.refused, 1);
   assert_non_null(strstr(own.who.last_line, "/nonexistent/program"));
+  unlink(own.who.log_path);
+}
+
+// What is in the way before it has ever worked is the reader's to mend; later it goes away.
+static void gives_up_on_what_is_in_its_way_only_at_first(void **state) {
+  (void)state;
+  scene first = {.stop_after = 100}, later = {.stop_after = 2, .who.settled = true};
+  run(&first, "echo 'the disk is full'; exit 75");
+  assert_int_equal(first.started, 1);
+  assert_int_equal(first.refused, 1);
+  assert_string_equal(first.who.last_line, "the disk is full");
+  unlink(first.who.log_path);
+  run(&later, "exit 75");
+  assert_int_equal(later.started, 2);
+  assert_int_equal(later.died, 1);
+  assert_int_equal(later.refused, 0);
+  unlink(later.who.log_path);
+}
+
+// Of this run: what is in the log from before it is no reason.
+static void quotes_this_run_only(void **state) {
+  (void)state;
+  scene own = {.stop_after = 100}, again = {.stop_after = 100};
+  run(&own, "echo of yesterday; exit 2");
+  assert_string_equal(own.who.last_line, "of yesterday");
+  run_with_log(&again, "exit 2", own.who.log_path);
+  assert_string_equal(again.who.last_line, "it said nothing");
+  unlink(own.who.log_path);
+}
+
+static void a_descriptor_is_handed_on(void **state) {
+  (void)state;
+  int both[2];
+  char script[64], text[8] = "";
+  assert_int_equal(pipe2(both, O_CLOEXEC), 0);
+  snprintf(script, sizeof script, "echo heard >&%d; exit 2", both[1]);
+  scene own = {.stop_after = 100, .who.inherited_fd = both[1]};
+  run(&own, script);
+  assert_int_equal(read(both[0], text, 6), 6);
+  assert_string_equal(text, "heard\n");
+  close(both[0]);
+  close(both[1]);
+  unlink(own.who.log_path);
+}
+
+// ---- orphans ----
+
+// A supervisor in a process of its own, which can be killed as `kill -9` does.
+typedef struct supervisor {
+  char lock_path[CHILD_PATH_MAX], log_path[CHILD_PATH_MAX];
+  pid_t pid;
+  int from_child;  // the child holds the other end, and says its pid
+} supervisor;
+
+// Its child is a shell that does `before`, says its pid, and does `behind`.
+static void start_supervisor(supervisor *own, const char *before, const char *behind) {
+  int told[2];
+  child log = {0};
+  make_log(&log);
+  snprintf(own->log_path, sizeof own->log_path, "%s", log.log_path);
+  snprintf(own->lock_path, sizeof own->lock_path, "%.4000s.lock", log.log_path);
+  assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+  own->pid = fork();
+  if (own->pid == 0) {
+    char script[256];
+    scene under = {.stop_after = 100, .who.inherited_fd = told[1]};
+    snprintf(script, sizeof script, "%s echo $$ >&%d; %s", before, told[1], behind);
+    snprintf(under.who.lock_path, sizeof under.who.lock_path, "%s", own->lock_path);
+    run_with_log(&under, script, own->log_path);
+    _exit(0);
+  }
+  close(told[1]);
+  own->from_child = told[0];
+}
+
+static pid_t hear_pid(supervisor *own) {
+  char text[16] = "";
+  assert_true(read(own->from_child, text, sizeof text - 1) > 0);
+  return (pid_t)atoi(text);
+}
+
+static void kill_supervisor(supervisor *own) {
+  assert_int_equal(kill(own->pid, SIGKILL), 0);
+  assert_int_equal(waitpid(own->pid, NULL, 0), own->pid);
+}
+
+// The pipe's end: every process that had it has ended.
+static void await_end(const supervisor *own) {
+  char rest[64];
+  while (read(own->from_child, rest, sizeof rest) > 0) {
+  }
+}
+
+static void forget(supervisor *own) {
+  close(own->from_child);
+  unlink(own->lock_path);
+  unlink(own->log_path);
+}
+
+static const char waits[] = "while :; do read line < /dev/zero; done";
+
+static void a_child_dies_with_its_supervisor(void **state) {
+  (void)state;
+  supervisor own;
+  start_supervisor(&own, "", waits);
+  hear_pid(&own);
+  kill_supervisor(&own);
+  await_end(&own);
+  forget(&own);
+}
+
+// One that does not hear of its supervisor's end.
+static void an_orphan_is_found_and_ended(void **state) {
+  (void)state;
+  supervisor own;
+  mesh_error err;
+  pid_t ended;
+  start_supervisor(&own, "trap '' TERM;", waits);
+  pid_t orphan = hear_pid(&own);
+  kill_supervisor(&own);
+  assert_int_equal(kill(orphan, 0), 0);
+  assert_int_equal(child_end_orphan(own.lock_path, 1, &ended, &err), GRPC_STATUS_OK);
+  assert_int_equal(ended, orphan);
+  await_end(&own);
+  assert_int_equal(child_end_orphan(own.lock_path, 1, &ended, &err), GRPC_STATUS_OK);
+  assert_int_equal(ended, 0);
+  forget(&own);
+}
+
+static void nobody_is_ended_without_a_lock(void **state) {
+  (void)state;
+  mesh_error err;
+  pid_t ended = -1;
+  assert_int_equal(child_end_orphan("/nonexistent/lock", 1, &ended, &err), GRPC_STATUS_OK);
+  assert_int_equal(ended, 0);
 }
 
 static void finds_programs_where_it_is_told(void **state) {
@@ -125,6 +272,12 @@ int main(void) {
       cmocka_unit_test(ends_a_running_child_with_its_scope),
       cmocka_unit_test(gives_up_on_what_refuses_to_start),
       cmocka_unit_test(refuses_a_program_that_is_not_there),
+      cmocka_unit_test(gives_up_on_what_is_in_its_way_only_at_first),
+      cmocka_unit_test(quotes_this_run_only),
+      cmocka_unit_test(a_descriptor_is_handed_on),
+      cmocka_unit_test(a_child_dies_with_its_supervisor),
+      cmocka_unit_test(an_orphan_is_found_and_ended),
+      cmocka_unit_test(nobody_is_ended_without_a_lock),
       cmocka_unit_test(finds_programs_where_it_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,16 +63,19 @@ static void a_file_in_the_way_is_named(void **state) {
   assert_non_null(strstr(err.message, home));
 }
 
-static void finds_a_port_that_is_free(void **state) {
+static void keeps_a_port(void **state) {
   (void)state;
-  int port;
+  int fd, port;
   mesh_error err;
-  assert_int_equal(up_find_port(&port, &err), GRPC_STATUS_OK);
+  assert_int_equal(up_open_port(&fd, &port, &err), GRPC_STATUS_OK);
   struct sockaddr_in name = {.sin_family = AF_INET,
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                              .sin_port = htons((uint16_t)port)};
-  int fd = socket(AF_INET, SOCK_STREAM, 0);
-  assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
+  int other = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+  assert_int_equal(setsockopt(other, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), 0);
+  assert_int_equal(bind(other, (struct sockaddr *)&name, sizeof name), -1);
+  assert_int_equal(connect(other, (struct sockaddr *)&name, sizeof name), 0);
+  close(other);
   close(fd);
 }
 
@@ -81,7 +84,7 @@ int main(void) {
       cmocka_unit_test(makes_its_directories),
       cmocka_unit_test(is_taken_once),
       cmocka_unit_test(a_file_in_the_way_is_named),
-      cmocka_unit_test(finds_a_port_that_is_free),
+      cmocka_unit_test(keeps_a_port),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,7 +41,7 @@ class ReadOnlyTest(CountingCase):
         for path in glob.glob(self.home + "/millrace.db*"):
             os.chmod(path, stat.S_IRUSR)
         self.refused("millrace-backend", "--home", self.home, "--ib-host", "unix:/tmp/none",
-                     "--listen", "unix:" + self.path("b.sock"), words=["millrace.db"], code=2,
+                     "--listen", "unix:" + self.path("b.sock"), words=["millrace.db"], code=75,
                      before_exec=obey_permissions)
 
 

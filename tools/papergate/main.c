@@ -10,7 +10,8 @@
 #include "tools/papergate/messages.h"
 #include "tools/papergate/server.h"
 
-enum { EXIT_DONE = 0, EXIT_USAGE = 2 };
+// Refused for good, or for what may be otherwise later: a port that is taken, a broken file.
+enum { EXIT_DONE = 0, EXIT_USAGE = 2, EXIT_UNABLE = 75 };
 
 // Signals that end the gateway are read by the server's loop, not handled.
 static void block_signals(void) {
@@ -80,5 +81,5 @@ int main(int argc, char **argv) {
   }
   if (code == GRPC_STATUS_OK) return EXIT_DONE;
   fprintf(stderr, "papergate: %s\n", err.message);
-  return EXIT_USAGE;
+  return code == GRPC_STATUS_INVALID_ARGUMENT ? EXIT_USAGE : EXIT_UNABLE;
 }

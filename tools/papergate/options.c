@@ -38,6 +38,8 @@ typedef struct flag {
 static const flag flags[] = {
     SECTION("Running"),
     FLAG("--port", FLAG_NUMBER, port, "N", "4002", "port on 127.0.0.1; 0: any that is free"),
+    FLAG("--listen-fd", FLAG_NUMBER, listen_fd, "N", NULL,
+         "a descriptor that was inherited and listens already, instead of --port"),
     FLAG("--port-file", FLAG_TEXT, port_file, "FILE", NULL, "write the port there when ready"),
     FLAG("--log", FLAG_TEXT, log, "FILE", NULL,
          "write the JSON line of each request there, not to standard output"),

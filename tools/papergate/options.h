@@ -11,6 +11,7 @@
 typedef struct pg_options {
   bool help;
   int64_t port;
+  int64_t listen_fd;  // a socket that listens already; 0: none
   const char *port_file;
   const char *market;
   const char *log;

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -173,18 +174,44 @@ void pg_server_run(pg_server *server) {
   }
 }
 
-static mesh_code listen_on(pg_server *server, int port, mesh_error *err) {
+static mesh_code open_port(pg_server *server, int port, mesh_error *err) {
   struct sockaddr_in address = {.sin_family = AF_INET,
                                 .sin_port = htons((uint16_t)port),
                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  socklen_t size = sizeof address;
   int on = 1;
   server->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   setsockopt(server->listen_fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (server->listen_fd < 0 || bind(server->listen_fd, (struct sockaddr *)&address, size) != 0 ||
-      listen(server->listen_fd, SOMAXCONN) != 0 ||
-      getsockname(server->listen_fd, (struct sockaddr *)&address, &size) != 0) {
+  if (server->listen_fd < 0 ||
+      bind(server->listen_fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+      listen(server->listen_fd, SOMAXCONN) != 0) {
     return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "127.0.0.1:%d: %s", port, strerror(errno));
+  }
+  return GRPC_STATUS_OK;
+}
+
+// Takes a socket that whoever started us keeps open: its port is ours however often we are started.
+static mesh_code inherit_port(pg_server *server, int fd, mesh_error *err) {
+  int listens = 0;
+  socklen_t size = sizeof listens;
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &size) != 0 || listens == 0) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "--listen-fd %d: no socket that listens",
+                     fd);
+  }
+  server->listen_fd = fd;
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK) != 0) {
+    return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "--listen-fd %d: %s", fd, strerror(errno));
+  }
+  return GRPC_STATUS_OK;
+}
+
+static mesh_code listen_on(pg_server *server, const pg_options *options, mesh_error *err) {
+  struct sockaddr_in address;
+  socklen_t size = sizeof address;
+  mesh_code code = options->listen_fd > 0 ? inherit_port(server, (int)options->listen_fd, err)
+                                          : open_port(server, (int)options->port, err);
+  if (code != GRPC_STATUS_OK) return code;
+  if (getsockname(server->listen_fd, (struct sockaddr *)&address, &size) != 0) {
+    return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "getsockname: %s", strerror(errno));
   }
   server->port = ntohs(address.sin_port);
   return GRPC_STATUS_OK;
@@ -202,7 +229,7 @@ mesh_code pg_server_open(pg_gateway *gateway, pg_server **out, mesh_error *err) 
   sigaddset(&signals, SIGINT);
   server->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
   server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-  mesh_code code = listen_on(server, (int)gateway->options.port, err);
+  mesh_code code = listen_on(server, &gateway->options, err);
   if (code == GRPC_STATUS_OK &&
       (!watch(server->epoll_fd, EPOLL_CTL_ADD, server->listen_fd, EPOLLIN, &server->listen_fd) ||
        !watch(server->epoll_fd, EPOLL_CTL_ADD, server->signal_fd, EPOLLIN, &server->signal_fd))) {

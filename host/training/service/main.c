@@ -11,8 +11,6 @@
 #include "mesh/program/program.h"
 #include "protos/descriptors.h"
 
-enum { EXIT_USAGE = 2 };
-
 // Everything that lives as long as the program.
 typedef struct program {
   training_options options;
@@ -81,7 +79,7 @@ static int run(mesh_program *frame, void *arg) {
   mesh_server_destroy(own->server);
   mesh_link_close(own->backend);
   mesh_schema_destroy(own->schema);
-  return code == GRPC_STATUS_OK ? 0 : EXIT_USAGE;
+  return mesh_process_exit_code(code);
 }
 
 int main(int argc, char **argv) {
@@ -89,7 +87,7 @@ int main(int argc, char **argv) {
   mesh_error err;
   if (training_options_parse(argc, argv, &own.options, &err) != GRPC_STATUS_OK) {
     fprintf(stderr, "millrace-training-host: %s (--help lists the flags)\n", err.message);
-    return EXIT_USAGE;
+    return MESH_EXIT_REFUSED;
   }
   if (own.options.help) {
     training_options_help();

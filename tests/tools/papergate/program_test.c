@@ -103,18 +103,19 @@ static ssize_t hear(int fd, char *bytes, size_t size) {
 static const struct refusal_case {
   const char *name, *flags;
   const char *text;
+  int code;
 } refusals[] = {
-    {"an unknown flag", "--prot 1", "papergate: unknown flag --prot (see --help)\n"},
+    {"an unknown flag", "--prot 1", "papergate: unknown flag --prot (see --help)\n", 2},
     {"a missing directory", "--port 0 --market /nonexistent",
-     "papergate: market directory /nonexistent: No such file or directory\n"},
+     "papergate: market directory /nonexistent: No such file or directory\n", 75},
     {"a file for a directory", "--port 0 --market " MARKET "/SPX-1d.csv",
-     "papergate: market directory " MARKET "/SPX-1d.csv: Not a directory\n"},
+     "papergate: market directory " MARKET "/SPX-1d.csv: Not a directory\n", 75},
     {"a log that cannot be", "--port 0 --log /nonexistent/log",
-     "papergate: log /nonexistent/log: No such file or directory\n"},
+     "papergate: log /nonexistent/log: No such file or directory\n", 75},
     {"a port file that cannot be", "--port 0 --port-file /nonexistent/port",
-     "papergate: port file /nonexistent/port: No such file or directory\n"},
+     "papergate: port file /nonexistent/port: No such file or directory\n", 75},
     {"an outage that is none", "--port 0 --connectivity 99",
-     "papergate: --connectivity: \"99\" is not CODE@N[+MS], at most 16 of them\n"},
+     "papergate: --connectivity: \"99\" is not CODE@N[+MS], at most 16 of them\n", 2},
 };
 
 static void check_refusal(void **state) {
@@ -125,7 +126,7 @@ static void check_refusal(void **state) {
   read_text(papergate.out, out, sizeof out, false);
   assert_string_equal(text, c->text);
   assert_string_equal(out, "");
-  assert_int_equal(end(&papergate), 2);
+  assert_int_equal(end(&papergate), c->code);
 }
 
 static void a_port_in_use_is_named(void **state) {
@@ -138,7 +139,7 @@ static void a_port_in_use_is_named(void **state) {
   read_text(second.err, text, sizeof text, false);
   snprintf(want, sizeof want, "papergate: 127.0.0.1:%d: Address already in use\n", port);
   assert_string_equal(text, want);
-  assert_int_equal(end(&second), 2);
+  assert_int_equal(end(&second), 75);
   kill(first.pid, SIGINT);
   assert_int_equal(end(&first), 0);
 }
