@@ -1,45 +1,7 @@
-// Bars and series.
+// Bars of a series.
 #include <math.h>
-#include <time.h>
 
 #include "backend/store/sqlite/internal.h"
-#include "mesh/runtime/time.h"
-
-mesh_code store_find_series(store *store, store_connection *connection, const char *symbol,
-                            const char *timeframe, int64_t *id, mesh_error *err) {
-  sqlite3_stmt *statement;
-  mesh_code code =
-      store_prepare(store, connection, STORE_SQL_FIND_SERIES,
-                    "SELECT id FROM series WHERE symbol=? AND timeframe=?", &statement, err);
-  if (code != GRPC_STATUS_OK) return code;
-  sqlite3_bind_text(statement, 1, symbol, -1, SQLITE_STATIC);
-  sqlite3_bind_text(statement, 2, timeframe, -1, SQLITE_STATIC);
-  int step = sqlite3_step(statement);
-  if (step == SQLITE_ROW) {
-    *id = sqlite3_column_int64(statement, 0);
-  } else if (step == SQLITE_DONE) {
-    code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no stored series %s %s", symbol, timeframe);
-  } else {
-    code = store_fail(store, connection->db, "cannot find a series", err);
-  }
-  store_release(statement);
-  return code;
-}
-
-static mesh_code find_or_add_series(store *store, const char *symbol, const char *timeframe,
-                                    int64_t *id, mesh_error *err) {
-  sqlite3_stmt *statement;
-  mesh_code code = store_prepare(store, &store->writer, STORE_SQL_ADD_SERIES,
-                                 "INSERT OR IGNORE INTO series(symbol, timeframe) VALUES(?, ?)",
-                                 &statement, err);
-  if (code != GRPC_STATUS_OK) return code;
-  sqlite3_bind_text(statement, 1, symbol, -1, SQLITE_STATIC);
-  sqlite3_bind_text(statement, 2, timeframe, -1, SQLITE_STATIC);
-  code = store_step(store, statement, "cannot add a series", err);
-  store_release(statement);
-  if (code != GRPC_STATUS_OK) return code;
-  return store_find_series(store, &store->writer, symbol, timeframe, id, err);
-}
 
 // ---- write ----
 
@@ -104,33 +66,7 @@ static mesh_code insert_bars(store *store, int64_t series, const store_bars *bar
   return insert_rows(store, series, bars, STORE_SQL_INSERT_ONE_BAR, insert_one_bar, 1, &next, err);
 }
 
-static int64_t wall_ns(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_REALTIME, &now);
-  return mesh_time_join(now.tv_sec, now.tv_nsec);
-}
-
-static mesh_code update_series(store *store, int64_t series, const store_bars *bars, int64_t added,
-                               mesh_error *err) {
-  sqlite3_stmt *statement;
-  mesh_code code =
-      store_prepare(store, &store->writer, STORE_SQL_UPDATE_SERIES,
-                    "UPDATE series SET bars=bars+?1, updated_ns=?2,"
-                    " first_s=min(ifnull(first_s, ?3), ?3), last_s=max(ifnull(last_s, ?4), ?4)"
-                    " WHERE id=?5",
-                    &statement, err);
-  if (code != GRPC_STATUS_OK) return code;
-  sqlite3_bind_int64(statement, 1, added);
-  sqlite3_bind_int64(statement, 2, wall_ns());
-  sqlite3_bind_int64(statement, 3, bars->times[0]);
-  sqlite3_bind_int64(statement, 4, bars->times[bars->count - 1]);
-  sqlite3_bind_int64(statement, 5, series);
-  code = store_step(store, statement, "cannot update a series", err);
-  store_release(statement);
-  return code;
-}
-
-static mesh_code write_bars(store *store, int64_t series, const store_bars *bars, mesh_error *err) {
+mesh_code store_write_bars(store *store, int64_t series, const store_bars *bars, mesh_error *err) {
   if (bars == NULL || bars->count == 0) return GRPC_STATUS_OK;
   int64_t from_s = bars->times[0], to_s = bars->times[bars->count - 1] + 1;
   int64_t before = 0, after = 0;
@@ -142,48 +78,7 @@ static mesh_code write_bars(store *store, int64_t series, const store_bars *bars
     after = (int64_t)bars->count;
   }
   if (code != GRPC_STATUS_OK) return code;
-  return update_series(store, series, bars, after - before, err);
-}
-
-// The event first: it may be refused, and then nothing else must have changed.
-static mesh_code run_segment(store *store, store_write *write, mesh_error *err) {
-  int64_t series = 0;
-  mesh_code code = GRPC_STATUS_OK;
-  if (write->segment.event != NULL) code = store_write_event(store, write->segment.event, err);
-  if (code == GRPC_STATUS_OK) {
-    code = find_or_add_series(store, write->segment.symbol, write->segment.timeframe, &series, err);
-  }
-  if (code == GRPC_STATUS_OK) code = write_bars(store, series, write->segment.bars, err);
-  if (code == GRPC_STATUS_OK) {
-    code = store_write_coverage(store, series, write->segment.coverage, err);
-  }
-  return code;
-}
-
-static void fill_segment(store_write *write, const char *symbol, const char *timeframe,
-                         const store_coverage *coverage, const store_bars *bars,
-                         const store_event *event) {
-  write->run = run_segment;
-  write->segment.symbol = symbol;
-  write->segment.timeframe = timeframe;
-  write->segment.coverage = coverage;
-  write->segment.bars = bars;
-  write->segment.event = event;
-}
-
-void store_start_segment(store *store, const char *symbol, const char *timeframe,
-                         const store_coverage *coverage, const store_bars *bars,
-                         const store_event *event, store_write *write) {
-  fill_segment(write, symbol, timeframe, coverage, bars, event);
-  store_submit(store, write);
-}
-
-mesh_code store_put_segment(store *store, const char *symbol, const char *timeframe,
-                            const store_coverage *coverage, const store_bars *bars,
-                            const store_event *event, mesh_error *err) {
-  store_write write;
-  fill_segment(&write, symbol, timeframe, coverage, bars, event);
-  return store_submit_and_wait(store, &write, err);
+  return store_update_series(store, series, bars, after - before, err);
 }
 
 // ---- read ----
@@ -268,47 +163,6 @@ mesh_code store_count_bars(store *store, const char *symbol, const char *timefra
   if (code == GRPC_STATUS_OK && last > 0 && *count > last) {
     code = find_start(store, series, from_s, to_s, last, first_s, err);
   }
-  pthread_mutex_unlock(&store->read_lock);
-  return code;
-}
-
-// A timeframe's length, from its text: "15m" is 15 * 60.
-#define TIMEFRAME_SECONDS                                   \
-  "CAST(timeframe AS INTEGER) * CASE substr(timeframe, -1)" \
-  " WHEN 'm' THEN 60 WHEN 'h' THEN 3600 WHEN 'd' THEN 86400 ELSE 604800 END"
-
-static mesh_code list_rows(store *store, const char *symbol,
-                           void (*each)(void *arg, const store_series *series), void *arg,
-                           mesh_error *err) {
-  sqlite3_stmt *statement;
-  store_connection *reader = &store->reader;
-  mesh_code code = store_prepare(store, reader, STORE_SQL_LIST_SERIES,
-                                 "SELECT symbol, timeframe, bars, first_s, last_s, updated_ns"
-                                 " FROM series WHERE bars>0 AND (?1='' OR symbol=?1)"
-                                 " ORDER BY symbol, " TIMEFRAME_SECONDS,
-                                 &statement, err);
-  if (code != GRPC_STATUS_OK) return code;
-  sqlite3_bind_text(statement, 1, symbol, -1, SQLITE_STATIC);
-  int step;
-  while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
-    store_series series = {.symbol = store_text_column(statement, 0),
-                           .timeframe = store_text_column(statement, 1),
-                           .bars = sqlite3_column_int64(statement, 2),
-                           .first_s = sqlite3_column_int64(statement, 3),
-                           .last_s = sqlite3_column_int64(statement, 4),
-                           .updated_ns = sqlite3_column_int64(statement, 5)};
-    each(arg, &series);
-  }
-  if (step != SQLITE_DONE) code = store_fail(store, reader->db, "cannot list the series", err);
-  store_release(statement);
-  return code;
-}
-
-mesh_code store_list_series(store *store, const char *symbol,
-                            void (*each)(void *arg, const store_series *series), void *arg,
-                            mesh_error *err) {
-  pthread_mutex_lock(&store->read_lock);
-  mesh_code code = list_rows(store, symbol, each, arg, err);
   pthread_mutex_unlock(&store->read_lock);
   return code;
 }

@@ -153,6 +153,19 @@ MESH_NODISCARD mesh_code store_find_series(store *store, store_connection *conne
                                            const char *symbol, const char *timeframe, int64_t *id,
                                            mesh_error *err);
 
+// The same on the writer; one that is not there is added.
+MESH_NODISCARD mesh_code store_find_or_add_series(store *store, const char *symbol,
+                                                  const char *timeframe, int64_t *id,
+                                                  mesh_error *err);
+
+// Notes in the series that `bars` (at least one) came, `added` of them new.
+MESH_NODISCARD mesh_code store_update_series(store *store, int64_t series, const store_bars *bars,
+                                             int64_t added, mesh_error *err);
+
+// Writes bars, and what the series says of them. NULL and none are fine.
+MESH_NODISCARD mesh_code store_write_bars(store *store, int64_t series, const store_bars *bars,
+                                          mesh_error *err);
+
 // Writes coverage: what the new interval overlaps gives way, equal neighbours become one.
 MESH_NODISCARD mesh_code store_write_coverage(store *store, int64_t series,
                                               const store_coverage *coverage, mesh_error *err);
