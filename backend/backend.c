@@ -11,7 +11,7 @@
 
 enum { POOL_THREADS = 3, EXIT_STUCK = 1, PRUNE_MS = 3600 * 1000 };
 
-#define DAY_NS (86400 * MESH_S_NS)
+#define DAY_S INT64_C(86400)
 
 typedef struct program_arg {
   backend *own;
@@ -25,7 +25,9 @@ static mesh_code open_store(backend *own, mesh_error *err) {
   mesh_code code = mesh_private_home(own->options.home, err);
   if (code != GRPC_STATUS_OK) return mesh_error_prefix(err, "home");
   snprintf(path, sizeof path, "%s/millrace.db", own->options.home);
-  store_options options = {.synchronous_full = own->options.synchronous_full};
+  store_options options = {.synchronous_full = own->options.synchronous_full,
+                           .busy_limit_ms = own->options.busy_limit_s * 1000,
+                           .log_max_bytes = own->options.store_log_mib << 20};
   return store_open(path, &options, &own->store, err);
 }
 
@@ -174,33 +176,41 @@ typedef struct prune_job {
   backend *own;
   mesh_error err;
   int64_t removed;
+  bool more;
   mesh_code code;
 } prune_job;
 
 static void do_prune(void *arg) {
   prune_job *job = arg;
   const backend_options *options = &job->own->options;
-  int64_t before_ns =
-      options->keep_days > 0
-          ? mesh_time_add(mesh_wall_ns(), -mesh_multiply(options->keep_days, DAY_NS))
-          : 0;
-  job->code = store_prune_operations(job->own->store, before_ns, options->keep_operations,
-                                     &job->removed, &job->err);
+  job->code =
+      store_prune_operations(job->own->store, options->keep_days * DAY_S, options->keep_operations,
+                             &job->removed, &job->more, &job->err);
 }
 
-// Forgets old operations, now and once an hour.
+// Forgets what is old, a few operations at a time: between them the backend may be told to leave.
+static void prune_once(backend *own) {
+  int64_t removed = 0;
+  prune_job job = {.own = own, .more = true};
+  while (job.more && own->retention.code == GRPC_STATUS_OK) {
+    mesh_pool_run(own->pool, own->loop, do_prune, &job);
+    if (job.code != GRPC_STATUS_OK) {
+      mesh_log(MESH_LOG_WARN, "backend", "old operations stay: %s", job.err.message);
+      break;
+    }
+    removed += job.removed;
+  }
+  if (removed > 0) {
+    mesh_log(MESH_LOG_INFO, "backend", "%lld old operations are forgotten", (long long)removed);
+  }
+}
+
+// Now and once an hour.
 static void prune_operations(void *arg) {
   backend *own = arg;
   mesh_error err;
   do {
-    prune_job job = {.own = own};
-    mesh_pool_run(own->pool, own->loop, do_prune, &job);
-    if (job.code != GRPC_STATUS_OK) {
-      mesh_log(MESH_LOG_WARN, "backend", "old operations stay: %s", job.err.message);
-    } else if (job.removed > 0) {
-      mesh_log(MESH_LOG_INFO, "backend", "%lld old operations are forgotten",
-               (long long)job.removed);
-    }
+    prune_once(own);
   } while (mesh_sleep_until(&own->retention, mesh_time_after_ms(mesh_now_ns(), PRUNE_MS), &err) ==
            GRPC_STATUS_OK);
 }
@@ -209,6 +219,7 @@ static void prune_operations(void *arg) {
 
 // Stops as a process that another one follows: what runs is interrupted, and goes on there.
 static void leave(backend *own) {
+  store_leave(own->store);
   int64_t deadline_ns = mesh_time_after_ms(mesh_now_ns(), own->options.drain_limit_ms);
   if (!mesh_operations_drain(own->operations, deadline_ns)) {
     mesh_log(MESH_LOG_WARN, "backend",

@@ -27,6 +27,13 @@ void backend_options_help(void) {
       "  --parallel N         segments of a load that are fetched at a time, 1 to 32 (default 4)\n"
       "  --synchronous MODE   normal: survives any crash of the program (default);\n"
       "                       full: and a power loss\n"
+      "  --busy-limit-s N     how long a write waits for another process that holds the store, "
+      "such "
+      "as a\n"
+      "                       backup, 1 to 86400 (default 600)\n"
+      "  --store-log-mib N    the store's write-ahead log is folded into it when it is longer, 1 to "
+      "4096\n"
+      "                       (default 64); it may grow while another process reads an old state\n"
       "  --keep-days N        operations that ended so long ago are forgotten; 0: never (default "
       "90)\n"
       "  --keep-operations N  ended operations to keep at most; 0: all (default 10000)\n"
@@ -49,6 +56,8 @@ static mesh_code take_synchronous(void *to, const char *value, mesh_error *err) 
 mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mesh_error *err) {
   *out = (backend_options){.log_level = MESH_LOG_INFO,
                            .parallel = 4,
+                           .busy_limit_s = 600,
+                           .store_log_mib = 64,
                            .keep_days = 90,
                            .keep_operations = 10000,
                            .training_grace_s = 60,
@@ -65,6 +74,8 @@ mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mes
       {"training-adapter", .text = &out->training_adapter},
       {"synchronous", .take = take_synchronous, .to = &out->synchronous_full},
       {"parallel", .whole = &out->parallel, .least = 1, .most = 32},
+      {"busy-limit-s", .number = &out->busy_limit_s, .least = 1, .most = 86400},
+      {"store-log-mib", .number = &out->store_log_mib, .least = 1, .most = 4096},
       {"keep-days", .number = &out->keep_days, .most = 36500},
       {"keep-operations", .number = &out->keep_operations, .most = 1000000000},
       {"training-grace-s", .number = &out->training_grace_s, .least = 1, .most = 3600},

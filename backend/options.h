@@ -21,6 +21,8 @@ typedef struct backend_options {
   bool synchronous_full;
   bool exit_with_parent;
   int parallel;                        // segments of a load at a time
+  int64_t busy_limit_s;                // how long a write waits for who else holds the store
+  int64_t store_log_mib;               // see store_options
   int64_t keep_days, keep_operations;  // of ended operations; 0: no bound
   int64_t training_grace_s;            // of a training whose host, or whose backend, is away
   int64_t drain_limit_ms;

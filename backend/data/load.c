@@ -119,6 +119,7 @@ static mesh_code plan(load *own, mesh_error *err) {
 
 typedef struct count_job {
   load *own;
+  mesh_code code;
   mesh_error err;
 } count_job;
 
@@ -126,16 +127,22 @@ static void do_count(void *arg) {
   count_job *job = arg;
   load *own = job->own;
   int64_t first_s;
-  mesh_code code =
+  job->code =
       store_count_bars(own->manager->store, own->symbol, own->timeframe->text, own->window.from_s,
                        own->window.to_s, 0, &own->bars_in_window, &first_s, &job->err);
-  if (code != GRPC_STATUS_OK) own->bars_in_window = 0;  // nothing is stored yet
+  if (job->code != GRPC_STATUS_NOT_FOUND) return;
+  job->code = GRPC_STATUS_OK;  // nothing is stored yet
+  own->bars_in_window = 0;
 }
 
 // What a load that ran to its end comes to.
 static mesh_code conclude(load *own, mesh_error *err) {
   count_job job = {.own = own};
   mesh_pool_run(own->manager->pool, own->manager->loop, do_count, &job);
+  if (job.code != GRPC_STATUS_OK) {
+    *err = job.err;
+    return job.code;
+  }
   load_fill_result(own);
   if (own->missing.count > 0 && own->stored + own->empty == 0) {
     *err = own->last_failure;

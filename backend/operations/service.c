@@ -99,13 +99,23 @@ static void put_event(void *arg, int64_t sequence, mesh_view event) {
   own->sent = sequence;
 }
 
+// What was read before the journal failed (a missing event) is shown, and then why there is no
+// more.
+static mesh_code send_rest(history *own, mesh_code code) {
+  mesh_error ignored;
+  mesh_code sent = mesh_event_stream_flush(own->stream, &ignored);
+  if (sent == GRPC_STATUS_OK) return code;
+  *own->err = ignored;
+  return sent;
+}
+
 static mesh_code send_history(const mesh_journal *journal, const char *name, history *own) {
   int count = 1;
   while (count > 0) {
     mesh_code code = journal->read(journal->self, name, own->sent, PAGE_EVENTS, put_event, own,
                                    &count, own->err);
     if (own->code != GRPC_STATUS_OK) return own->code;
-    if (code != GRPC_STATUS_OK) return code;
+    if (code != GRPC_STATUS_OK) return send_rest(own, code);
   }
   return mesh_event_stream_flush(own->stream, own->err);
 }

@@ -17,19 +17,37 @@ typedef struct store store;
 // The reason (mesh_error) of every write that is refused because a newer process owns the store.
 #define STORE_TAKEN "STORE_TAKEN"
 
+// A moment by the clocks of the machine: since 1970, and since boot number `boot` of it began.
+typedef struct store_moment {
+  int64_t wall_s, boot_s;
+  char boot[40];  // "": unknown
+} store_moment;
+
 typedef struct store_options {
   bool synchronous_full;  // each commit survives a power loss, not only a crash of the program
   int64_t max_bytes;      // refuse to grow beyond this; 0: no limit but the disk
-  int busy_timeout_ms;    // how long to wait for another process that writes; 0: 5,000
+  int64_t busy_limit_ms;  // how long to wait for another process that holds it; 0: 10 minutes
+  int64_t log_max_bytes;  // the write-ahead log is folded into the file when it is longer; while
+                          // another process reads an old state it may be. 0: 64 MiB
+  void (*read_moment)(store_moment *out);  // NULL: the machine's clocks. Any thread.
 } store_options;
 
-// Opens the database file at `path`, making it if it is not there. `options` may be NULL.
-// FAILED_PRECONDITION: it is not a millrace database, or a newer one (names both versions).
-// DATA_LOSS: it is damaged. NOT_FOUND: no such directory. PERMISSION_DENIED, UNAVAILABLE (somebody
-// else holds it), RESOURCE_EXHAUSTED (the disk is full). On OK the caller owns *out.
+// Opens the database file at `path`, making it if it is not there. `options` may be NULL. Beside it
+// lies "PATH.id", which says that there is a store: with it, a database that is missing, empty or
+// without its log is refused. Waits 5 s at most for another process that holds it.
+// FAILED_PRECONDITION: it is not a millrace database, a newer one (names both versions), or another
+// one than PATH.id says. DATA_LOSS: it, or a part of it, is damaged or missing. NOT_FOUND: no such
+// directory. PERMISSION_DENIED, UNAVAILABLE (somebody else holds it), RESOURCE_EXHAUSTED (the disk
+// is full). On OK the caller owns *out.
 MESH_NODISCARD mesh_code store_open(const char *path, const store_options *options, store **out,
                                     mesh_error *err);
+
+// Writes what waits, and closes. NULL is fine.
 void store_close(store *store);
+
+// The process leaves: from now on another process is waited for a second at most. A write that had
+// to wait longer is refused as UNAVAILABLE.
+void store_leave(store *store);
 
 // ---- series ----
 
@@ -169,7 +187,8 @@ MESH_NODISCARD mesh_code store_append_event(store *store, const store_event *eve
                                             mesh_error *err);
 
 // Calls each() for the events after `after_sequence`, oldest first, at most `limit`, and no more
-// than about 32 KiB (but one event at least). NOT_FOUND: no such operation.
+// than about 32 KiB (but one event at least). NOT_FOUND: no such operation. DATA_LOSS: one is
+// missing, behind those that were passed on.
 MESH_NODISCARD mesh_code store_read_events(
     store *store, const char *name, int64_t after_sequence, int limit,
     void (*each)(void *arg, int64_t sequence, mesh_view event), void *arg, mesh_error *err);
@@ -201,10 +220,12 @@ MESH_NODISCARD mesh_code store_list_operations(store *store, const store_filter 
 MESH_NODISCARD mesh_code store_remove_operation(store *store, const char *name, int64_t *events,
                                                 mesh_error *err);
 
-// Removes what ended before `before_ns`, and of the rest that has ended all but the `keep` newest;
-// 0: no such bound. *removed (may be NULL) says how many operations.
-MESH_NODISCARD mesh_code store_prune_operations(store *store, int64_t before_ns, int64_t keep,
-                                                int64_t *removed, mesh_error *err);
+// Removes operations that ended more than `older_s` seconds ago, by the time that the store itself
+// has seen pass (a jump of the wall clock ages nothing), and of the others that have ended all but
+// the `keep` that ended last; 0: no such bound. A few at a time, so that it can be left off: *more
+// says that there are more; *removed how many went.
+MESH_NODISCARD mesh_code store_prune_operations(store *store, int64_t older_s, int64_t keep,
+                                                int64_t *removed, bool *more, mesh_error *err);
 
 // ---- models ----
 

@@ -249,6 +249,8 @@ static mesh_code describe_backend(up *own, mesh_error *err) {
   add_flag(&line, "--synchronous", setting_of(own, SETTING_STORE_SYNCHRONOUS));
   add_flag(&line, "--keep-days", setting_of(own, SETTING_STORE_KEEP_DAYS));
   add_flag(&line, "--keep-operations", setting_of(own, SETTING_STORE_KEEP_OPERATIONS));
+  add_flag(&line, "--busy-limit-s", setting_of(own, SETTING_STORE_BUSY_LIMIT_S));
+  add_flag(&line, "--store-log-mib", setting_of(own, SETTING_STORE_LOG_MIB));
   add_log_flags(own, &line);
   return child_find_program("millrace-backend", line.who->program, err);
 }

@@ -206,6 +206,16 @@ static void watch_running(watch *own, mesh_operation *operation, const mesh_watc
   mesh_operation_release(operation);
 }
 
+// The journal failed (an event is missing): what was read before it is shown, then why there is no
+// more.
+static void fail_behind(watch *own, mesh_code code) {
+  mesh_error why = *own->err;
+  flush(own);
+  if (own->code != GRPC_STATUS_OK) return;
+  *own->err = why;
+  own->code = code;
+}
+
 // What does not run here: the journal has all of it, if it has ended.
 static void take_last(void *arg, const mesh_operation_record *record) {
   *(int64_t *)arg = record->last_sequence;
@@ -222,7 +232,7 @@ static void watch_journal(watch *own, mesh_operations *operations, const char *n
   while (own->code == GRPC_STATUS_OK && count > 0) {
     mesh_code code = journal->read(journal->self, name, own->sent, PAGE_EVENTS, put_stored, own,
                                    &count, own->err);
-    if (own->code == GRPC_STATUS_OK) own->code = code;
+    if (own->code == GRPC_STATUS_OK && code != GRPC_STATUS_OK) fail_behind(own, code);
   }
   flush(own);
 }

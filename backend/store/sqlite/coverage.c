@@ -117,6 +117,18 @@ mesh_code store_write_coverage(store *store, int64_t series, const store_coverag
   return code;
 }
 
+// What is no state would be taken for known.
+static mesh_code refuse_state(store *store, int64_t from_s, mesh_error *err) {
+  return mesh_fail(err, GRPC_STATUS_DATA_LOSS,
+                   "store %s: the coverage from %lld s on is damaged: `PRAGMA integrity_check` in "
+                   "sqlite3 may say more; put a backup in its place",
+                   store->path, (long long)from_s);
+}
+
+static bool is_state(int state) {
+  return state == STORE_STORED || state == STORE_EMPTY || state == STORE_FAILED;
+}
+
 static mesh_code read_rows(store *store, int64_t series, int64_t from_s, int64_t to_s,
                            void (*each)(void *arg, const store_coverage *coverage), void *arg,
                            mesh_error *err) {
@@ -130,15 +142,21 @@ static mesh_code read_rows(store *store, int64_t series, int64_t from_s, int64_t
   sqlite3_bind_int64(statement, 1, series);
   sqlite3_bind_int64(statement, 2, to_s);
   sqlite3_bind_int64(statement, 3, from_s);
-  int step;
-  while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
+  int step = SQLITE_DONE;
+  while (code == GRPC_STATUS_OK && (step = sqlite3_step(statement)) == SQLITE_ROW) {
     store_coverage one = {.from_s = sqlite3_column_int64(statement, 0),
                           .to_s = sqlite3_column_int64(statement, 1),
                           .state = (store_coverage_state)sqlite3_column_int(statement, 2),
                           .reason = store_text_column(statement, 3)};
-    each(arg, &one);
+    if (is_state((int)one.state) && one.from_s < one.to_s) {
+      each(arg, &one);
+    } else {
+      code = refuse_state(store, one.from_s, err);
+    }
   }
-  if (step != SQLITE_DONE) code = store_fail(store, reader->db, "cannot read coverage", err);
+  if (code == GRPC_STATUS_OK && step != SQLITE_DONE) {
+    code = store_fail(store, reader->db, "cannot read coverage", err);
+  }
   store_release(statement);
   return code;
 }

@@ -4,14 +4,24 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
+#include <sys/types.h>
 
 #include "backend/store/store.h"
+
+enum {
+  STORE_SCHEMA_VERSION = 4,
+  STORE_PAGE_BYTES = 8192,
+  STORE_ID_MAX = 33,  // 32 hexadecimal digits and the NUL
+};
 
 // The statements that a connection keeps prepared, one place each.
 typedef enum store_sql {
   STORE_SQL_BEGIN,
+  STORE_SQL_BEGIN_READ,
   STORE_SQL_COMMIT,
   STORE_SQL_OWNER,
+  STORE_SQL_RAISE,
   STORE_SQL_FIND_SERIES,
   STORE_SQL_ADD_SERIES,
   STORE_SQL_UPDATE_SERIES,
@@ -30,12 +40,13 @@ typedef enum store_sql {
   STORE_SQL_UPDATE_OPERATION,
   STORE_SQL_ENTER_STATE,
   STORE_SQL_DELETE_OPERATION,
+  STORE_SQL_REMOVE_OPERATION,
+  STORE_SQL_FIND_KEPT,
   STORE_SQL_PRUNE_OPERATIONS,
+  STORE_SQL_FIND_REMOVED,
   STORE_SQL_INSERT_EVENT,
   STORE_SQL_DELETE_EVENTS,
   STORE_SQL_DELETE_RECENT,
-  STORE_SQL_PRUNE_EVENTS,
-  STORE_SQL_PRUNE_RECENT,
   STORE_SQL_FIND_BY_NAME,
   STORE_SQL_FIND_BY_REQUEST,
   STORE_SQL_FIND_CREATED,
@@ -56,22 +67,108 @@ typedef enum store_sql {
 typedef struct store_connection {
   sqlite3 *db;
   sqlite3_stmt *statements[STORE_SQL_COUNT];  // prepared when first used
+  store *store;                               // for busy.c, and its:
+  int64_t busy_since_ns;
+  bool busy_told;
 } store_connection;
 
+// Which file a path leads to.
+typedef struct store_file {
+  bool there;
+  dev_t device;
+  ino_t number;
+} store_file;
+
 struct store {
-  char *path;
-  int64_t generation;  // which opening of the file this is: the newest one owns it
+  char *path, *identity_path;
+  char id[STORE_ID_MAX];  // of the store, in the file and beside it
+  char created[32];
+  int64_t generation;     // rises with each opening: the newest one owns the file
+  int64_t busy_limit_ms;  // how long another process is waited for
+  atomic_bool leaving;
+  void (*read_moment)(store_moment *out);
+  store_moment seen;  // when it was opened
+  int64_t age_s;      // the store's own clock then; see age.c
   store_connection reader;
   pthread_mutex_t read_lock;  // held around every use of `reader`
   store_connection writer;    // the writer thread's, from store_writer_start() to _stop()
   pthread_t thread;
   bool started;
-  int recent;  // about how many events were not yet moved; the writer thread's
+  // The writer thread's:
+  bool synchronous_full;
+  int recent;         // about how many events were not yet moved
+  bool removed_left;  // operations that are removed, but not gone yet
+  int long_pages;     // a write-ahead log that has so many is folded into the file
+  int log_pages;      // that it has, as of the last commit
+  int fold_at_pages, folded_pages;
+  int64_t fold_at_ns;
+  bool fold_failed, log_told;
+  store_file file, log_file;  // what was opened
+  int64_t looked_ns;          // when they were last looked for
   pthread_mutex_t queue_lock;
   pthread_cond_t queue_changed;
   store_write *first, **last;  // what waits, in the order in which it came
   bool stopping;
 };
+
+// ---- busy.c ----
+
+// How long an opening with these options waits for another process.
+int64_t store_busy_limit_ms(const store_options *options);
+
+// What a connection does where another process is in its way.
+void store_wait_while_busy(store *store, store_connection *connection);
+void store_never_wait(store_connection *connection);
+
+// After a wait that was told of: tells that it is over.
+void store_tell_free(store_connection *connection);
+
+// ---- age.c ----
+
+// The system's clocks.
+void store_read_moment(store_moment *out);
+
+// How much time that is believed to have passed between two moments, in seconds; never below 0.
+int64_t store_age_between(const store_moment *from, const store_moment *to);
+
+// The store's own clock: the seconds that it has seen pass in its life. Never goes back.
+int64_t store_age_now(store *store);
+
+// ---- identity.c ----
+
+typedef struct store_identity store_identity;
+
+// Makes the id of a new store.
+void store_make_id(char out[STORE_ID_MAX]);
+
+// Reads the identity file, and refuses a database that is missing or empty where there was one:
+// before SQLite opens anything. The caller frees *out, whatever this returns.
+MESH_NODISCARD mesh_code store_check_files(store *store, store_identity **out, mesh_error *err);
+
+// Compares it with what the database says of itself: store->id ("" in an older file) and its
+// generation. DATA_LOSS: its log is lost; FAILED_PRECONDITION: it is another store.
+MESH_NODISCARD mesh_code store_check_identity(store *store, const store_identity *file,
+                                              int64_t generation, mesh_error *err);
+
+// Writes the file, once what it says is committed.
+MESH_NODISCARD mesh_code store_write_identity(store *store, bool closed, mesh_error *err);
+
+// Notes which files were opened; DATA_LOSS where the paths lead elsewhere now.
+void store_note_files(store *store);
+MESH_NODISCARD mesh_code store_check_still_there(store *store, mesh_error *err);
+
+// ---- fold.c: the writer thread's ----
+
+void store_watch_log(store *store);
+
+// True while the log is long enough to be folded.
+bool store_log_waits(const store *store);
+
+// Folds a long log into the file, as far as nobody is in the way.
+void store_fold_log(store *store);
+
+// Folds all of it; false if something is left in it.
+bool store_empty_log(store *store);
 
 // ---- statement.c ----
 
@@ -95,6 +192,10 @@ void store_release(sqlite3_stmt *statement);
 MESH_NODISCARD mesh_code store_step(store *store, sqlite3_stmt *statement, const char *doing,
                                     mesh_error *err);
 
+// Begins and ends what the reader must see as one state; with read_lock.
+MESH_NODISCARD mesh_code store_begin_read(store *store, mesh_error *err);
+void store_end_read(store *store);
+
 // Ends a connection and its statements.
 void store_disconnect(store_connection *connection);
 
@@ -108,8 +209,8 @@ mesh_view store_view_column(sqlite3_stmt *statement, int column);
 // ---- schema.c ----
 
 // Makes the tables of a new file, or brings an older file up to date, and takes the store over: one
-// transaction. Before the writer thread starts.
-MESH_NODISCARD mesh_code store_take_over(store *store, mesh_error *err);
+// transaction. `file` is the identity file. Before the writer thread starts.
+MESH_NODISCARD mesh_code store_take_over(store *store, const store_identity *file, mesh_error *err);
 
 // ---- operations_read.c ----
 
@@ -121,6 +222,13 @@ MESH_NODISCARD mesh_code store_find_number(store *store, store_sql id, const cha
                                            const char *name, int64_t *out, mesh_error *err);
 
 // ---- writer.c ----
+
+// Starts a new generation, of the same owner, as the first commit after a checkpoint; see
+// identity.c. What fails is logged.
+void store_raise_generation(store *store);
+
+// Says in the identity file that nothing is in the log, where that is so and the store still ours.
+void store_close_identity(store *store);
 
 // Starts the writer thread; stops it after all that waits was written.
 void store_writer_start(store *store);
@@ -142,7 +250,10 @@ typedef struct store_located {
   int32_t state;
 } store_located;
 
-enum { STORE_FIRST_ENDED_STATE = 3 };  // OperationState: SUCCEEDED, FAILED and CANCELLED come last
+enum {
+  STORE_FIRST_ENDED_STATE = 3,  // OperationState: SUCCEEDED, FAILED and CANCELLED come last
+  STORE_REMOVED_STATE = -1,     // nobody sees it any more; its events go piece by piece
+};
 
 // Finds an operation by name; NOT_FOUND.
 MESH_NODISCARD mesh_code store_locate(store *store, const char *name, store_located *out,
@@ -177,6 +288,10 @@ MESH_NODISCARD mesh_code store_insert_event(store *store, int64_t id, int64_t se
 // True when it is time to move the recent events to the others.
 bool store_has_many_recent(const store *store);
 MESH_NODISCARD mesh_code store_move_recent(store *store, mesh_error *err);
+
+// Removes a piece of what removed operations have left; store->removed_left says whether there is
+// more.
+MESH_NODISCARD mesh_code store_clear_removed(store *store, mesh_error *err);
 
 // Appends an event, or refuses.
 MESH_NODISCARD mesh_code store_write_event(store *store, const store_event *event, mesh_error *err);

@@ -86,8 +86,11 @@ static mesh_code run_remove(store *store, store_write *write, mesh_error *err) {
   if (code != GRPC_STATUS_OK) return code;
   store_bind_text(statement, 1, own->name);
   sqlite3_bind_int(statement, 2, own->version);
-  int64_t uses = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+  bool counted = sqlite3_step(statement) == SQLITE_ROW;
+  int64_t uses = counted ? sqlite3_column_int64(statement, 0) : 0;
+  if (!counted) code = store_fail(store, store->writer.db, "cannot find a model", err);
   store_release(statement);
+  if (code != GRPC_STATUS_OK) return code;
   if (uses == 0) {
     return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "there is no model %s version %d", own->name,
                      own->version);

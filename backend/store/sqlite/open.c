@@ -9,7 +9,10 @@
 #include "backend/store/sqlite/internal.h"
 #include "mesh/program/private.h"
 
-enum { BUSY_TIMEOUT_MS = 5000, PAGE_BYTES = 8192 };
+enum {
+  LOG_MAX_BYTES = 64 << 20,  // see fold.c; fewer checkpoints are fewer syncs
+  OPEN_LIMIT_MS = 5000,      // an opening is not asked to leave: it waits for others no longer
+};
 
 // Where SQLite may not make the file it tries to read it, and then says that there is none: the
 // directory knows better.
@@ -29,11 +32,10 @@ static mesh_code refuse_open(store *store, sqlite3 *db, mesh_error *err) {
 }
 
 static mesh_code open_connection(store *store, store_connection *connection, int flags,
-                                 const store_options *options, mesh_error *err) {
+                                 mesh_error *err) {
   int opened = sqlite3_open_v2(store->path, &connection->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
   if (opened != SQLITE_OK) return refuse_open(store, connection->db, err);
-  bool chosen = options != NULL && options->busy_timeout_ms > 0;
-  sqlite3_busy_timeout(connection->db, chosen ? options->busy_timeout_ms : BUSY_TIMEOUT_MS);
+  store_wait_while_busy(store, connection);
   sqlite3_extended_result_codes(connection->db, 0);
   return GRPC_STATUS_OK;
 }
@@ -47,21 +49,25 @@ static mesh_code check_writable(store *store, mesh_error *err) {
 
 static mesh_code configure(store *store, const store_options *options, mesh_error *err) {
   char sql[256];
-  bool full = options != NULL && options->synchronous_full;
+  int64_t log_max_bytes = LOG_MAX_BYTES;
+  if (options != NULL && options->log_max_bytes > 0) log_max_bytes = options->log_max_bytes;
+  store->long_pages = (int)(log_max_bytes / STORE_PAGE_BYTES);
+  store->synchronous_full = options != NULL && options->synchronous_full;
   snprintf(sql, sizeof sql,
            "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=%s;"
-           "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=8000; PRAGMA temp_store=MEMORY",
-           PAGE_BYTES, full ? "FULL" : "NORMAL");
+           "PRAGMA cache_size=-65536; PRAGMA journal_size_limit=%lld; PRAGMA temp_store=MEMORY",
+           STORE_PAGE_BYTES, store->synchronous_full ? "FULL" : "NORMAL", (long long)log_max_bytes);
   mesh_code code = store_execute(store, store->writer.db, sql, "cannot configure", err);
+  store_watch_log(store);
   if (code != GRPC_STATUS_OK || options == NULL || options->max_bytes == 0) return code;
   snprintf(sql, sizeof sql, "PRAGMA max_page_count=%lld",
-           (long long)(options->max_bytes / PAGE_BYTES + 1));
+           (long long)(options->max_bytes / STORE_PAGE_BYTES + 1));
   return store_execute(store, store->writer.db, sql, "cannot limit the size", err);
 }
 
 // SQLite opens by name, and follows any link: nothing of it may be somebody else's.
 static mesh_code check_private(const store *store, mesh_error *err) {
-  static const char *const suffixes[] = {"", "-wal", "-shm"};
+  static const char *const suffixes[] = {"", "-wal", "-shm", ".id"};
   mesh_code code = GRPC_STATUS_OK;
   char path[MESH_PRIVATE_PATH_MAX];
   for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes && code == GRPC_STATUS_OK; i++) {
@@ -71,25 +77,43 @@ static mesh_code check_private(const store *store, mesh_error *err) {
   return code == GRPC_STATUS_OK ? code : mesh_error_prefix(err, "store");
 }
 
+static store *create(const char *path, const store_options *options) {
+  store *created = calloc(1, sizeof *created);
+  if (created == NULL) abort();
+  size_t size_bytes = strlen(path) + sizeof ".id";
+  created->path = strdup(path);
+  created->identity_path = malloc(size_bytes);
+  if (created->path == NULL || created->identity_path == NULL) abort();
+  snprintf(created->identity_path, size_bytes, "%s.id", path);
+  int64_t limit_ms = store_busy_limit_ms(options);
+  created->busy_limit_ms = limit_ms < OPEN_LIMIT_MS ? limit_ms : OPEN_LIMIT_MS;
+  bool chosen = options != NULL && options->read_moment != NULL;
+  created->read_moment = chosen ? options->read_moment : store_read_moment;
+  pthread_mutex_init(&created->read_lock, NULL);
+  return created;
+}
+
+static mesh_code connect_both(store *store, const store_options *options, mesh_error *err) {
+  mesh_code code =
+      open_connection(store, &store->writer, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err);
+  if (code == GRPC_STATUS_OK) code = check_writable(store, err);
+  if (code == GRPC_STATUS_OK) code = configure(store, options, err);
+  if (code == GRPC_STATUS_OK) {
+    code = open_connection(store, &store->reader, SQLITE_OPEN_READONLY, err);
+  }
+  return code == GRPC_STATUS_OK ? store_add_functions(store, err) : code;
+}
+
 mesh_code store_open(const char *path, const store_options *options, store **out, mesh_error *err) {
-  store *opened = calloc(1, sizeof *opened);
-  if (opened == NULL) abort();
-  opened->path = strdup(path);
-  if (opened->path == NULL) abort();
-  pthread_mutex_init(&opened->read_lock, NULL);
+  store *opened = create(path, options);
+  store_identity *file = NULL;
   mesh_code code = check_private(opened, err);
-  if (code == GRPC_STATUS_OK) {
-    code = open_connection(opened, &opened->writer, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
-                           options, err);
-  }
-  if (code == GRPC_STATUS_OK) code = check_writable(opened, err);
-  if (code == GRPC_STATUS_OK) code = configure(opened, options, err);
-  if (code == GRPC_STATUS_OK) {
-    code = open_connection(opened, &opened->reader, SQLITE_OPEN_READONLY, options, err);
-  }
-  if (code == GRPC_STATUS_OK) code = store_add_functions(opened, err);
-  if (code == GRPC_STATUS_OK) code = store_take_over(opened, err);  // last: it is for good
-  if (code == GRPC_STATUS_OK) code = check_private(opened, err);    // what was made now
+  if (code == GRPC_STATUS_OK) code = store_check_files(opened, &file, err);
+  if (code == GRPC_STATUS_OK) code = connect_both(opened, options, err);
+  if (code == GRPC_STATUS_OK) code = store_take_over(opened, file, err);  // last: it is for good
+  if (code == GRPC_STATUS_OK) code = check_private(opened, err);          // what was made now
+  free(file);
+  opened->busy_limit_ms = store_busy_limit_ms(options);
   if (code == GRPC_STATUS_OK) store_writer_start(opened);
   *out = code == GRPC_STATUS_OK ? opened : NULL;
   if (code != GRPC_STATUS_OK) store_close(opened);
@@ -98,10 +122,13 @@ mesh_code store_open(const char *path, const store_options *options, store **out
 
 void store_close(store *store) {
   if (store == NULL) return;
+  store_leave(store);
   store_writer_stop(store);
   store_disconnect(&store->reader);
+  if (store->started) store_close_identity(store);
   store_disconnect(&store->writer);  // last: it folds the write-ahead log into the file
   pthread_mutex_destroy(&store->read_lock);
+  free(store->identity_path);
   free(store->path);
   free(store);
 }

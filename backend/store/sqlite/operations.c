@@ -5,7 +5,8 @@ mesh_code store_locate(store *store, const char *name, store_located *out, mesh_
   sqlite3_stmt *statement;
   mesh_code code = store_prepare(
       store, &store->writer, STORE_SQL_LOCATE_OPERATION,
-      "SELECT id, last_sequence, epoch, state FROM operations WHERE name=?", &statement, err);
+      "SELECT id, last_sequence, epoch, state FROM operations WHERE name=? AND state>=0",
+      &statement, err);
   if (code != GRPC_STATUS_OK) return code;
   store_bind_text(statement, 1, name);
   int step = sqlite3_step(statement);
@@ -133,13 +134,17 @@ static mesh_code update_operation(store *store, int64_t id, const store_event *e
   return code;
 }
 
+// What is not bound is NULL: an operation that runs has no end.
 static mesh_code enter_state(store *store, int64_t id, int32_t state, mesh_error *err) {
   sqlite3_stmt *statement;
-  mesh_code code = store_prepare(store, &store->writer, STORE_SQL_ENTER_STATE,
-                                 "UPDATE operations SET state=? WHERE id=?", &statement, err);
+  mesh_code code =
+      store_prepare(store, &store->writer, STORE_SQL_ENTER_STATE,
+                    "UPDATE operations SET state=?, ended_age_s=? WHERE id=?", &statement, err);
   if (code != GRPC_STATUS_OK) return code;
   sqlite3_bind_int(statement, 1, state);
-  sqlite3_bind_int64(statement, 2, id);
+  bool ended = state >= STORE_FIRST_ENDED_STATE;
+  if (ended) sqlite3_bind_int64(statement, 2, store_age_now(store));
+  sqlite3_bind_int64(statement, 3, id);
   code = store_step(store, statement, "cannot change an operation's state", err);
   store_release(statement);
   return code;

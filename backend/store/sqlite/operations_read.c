@@ -57,12 +57,13 @@ static mesh_code find(store *store, store_sql id, const char *sql, const char *k
 mesh_code store_find_operation(store *store, const char *name, const char *request_id,
                                each_operation each, void *arg, mesh_error *err) {
   pthread_mutex_lock(&store->read_lock);
-  mesh_code code =
-      name != NULL ? find(store, STORE_SQL_FIND_BY_NAME,
-                          "SELECT " COLUMNS " FROM operations WHERE name=?", name, each, arg, err)
-                   : find(store, STORE_SQL_FIND_BY_REQUEST,
-                          "SELECT " COLUMNS " FROM operations WHERE request_id=?", request_id, each,
-                          arg, err);
+  mesh_code code = name != NULL
+                       ? find(store, STORE_SQL_FIND_BY_NAME,
+                              "SELECT " COLUMNS " FROM operations WHERE name=? AND state>=0", name,
+                              each, arg, err)
+                       : find(store, STORE_SQL_FIND_BY_REQUEST,
+                              "SELECT " COLUMNS " FROM operations WHERE request_id=?", request_id,
+                              each, arg, err);
   pthread_mutex_unlock(&store->read_lock);
   return code;
 }
@@ -142,7 +143,7 @@ static mesh_code find_position(store *store, const store_filter *filter, positio
   if (is_empty(filter->after)) return GRPC_STATUS_OK;
   int64_t created_ns = 0;
   mesh_code code = store_find_number(store, STORE_SQL_FIND_CREATED,
-                                     "SELECT created_ns FROM operations WHERE name=?",
+                                     "SELECT created_ns FROM operations WHERE name=? AND state>=0",
                                      filter->after, &created_ns, err);
   if (code == GRPC_STATUS_OK && created_ns <= out->created_ns) {
     *out = (position){created_ns, filter->after};
@@ -158,7 +159,8 @@ static mesh_code find_position(store *store, const store_filter *filter, positio
 
 static mesh_code prepare_list(store *store, int32_t state, sqlite3_stmt **out, mesh_error *err) {
   if (state == 0) {
-    return store_prepare(store, &store->reader, STORE_SQL_LIST_OPERATIONS, LIST("true"), out, err);
+    return store_prepare(store, &store->reader, STORE_SQL_LIST_OPERATIONS, LIST("state>=0"), out,
+                         err);
   }
   return store_prepare(store, &store->reader, STORE_SQL_LIST_OPERATIONS_IN_STATE, LIST("state=?7"),
                        out, err);

@@ -1,28 +1,35 @@
-// Removing operations that have ended, one by name or many by age.
+// Removing operations that have ended, one by name or many by age. To remove one is to hide it: a
+// short write, however long its history. What it leaves goes piece by piece, between other writes.
 #include "backend/store/sqlite/internal.h"
 
-enum { PRUNED_AT_ONCE = 200 };  // operations a transaction: other writes need not wait for all
+enum {
+  HIDDEN_AT_ONCE = 50,     // operations a transaction: other writes need not wait for all
+  CLEARED_AT_ONCE = 1000,  // events, likewise
+};
+
+// Its name and request id are free again, what is large is gone.
+#define HIDE                                                                \
+  "UPDATE operations SET state=-1, name='removed/' || id, request_id=NULL," \
+  " ended_age_s=NULL, title='', labels='', outcome=NULL, checkpoint=NULL, request=NULL "
 
 // ---- one ----
-
-// Runs a statement with one parameter; *changed (may be NULL) says how many rows it changed.
-static mesh_code run_with(store *store, store_sql sql_id, const char *sql, int64_t value,
-                          int64_t *changed, mesh_error *err) {
-  sqlite3_stmt *statement;
-  mesh_code code = store_prepare(store, &store->writer, sql_id, sql, &statement, err);
-  if (code != GRPC_STATUS_OK) return code;
-  sqlite3_bind_int64(statement, 1, value);
-  code = store_step(store, statement, "cannot remove an operation", err);
-  if (changed != NULL) *changed = sqlite3_changes64(store->writer.db);
-  store_release(statement);
-  return code;
-}
 
 typedef struct removal {
   store_write write;  // first: run() gets its address
   const char *name;
   int64_t events;
 } removal;
+
+static mesh_code hide(store *store, int64_t id, mesh_error *err) {
+  sqlite3_stmt *statement;
+  mesh_code code = store_prepare(store, &store->writer, STORE_SQL_REMOVE_OPERATION,
+                                 HIDE "WHERE id=?", &statement, err);
+  if (code != GRPC_STATUS_OK) return code;
+  sqlite3_bind_int64(statement, 1, id);
+  code = store_step(store, statement, "cannot remove an operation", err);
+  store_release(statement);
+  return code;
+}
 
 static mesh_code run_remove(store *store, store_write *write, mesh_error *err) {
   removal *own = (removal *)write;
@@ -33,17 +40,9 @@ static mesh_code run_remove(store *store, store_write *write, mesh_error *err) {
     return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
                      "operation %s has not ended: only what has ended can be removed", own->name);
   }
-  int64_t moved = 0, recent = 0;
-  code = run_with(store, STORE_SQL_DELETE_EVENTS, "DELETE FROM events WHERE operation=?", at.id,
-                  &moved, err);
-  if (code == GRPC_STATUS_OK) {
-    code = run_with(store, STORE_SQL_DELETE_RECENT, "DELETE FROM recent WHERE operation=?", at.id,
-                    &recent, err);
-  }
-  own->events = moved + recent;
-  if (code != GRPC_STATUS_OK) return code;
-  return run_with(store, STORE_SQL_DELETE_OPERATION, "DELETE FROM operations WHERE id=?", at.id,
-                  NULL, err);
+  own->events = at.last_sequence;
+  store->removed_left = true;
+  return hide(store, at.id, err);
 }
 
 mesh_code store_remove_operation(store *store, const char *name, int64_t *events, mesh_error *err) {
@@ -55,60 +54,132 @@ mesh_code store_remove_operation(store *store, const char *name, int64_t *events
 
 // ---- many ----
 
-// The next operations to go: ?1 is before_ns, ?2 keep, ?3 how many. Both statements of a
-// transaction choose the same ones.
-#define ENDED "state IN (3, 4, 5)"  // OperationState: SUCCEEDED, FAILED, CANCELLED
-#define CHOSEN                                                     \
-  "(SELECT id FROM operations WHERE " ENDED                        \
-  " AND (updated_ns<?1 OR (?2>0 AND id NOT IN"                     \
-  " (SELECT id FROM operations WHERE " ENDED                       \
-  " AND updated_ns>=?1 ORDER BY created_ns DESC, name LIMIT ?2)))" \
-  " ORDER BY id LIMIT ?3)"
+// A place in the order in which operations ended.
+typedef struct end {
+  int64_t age_s, id;
+} end;
 
 typedef struct pruning {
   store_write write;  // first: run() gets its address
-  int64_t before_ns, keep, removed;
+  int64_t older_s, keep, removed;
 } pruning;
 
-static mesh_code run_chosen(store *store, const pruning *own, store_sql id, const char *sql,
-                            mesh_error *err) {
+// The last one that is too many to be kept; all before it are, too. None: as it was.
+static mesh_code find_kept(store *store, int64_t keep, end *out, mesh_error *err) {
   sqlite3_stmt *statement;
-  mesh_code code = store_prepare(store, &store->writer, id, sql, &statement, err);
+  mesh_code code = store_prepare(store, &store->writer, STORE_SQL_FIND_KEPT,
+                                 "SELECT ended_age_s, id FROM operations"
+                                 " WHERE ended_age_s IS NOT NULL"
+                                 " ORDER BY ended_age_s DESC, id DESC LIMIT 1 OFFSET ?",
+                                 &statement, err);
   if (code != GRPC_STATUS_OK) return code;
-  // No bound is one that nothing is older than.
-  sqlite3_bind_int64(statement, 1, own->before_ns > 0 ? own->before_ns : INT64_MIN);
-  sqlite3_bind_int64(statement, 2, own->keep);
-  sqlite3_bind_int(statement, 3, PRUNED_AT_ONCE);
+  sqlite3_bind_int64(statement, 1, keep);
+  int step = sqlite3_step(statement);
+  if (step == SQLITE_ROW) {
+    end last = {sqlite3_column_int64(statement, 0), sqlite3_column_int64(statement, 1)};
+    if (last.age_s >= out->age_s) *out = last;
+  } else if (step != SQLITE_DONE) {
+    code = store_fail(store, store->writer.db, "cannot count operations", err);
+  }
+  store_release(statement);
+  return code;
+}
+
+static mesh_code hide_until(store *store, end last, int64_t *removed, mesh_error *err) {
+  sqlite3_stmt *statement;
+  mesh_code code = store_prepare(store, &store->writer, STORE_SQL_PRUNE_OPERATIONS,
+                                 HIDE
+                                 "WHERE id IN (SELECT id FROM operations"
+                                 " WHERE ended_age_s IS NOT NULL AND ended_age_s<=?1"
+                                 " AND (ended_age_s<?1 OR id<=?2)"
+                                 " ORDER BY ended_age_s, id LIMIT ?3)",
+                                 &statement, err);
+  if (code != GRPC_STATUS_OK) return code;
+  sqlite3_bind_int64(statement, 1, last.age_s);
+  sqlite3_bind_int64(statement, 2, last.id);
+  sqlite3_bind_int(statement, 3, HIDDEN_AT_ONCE);
   code = store_step(store, statement, "cannot prune operations", err);
+  *removed = sqlite3_changes64(store->writer.db);
   store_release(statement);
   return code;
 }
 
 static mesh_code run_prune(store *store, store_write *write, mesh_error *err) {
   pruning *own = (pruning *)write;
-  mesh_code code = run_chosen(store, own, STORE_SQL_PRUNE_EVENTS,
-                              "DELETE FROM events WHERE operation IN " CHOSEN, err);
-  if (code == GRPC_STATUS_OK) {
-    code = run_chosen(store, own, STORE_SQL_PRUNE_RECENT,
-                      "DELETE FROM recent WHERE operation IN " CHOSEN, err);
-  }
-  if (code != GRPC_STATUS_OK) return code;
-  code = run_chosen(store, own, STORE_SQL_PRUNE_OPERATIONS,
-                    "DELETE FROM operations WHERE id IN " CHOSEN, err);
-  own->removed = sqlite3_changes64(store->writer.db);
+  end last = {-1, 0};
+  mesh_code code = GRPC_STATUS_OK;
+  if (own->older_s > 0) last = (end){store_age_now(store) - own->older_s - 1, INT64_MAX};
+  if (own->keep > 0) code = find_kept(store, own->keep, &last, err);
+  store->removed_left = true;
+  return code == GRPC_STATUS_OK ? hide_until(store, last, &own->removed, err) : code;
+}
+
+mesh_code store_prune_operations(store *store, int64_t older_s, int64_t keep, int64_t *removed,
+                                 bool *more, mesh_error *err) {
+  pruning own = {.write.run = run_prune, .older_s = older_s, .keep = keep};
+  mesh_code code = store_submit_and_wait(store, &own.write, err);
+  *removed = code == GRPC_STATUS_OK ? own.removed : 0;
+  *more = *removed == HIDDEN_AT_ONCE;
   return code;
 }
 
-mesh_code store_prune_operations(store *store, int64_t before_ns, int64_t keep, int64_t *removed,
-                                 mesh_error *err) {
-  int64_t total = 0;
+// ---- what they leave ----
+
+// One that is removed; 0: there is none.
+static mesh_code find_removed(store *store, int64_t *id, mesh_error *err) {
+  sqlite3_stmt *statement;
+  mesh_code code =
+      store_prepare(store, &store->writer, STORE_SQL_FIND_REMOVED,
+                    "SELECT id FROM operations WHERE state=-1 LIMIT 1", &statement, err);
+  if (code != GRPC_STATUS_OK) return code;
+  int step = sqlite3_step(statement);
+  *id = step == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+  if (step != SQLITE_ROW && step != SQLITE_DONE) {
+    code = store_fail(store, store->writer.db, "cannot find what was removed", err);
+  }
+  store_release(statement);
+  return code;
+}
+
+// Runs a statement whose parameters are an operation and a limit; *left loses the rows it changed.
+static mesh_code delete_rows(store *store, store_sql sql_id, const char *sql, int64_t id, int *left,
+                             mesh_error *err) {
+  sqlite3_stmt *statement;
+  mesh_code code = store_prepare(store, &store->writer, sql_id, sql, &statement, err);
+  if (code != GRPC_STATUS_OK) return code;
+  sqlite3_bind_int64(statement, 1, id);
+  sqlite3_bind_int(statement, 2, *left);
+  code = store_step(store, statement, "cannot remove what an operation left", err);
+  *left -= (int)sqlite3_changes64(store->writer.db);
+  store_release(statement);
+  return code;
+}
+
+// As many of its events as *left; then, if that were not all, the operation itself.
+static mesh_code clear_one(store *store, int64_t id, int *left, mesh_error *err) {
+  mesh_code code = delete_rows(store, STORE_SQL_DELETE_EVENTS,
+                               "DELETE FROM events WHERE operation=?1 AND sequence IN"
+                               " (SELECT sequence FROM events WHERE operation=?1 LIMIT ?2)",
+                               id, left, err);
+  if (code == GRPC_STATUS_OK && *left > 0) {
+    code = delete_rows(store, STORE_SQL_DELETE_RECENT,
+                       "DELETE FROM recent WHERE id IN"
+                       " (SELECT id FROM recent WHERE operation=?1 LIMIT ?2)",
+                       id, left, err);
+  }
+  if (code != GRPC_STATUS_OK || *left <= 0) return code;
+  return delete_rows(store, STORE_SQL_DELETE_OPERATION,
+                     "DELETE FROM operations WHERE id=?1 AND ?2>0", id, left, err);
+}
+
+mesh_code store_clear_removed(store *store, mesh_error *err) {
+  int left = CLEARED_AT_ONCE;
+  int64_t id = 0;
   mesh_code code;
-  pruning own;
   do {
-    own = (pruning){.write.run = run_prune, .before_ns = before_ns, .keep = keep};
-    code = store_submit_and_wait(store, &own.write, err);
-    if (code == GRPC_STATUS_OK) total += own.removed;
-  } while (code == GRPC_STATUS_OK && own.removed == PRUNED_AT_ONCE);
-  if (removed != NULL) *removed = total;
+    code = find_removed(store, &id, err);
+    if (code == GRPC_STATUS_OK && id != 0) code = clear_one(store, id, &left, err);
+  } while (code == GRPC_STATUS_OK && id != 0 && left > 0);
+  if (code == GRPC_STATUS_OK) store->removed_left = id != 0;
   return code;
 }

@@ -2,10 +2,10 @@
 #include <stdio.h>
 
 #include "backend/store/sqlite/internal.h"
+#include "mesh/runtime/log.h"
 
 enum {
   APPLICATION_ID = 0x4d494c52,  // "MILR"
-  SCHEMA_VERSION = 3,
 };
 
 static const char series_tables[] =
@@ -31,7 +31,8 @@ static const char operation_tables[] =
     " source_epoch INTEGER NOT NULL, source_sequence INTEGER NOT NULL,"
     " created_ns INTEGER NOT NULL, updated_ns INTEGER NOT NULL, kind TEXT NOT NULL,"
     " title TEXT NOT NULL, request_id TEXT UNIQUE, work_key TEXT NOT NULL, labels TEXT NOT NULL,"
-    " requested_by TEXT NOT NULL, outcome BLOB, checkpoint BLOB, request BLOB);"
+    " requested_by TEXT NOT NULL, outcome BLOB, checkpoint BLOB, request BLOB,"
+    " ended_age_s INTEGER);"
     "CREATE INDEX operations_by_time ON operations(created_ns, name DESC);"
     "CREATE INDEX operations_by_state ON operations(state, created_ns, name DESC);"
     "CREATE TABLE events("
@@ -43,6 +44,19 @@ static const char operation_tables[] =
     "CREATE UNIQUE INDEX recent_by_operation ON recent(operation, sequence);"
     "CREATE TABLE meta(generation INTEGER NOT NULL);"
     "INSERT INTO meta VALUES(0);";
+
+// ended_age_s: when it ended, by the store's own clock (age.c), which began at 0 with this version.
+// meta: whose store it is, and what its clock said when.
+static const char identity_and_age[] =
+    "ALTER TABLE meta ADD COLUMN id TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE meta ADD COLUMN age_s INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE meta ADD COLUMN wall_s INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE meta ADD COLUMN boot_s INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE meta ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
+    "UPDATE operations SET ended_age_s=0 WHERE state IN (3, 4, 5);"
+    "CREATE INDEX operations_by_end ON operations(ended_age_s) WHERE ended_age_s IS NOT NULL;";
+
+static const char add_ends[] = "ALTER TABLE operations ADD COLUMN ended_age_s INTEGER;";
 
 static const char model_tables[] =
     "CREATE TABLE models("
@@ -94,26 +108,25 @@ static mesh_code run_all(store *store, const char *const *scripts, size_t count,
 static mesh_code write_version(store *store, mesh_error *err) {
   char versions[96];
   snprintf(versions, sizeof versions, "PRAGMA application_id=%d; PRAGMA user_version=%d",
-           APPLICATION_ID, SCHEMA_VERSION);
+           APPLICATION_ID, STORE_SCHEMA_VERSION);
   return store_execute(store, store->writer.db, versions, "cannot write the version", err);
 }
 
 static mesh_code create_tables(store *store, mesh_error *err) {
-  const char *const scripts[] = {series_tables, operation_tables, model_tables};
-  mesh_code code = run_all(store, scripts, 3, "cannot make the tables", err);
+  const char *const scripts[] = {series_tables, operation_tables, model_tables, identity_and_age};
+  mesh_code code = run_all(store, scripts, 4, "cannot make the tables", err);
   return code == GRPC_STATUS_OK ? write_version(store, err) : code;
 }
 
-static mesh_code migrate_from_1(store *store, mesh_error *err) {
-  const char *const scripts[] = {set_old_tables_aside, operation_tables, take_over_old_rows,
-                                 model_tables};
-  mesh_code code = run_all(store, scripts, 4, "cannot bring version 1 up to date", err);
-  return code == GRPC_STATUS_OK ? write_version(store, err) : code;
-}
-
-static mesh_code migrate_from_2(store *store, mesh_error *err) {
-  const char *const scripts[] = {model_tables};
-  mesh_code code = run_all(store, scripts, 1, "cannot bring version 2 up to date", err);
+static mesh_code migrate(store *store, int64_t version, mesh_error *err) {
+  const char *const from_1[] = {set_old_tables_aside, operation_tables, take_over_old_rows,
+                                model_tables, identity_and_age};
+  const char *const from_2[] = {model_tables, add_ends, identity_and_age};
+  mesh_code code = GRPC_STATUS_OK;
+  if (version == STORE_SCHEMA_VERSION) return code;
+  if (version == 1) code = run_all(store, from_1, 5, "cannot bring version 1 up to date", err);
+  if (version == 2) code = run_all(store, from_2, 3, "cannot bring version 2 up to date", err);
+  if (version == 3) code = run_all(store, from_2 + 1, 2, "cannot bring version 3 up to date", err);
   return code == GRPC_STATUS_OK ? write_version(store, err) : code;
 }
 
@@ -131,35 +144,114 @@ static mesh_code check_schema(store *store, mesh_error *err) {
                      "store %s: it is a database of another program (application id %08llx)",
                      store->path, (unsigned long long)application);
   }
-  if (version > SCHEMA_VERSION) {
+  if (version > STORE_SCHEMA_VERSION) {
     return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
                      "store %s: its schema is version %lld, this program knows up to %d: "
                      "use a newer millrace",
-                     store->path, (long long)version, SCHEMA_VERSION);
+                     store->path, (long long)version, STORE_SCHEMA_VERSION);
   }
-  if (version == 1) return migrate_from_1(store, err);
-  return version == 2 ? migrate_from_2(store, err) : GRPC_STATUS_OK;
+  if (version < 1) {
+    return mesh_fail(err, GRPC_STATUS_DATA_LOSS,
+                     "store %s: its schema is version %lld, which never was: put a backup in its "
+                     "place",
+                     store->path, (long long)version);
+  }
+  return migrate(store, version, err);
 }
 
-static mesh_code claim(store *store, mesh_error *err) {
-  mesh_code code = store_execute(store, store->writer.db, "UPDATE meta SET generation=generation+1",
-                                 "cannot take the store over", err);
+// ---- taking over ----
+
+static void copy_text(char *out, size_t capacity, sqlite3_stmt *statement, int column) {
+  snprintf(out, capacity, "%s", store_text_column(statement, column));
+}
+
+// What the file says of itself: its id, its generation, its clock.
+static mesh_code read_meta(store *store, int64_t *generation, store_moment *seen, mesh_error *err) {
+  sqlite3_stmt *statement;
+  sqlite3 *db = store->writer.db;
+  *seen = (store_moment){0};
+  if (sqlite3_prepare_v2(db, "SELECT generation, id, age_s, wall_s, boot_s, boot FROM meta", -1,
+                         &statement, NULL) != SQLITE_OK) {
+    return store_fail(store, db, "cannot read whose it is", err);
+  }
+  mesh_code code = GRPC_STATUS_OK;
+  int step = sqlite3_step(statement);
+  if (step == SQLITE_ROW) {
+    *generation = sqlite3_column_int64(statement, 0);
+    copy_text(store->id, sizeof store->id, statement, 1);
+    store->age_s = sqlite3_column_int64(statement, 2);
+    seen->wall_s = sqlite3_column_int64(statement, 3);
+    seen->boot_s = sqlite3_column_int64(statement, 4);
+    copy_text(seen->boot, sizeof seen->boot, statement, 5);
+  } else if (step == SQLITE_DONE) {
+    code = mesh_fail(err, GRPC_STATUS_DATA_LOSS,
+                     "store %s: the file is damaged: it does not say whose it is", store->path);
+  } else {
+    code = store_fail(store, db, "cannot read whose it is", err);
+  }
+  sqlite3_finalize(statement);
+  return code;
+}
+
+static mesh_code write_meta(store *store, mesh_error *err) {
+  char sql[320];
+  snprintf(sql, sizeof sql,
+           "UPDATE meta SET generation=%lld, id='%s', age_s=%lld, wall_s=%lld, boot_s=%lld,"
+           " boot='%s'",
+           (long long)store->generation, store->id, (long long)store->age_s,
+           (long long)store->seen.wall_s, (long long)store->seen.boot_s, store->seen.boot);
+  return store_execute(store, store->writer.db, sql, "cannot take the store over", err);
+}
+
+// The clock goes on from where it was last written down. Its first time is 0.
+static void start_clock(store *store, const store_moment *last) {
+  store->read_moment(&store->seen);
+  if (last->wall_s != 0) store->age_s += store_age_between(last, &store->seen);
+}
+
+static mesh_code claim(store *store, const store_identity *file, mesh_error *err) {
+  int64_t recent = 0, removed = 0;
+  store_moment last;
+  mesh_code code = read_meta(store, &store->generation, &last, err);
+  if (code == GRPC_STATUS_OK) code = store_check_identity(store, file, store->generation, err);
   if (code != GRPC_STATUS_OK) return code;
-  int64_t recent = 0;
-  code = read_number(store, "SELECT count(*) FROM recent", &recent, err);
-  if (code != GRPC_STATUS_OK) return code;
+  if (store->id[0] == '\0') store_make_id(store->id);
+  start_clock(store, &last);
+  store->generation++;
+  code = write_meta(store, err);
+  if (code == GRPC_STATUS_OK)
+    code = read_number(store, "SELECT count(*) FROM recent", &recent, err);
+  if (code == GRPC_STATUS_OK) {
+    code = read_number(store, "SELECT count(*) FROM operations WHERE state=-1", &removed, err);
+  }
   store->recent = (int)recent;
-  return read_number(store, "SELECT generation FROM meta", &store->generation, err);
+  store->removed_left = removed > 0;
+  return code;
 }
 
-mesh_code store_take_over(store *store, mesh_error *err) {
+static mesh_code take_over(store *store, const store_identity *file, mesh_error *err) {
   sqlite3 *db = store->writer.db;
   mesh_code code = store_execute(store, db, "BEGIN IMMEDIATE", "cannot begin a transaction", err);
   if (code != GRPC_STATUS_OK) return code;
   code = check_schema(store, err);
-  if (code == GRPC_STATUS_OK) code = claim(store, err);
+  if (code == GRPC_STATUS_OK) code = claim(store, file, err);
   if (code == GRPC_STATUS_OK) code = store_execute(store, db, "COMMIT", "cannot commit", err);
   // Fails where SQLite has rolled back by itself (a full disk): that is what is wanted.
   if (code != GRPC_STATUS_OK) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
   return code;
+}
+
+mesh_code store_take_over(store *store, const store_identity *file, mesh_error *err) {
+  mesh_error ignored;
+  sqlite3_exec(store->writer.db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
+  mesh_code code = take_over(store, file, err);
+  if (!store->synchronous_full) {
+    sqlite3_exec(store->writer.db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+  }
+  if (code != GRPC_STATUS_OK) return code;
+  store_note_files(store);
+  if (store_write_identity(store, false, &ignored) != GRPC_STATUS_OK) {
+    mesh_log(MESH_LOG_WARN, "store", "%s; a lost database would not be noticed", ignored.message);
+  }
+  return GRPC_STATUS_OK;
 }

@@ -35,6 +35,14 @@ mesh_code store_code_of_errno(int number) {
 }
 
 static mesh_code code_of(sqlite3 *db, int system_number) {
+  switch (sqlite3_extended_errcode(db)) {
+    case SQLITE_IOERR_SHORT_READ:
+    case SQLITE_IOERR_DATA:
+    case SQLITE_IOERR_CORRUPTFS:
+      return GRPC_STATUS_DATA_LOSS;
+    default:
+      break;
+  }
   switch (sqlite3_errcode(db) & 0xff) {
     case SQLITE_FULL:
       return GRPC_STATUS_RESOURCE_EXHAUSTED;
@@ -50,21 +58,40 @@ static mesh_code code_of(sqlite3 *db, int system_number) {
     default:
       break;
   }
-  return store_code_of_errno(system_number);
+  return system_number == EIO ? GRPC_STATUS_DATA_LOSS : store_code_of_errno(system_number);
+}
+
+// What happened, and what a person can do.
+static const char *advice(mesh_code code, sqlite3 *db) {
+  switch (code) {
+    case GRPC_STATUS_RESOURCE_EXHAUSTED:
+      return "the disk is full; nothing of this was stored, what was stored before is safe";
+    case GRPC_STATUS_DATA_LOSS:
+      return "the file is damaged or no database: `PRAGMA integrity_check` in sqlite3 says where; "
+             "put a backup in its place, or move it away with its .id file to start with an empty "
+             "one";
+    case GRPC_STATUS_PERMISSION_DENIED:
+      return "the file, its directory or its file system may not be written; nothing of this was "
+             "stored, what was stored before is safe";
+    case GRPC_STATUS_UNAVAILABLE:
+      return "another process has locked the database (a backup?), for longer than is waited for";
+    default:
+      return sqlite3_errmsg(db);
+  }
 }
 
 mesh_code store_fail(store *store, sqlite3 *db, const char *doing, mesh_error *err) {
   int number = system_error(db);  // first: it may be errno
   mesh_code code = code_of(db, number);
-  const char *text = sqlite3_errmsg(db);
-  if (code == GRPC_STATUS_RESOURCE_EXHAUSTED) {
-    text = "the disk is full; nothing of this was stored, what was stored before is safe";
-  } else if (code == GRPC_STATUS_DATA_LOSS) {
-    text = "the file is damaged or no database; move it away to start with an empty one";
-  } else if (number != 0) {
-    text = strerror(number);
+  const char *text = advice(code, db);
+  bool told = code != GRPC_STATUS_RESOURCE_EXHAUSTED && code != GRPC_STATUS_DATA_LOSS;
+  if (number == 0 || !(told || number == EIO)) {
+    return mesh_fail(err, code, "store %s: %s: %s", store->path, doing, text);
   }
-  return mesh_fail(err, code, "store %s: %s: %s", store->path, doing, text);
+  if (code == GRPC_STATUS_PERMISSION_DENIED || code == GRPC_STATUS_DATA_LOSS) {
+    return mesh_fail(err, code, "store %s: %s: %s: %s", store->path, doing, strerror(number), text);
+  }
+  return mesh_fail(err, code, "store %s: %s: %s", store->path, doing, strerror(number));
 }
 
 mesh_code store_execute(store *store, sqlite3 *db, const char *sql, const char *doing,
@@ -100,6 +127,23 @@ mesh_code store_step(store *store, sqlite3_stmt *statement, const char *doing, m
   return code;
 }
 
+mesh_code store_begin_read(store *store, mesh_error *err) {
+  sqlite3_stmt *statement;
+  mesh_code code =
+      store_prepare(store, &store->reader, STORE_SQL_BEGIN_READ, "BEGIN", &statement, err);
+  return code == GRPC_STATUS_OK ? store_step(store, statement, "cannot begin to read", err) : code;
+}
+
+void store_end_read(store *store) {
+  sqlite3_stmt *statement;
+  if (store_prepare(store, &store->reader, STORE_SQL_COMMIT, "COMMIT", &statement, NULL) !=
+      GRPC_STATUS_OK) {
+    return;
+  }
+  sqlite3_step(statement);  // nothing was written: nothing can be lost
+  sqlite3_reset(statement);
+}
+
 void store_disconnect(store_connection *connection) {
   for (int i = 0; i < STORE_SQL_COUNT; i++)
     sqlite3_finalize(connection->statements[i]);
@@ -121,7 +165,8 @@ void store_bind_view(sqlite3_stmt *statement, int index, mesh_view view) {
 }
 
 const char *store_text_column(sqlite3_stmt *statement, int column) {
-  return (const char *)sqlite3_column_text(statement, column);
+  const unsigned char *text = sqlite3_column_text(statement, column);
+  return text != NULL ? (const char *)text : "";  // NULL: a damaged row, or one of an older file
 }
 
 mesh_view store_view_column(sqlite3_stmt *statement, int column) {

@@ -1,10 +1,25 @@
 // The writer thread: takes all the writes that wait into one transaction, so that they share what a
 // commit costs, and tells each once that is durable.
 #include <stdlib.h>
+#include <time.h>
 
 #include "backend/store/sqlite/internal.h"
+#include "mesh/runtime/log.h"
+#include "mesh/runtime/loop.h"
+#include "mesh/runtime/time.h"
 
 // ---- a transaction ----
+
+#define LOOK_NS MESH_S_NS
+
+// Now and then: whether the files are still those that were opened.
+static mesh_code check_files(store *store, mesh_error *err) {
+  int64_t now_ns = mesh_now_ns();
+  if (now_ns - store->looked_ns < LOOK_NS) return GRPC_STATUS_OK;
+  mesh_code code = store_check_still_there(store, err);
+  if (code == GRPC_STATUS_OK) store->looked_ns = now_ns;
+  return code;
+}
 
 // Another process may have opened the store since: it owns it then.
 static mesh_code check_owner(store *store, mesh_error *err) {
@@ -12,7 +27,11 @@ static mesh_code check_owner(store *store, mesh_error *err) {
   mesh_code code = store_prepare(store, &store->writer, STORE_SQL_OWNER,
                                  "SELECT generation FROM meta", &statement, err);
   if (code != GRPC_STATUS_OK) return code;
-  if (sqlite3_step(statement) != SQLITE_ROW) {
+  int step = sqlite3_step(statement);
+  if (step == SQLITE_DONE) {
+    code = mesh_fail(err, GRPC_STATUS_DATA_LOSS,
+                     "store %s: the file is damaged: it does not say whose it is", store->path);
+  } else if (step != SQLITE_ROW) {
     code = store_fail(store, store->writer.db, "cannot read who owns it", err);
   } else if (sqlite3_column_int64(statement, 0) != store->generation) {
     code = mesh_fail(err, GRPC_STATUS_ABORTED,
@@ -41,13 +60,58 @@ static mesh_code begin(store *store, mesh_error *err) {
   mesh_code code =
       run_prepared(store, STORE_SQL_BEGIN, "BEGIN IMMEDIATE", "cannot begin a transaction", err);
   if (code != GRPC_STATUS_OK) return code;
-  code = check_owner(store, err);
+  store_tell_free(&store->writer);
+  code = check_files(store, err);
+  if (code == GRPC_STATUS_OK) code = check_owner(store, err);
   if (code != GRPC_STATUS_OK) roll_back(store);
   return code;
 }
 
 static mesh_code commit(store *store, mesh_error *err) {
   return run_prepared(store, STORE_SQL_COMMIT, "COMMIT", "cannot commit", err);
+}
+
+// ---- generations ----
+
+static mesh_code raise_number(store *store, mesh_error *err) {
+  sqlite3_stmt *statement;
+  mesh_code code = begin(store, err);
+  if (code != GRPC_STATUS_OK) return code;
+  code = store_prepare(store, &store->writer, STORE_SQL_RAISE,
+                       "UPDATE meta SET generation=generation+1", &statement, err);
+  if (code == GRPC_STATUS_OK) code = store_step(store, statement, "cannot raise its number", err);
+  if (code == GRPC_STATUS_OK) code = commit(store, err);
+  if (code != GRPC_STATUS_OK) roll_back(store);
+  return code;
+}
+
+// Synced, whatever the others are: the identity file must not know of a generation that a power
+// loss takes away. Where a newer owner writes that file at the same time, an older number in it
+// costs nothing but a loss that goes unnoticed.
+void store_raise_generation(store *store) {
+  mesh_error err;
+  sqlite3_exec(store->writer.db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
+  mesh_code code = raise_number(store, &err);
+  if (!store->synchronous_full) {
+    sqlite3_exec(store->writer.db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+  }
+  if (code == GRPC_STATUS_OK) {
+    store->generation++;
+    code = store_write_identity(store, false, &err);
+  }
+  if (code != GRPC_STATUS_OK) mesh_log(MESH_LOG_WARN, "store", "%s", err.message);
+}
+
+// With the lock for writing, so that no newer owner is declared gone.
+void store_close_identity(store *store) {
+  mesh_error err;
+  if (begin(store, NULL) != GRPC_STATUS_OK) return;  // it is not ours any more
+  roll_back(store);
+  if (!store_empty_log(store) || begin(store, NULL) != GRPC_STATUS_OK) return;
+  if (store_write_identity(store, true, &err) != GRPC_STATUS_OK) {
+    mesh_log(MESH_LOG_WARN, "store", "%s", err.message);
+  }
+  roll_back(store);
 }
 
 // ---- a group of writes ----
@@ -112,33 +176,59 @@ static void tell(store_write *group) {
   }
 }
 
-// Between two groups, so that nobody waits for it who was written before. What fails here fails
-// again for the next write, which tells.
-static void tidy(store *store) {
-  if (!store_has_many_recent(store) || begin(store, NULL) != GRPC_STATUS_OK) return;
-  mesh_code code = store_move_recent(store, NULL);
+// In a transaction of its own. What fails here fails again for the next write, which tells.
+static mesh_code run_alone(store *store, mesh_code (*work)(struct store *store, mesh_error *err)) {
+  mesh_code code = begin(store, NULL);
+  if (code != GRPC_STATUS_OK) return code;
+  code = work(store, NULL);
   if (code == GRPC_STATUS_OK) code = commit(store, NULL);
   if (code != GRPC_STATUS_OK) roll_back(store);
+  return code;
+}
+
+// Between two groups, so that nobody waits for it who was written before; each is a short piece.
+static void tidy(store *store) {
+  if (store_has_many_recent(store)) (void)run_alone(store, store_move_recent);
+  if (store->removed_left && run_alone(store, store_clear_removed) != GRPC_STATUS_OK) {
+    store->removed_left = false;  // the next one that is removed tries again
+  }
+  store_fold_log(store);
 }
 
 // ---- the thread ----
 
-// Takes all that waits; NULL when the store closes and nothing is left.
-static store_write *take_group(store *store) {
-  pthread_mutex_lock(&store->queue_lock);
-  while (store->first == NULL && !store->stopping)
+// With queue_lock: waits for something to do; while the log waits to be folded, a second at most.
+static void await_work(store *store) {
+  struct timespec until;
+  if (!store_log_waits(store)) {
     pthread_cond_wait(&store->queue_changed, &store->queue_lock);
-  store_write *group = store->first;
+    return;
+  }
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec++;
+  pthread_cond_timedwait(&store->queue_changed, &store->queue_lock, &until);
+}
+
+// Takes all that waits; NULL if that is nothing and there is something to tidy up. False when the
+// store closes and nothing is left.
+static bool take_group(store *store, store_write **group) {
+  pthread_mutex_lock(&store->queue_lock);
+  while (store->first == NULL && !store->stopping && !store->removed_left) {
+    await_work(store);
+    if (store_log_waits(store)) break;
+  }
+  *group = store->first;
   store->first = NULL;
   store->last = &store->first;
+  bool more = *group != NULL || !store->stopping;
   pthread_mutex_unlock(&store->queue_lock);
-  return group;
+  return more;
 }
 
 static void *writer_thread(void *arg) {
   store *store = arg;
-  for (store_write *group; (group = take_group(store)) != NULL;) {
-    write_group(store, group);
+  for (store_write *group; take_group(store, &group);) {
+    if (group != NULL) write_group(store, group);
     tell(group);
     tidy(store);
   }
@@ -147,7 +237,11 @@ static void *writer_thread(void *arg) {
 
 void store_writer_start(store *store) {
   pthread_mutex_init(&store->queue_lock, NULL);
-  pthread_cond_init(&store->queue_changed, NULL);
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&store->queue_changed, &monotonic);
+  pthread_condattr_destroy(&monotonic);
   store->last = &store->first;
   if (pthread_create(&store->thread, NULL, writer_thread, store) != 0) abort();
   store->started = true;

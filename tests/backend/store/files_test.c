@@ -84,7 +84,7 @@ static void a_file_that_may_not_grow_is_a_full_disk(fixture *own) {
 static void a_newer_schema_is_refused(fixture *own) {
   close_store(own);
   sqlite3_close(run_sql(own->path, "PRAGMA user_version=99"));
-  expect_refusal(own, GRPC_STATUS_FAILED_PRECONDITION, "version 99, this program knows up to 3");
+  expect_refusal(own, GRPC_STATUS_FAILED_PRECONDITION, "version 99, this program knows up to 4");
 }
 
 static void another_programs_database_is_refused(fixture *own) {
@@ -198,7 +198,7 @@ static void a_file_that_may_not_be_written_is_named(fixture *own) {
 static void another_writer_is_waited_for_then_named(fixture *own) {
   put_ok(own, 0, 60000, STORE_STORED, "", 1000);
   close_store(own);
-  store_options options = {.busy_timeout_ms = 20};
+  store_options options = {.busy_limit_ms = 20};
   mesh_error err;
   assert_int_equal(store_open(own->path, &options, &own->store, &err), GRPC_STATUS_OK);
   sqlite3 *other = run_sql(own->path, "BEGIN IMMEDIATE");

@@ -7,9 +7,17 @@
 
 #include "tests/unit.h"
 
+store_moment test_moment = {.wall_s = 1700000000, .boot_s = 100, .boot = "first"};
+
+void read_test_moment(store_moment *out) {
+  *out = test_moment;
+}
+
 void open_store(fixture *own) {
+  store_options options = {.read_moment = read_test_moment};
   mesh_error err;
-  if (store_open(own->path, NULL, &own->store, &err) != GRPC_STATUS_OK) fail_msg("%s", err.message);
+  if (store_open(own->path, &options, &own->store, &err) != GRPC_STATUS_OK)
+    fail_msg("%s", err.message);
 }
 
 void close_store(fixture *own) {
@@ -84,10 +92,9 @@ store_event event_of(const char *operation, int64_t sequence) {
       .operation = operation, .epoch = 1, .sequence = sequence, .state = 1, .event = view_of("e")};
 }
 
-void end_operation(fixture *own, const char *name, int64_t ended_ns) {
+void end_operation(fixture *own, const char *name) {
   store_event event = event_of(name, 2);
   event.state = 3;
-  event.updated_ns = ended_ns;
   event.outcome = view_of("done");
   mesh_error err;
   if (store_append_event(own->store, &event, &err) != GRPC_STATUS_OK) fail_msg("%s", err.message);

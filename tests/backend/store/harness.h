@@ -51,8 +51,12 @@ void add_operation(fixture *own, const char *name, int64_t created_ns);
 // Event number `sequence` of an operation: its bytes are "e", its epoch is 1.
 store_event event_of(const char *operation, int64_t sequence);
 
-// Ends an operation with its event number 2, at `ended_ns`.
-void end_operation(fixture *own, const char *name, int64_t ended_ns);
+// Ends an operation with its event number 2.
+void end_operation(fixture *own, const char *name);
+
+// What the stores of this test take for the machine's clocks; see store_options.
+extern store_moment test_moment;
+void read_test_moment(store_moment *out);
 
 // The numbers of an operation's events, "1 2 3 "; "gone" if there is no such operation.
 void read_sequences(fixture *own, const char *name, char *out);

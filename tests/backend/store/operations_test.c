@@ -135,8 +135,8 @@ static void lists_obey_their_filter(fixture *own) {
   add_listed(own, "d", "train", "desk=ratesx\n", 30);
   add_listed(own, "c", "load", "desk=rates\nteam=red\n", 30);
   add_listed(own, "e", "load", "", 40);
-  end_operation(own, "b", 50);
-  end_operation(own, "c", 50);
+  end_operation(own, "b");
+  end_operation(own, "c");
   for (size_t i = 0; i < sizeof list_cases / sizeof *list_cases; i++) {
     const list_case *c = &list_cases[i];
     char text[64] = "";
@@ -182,6 +182,88 @@ static void large_events_are_read_a_few_at_a_time(fixture *own) {
   }
 }
 
+// What another program did to the file while the store was closed.
+static void damage(fixture *own, const char *sql) {
+  sqlite3 *db;
+  close_store(own);
+  assert_int_equal(sqlite3_open(own->path, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+  sqlite3_close(db);
+  open_store(own);
+}
+
+typedef struct gap_case {
+  const char *what, *sql;
+  int64_t after;
+  int limit;
+  mesh_code code;
+  const char *passed;   // those that were passed on
+  const char *message;  // a part of it
+} gap_case;
+
+// load-1 has five events.
+static const gap_case gap_cases[] = {
+    {"the first one", "DELETE FROM recent WHERE sequence=1", 0, 9, GRPC_STATUS_DATA_LOSS, "",
+     "event 1 is missing, event 2 is next"},
+    {"one in between", "DELETE FROM recent WHERE sequence=3", 0, 9, GRPC_STATUS_DATA_LOSS, "1 2 ",
+     "event 3 is missing, event 4 is next: what follows can be read after event 3"},
+    {"what follows", "DELETE FROM recent WHERE sequence=3", 3, 9, GRPC_STATUS_OK, "4 5 ", ""},
+    {"two at once", "DELETE FROM recent WHERE sequence IN (3, 4)", 1, 9, GRPC_STATUS_DATA_LOSS,
+     "2 ", "event 3 is missing, event 5 is next"},
+    {"the last ones", "DELETE FROM recent WHERE sequence>=4", 0, 9, GRPC_STATUS_DATA_LOSS, "1 2 3 ",
+     "has 5 events, but event 4 and all after it are missing"},
+    {"the last one, a page before", "DELETE FROM recent WHERE sequence>=4", 0, 3, GRPC_STATUS_OK,
+     "1 2 3 ", ""},
+    {"all of them", "DELETE FROM recent", 0, 9, GRPC_STATUS_DATA_LOSS, "", "event 1 and all after"},
+    {"one that moved on",
+     "INSERT INTO events SELECT operation, sequence, event FROM recent; DELETE FROM recent;"
+     "DELETE FROM events WHERE sequence=2",
+     0, 9, GRPC_STATUS_DATA_LOSS, "1 ", "event 2 is missing"},
+    {"nothing", "SELECT 1", 0, 9, GRPC_STATUS_OK, "1 2 3 4 5 ", ""},
+    {"nothing, after the end", "SELECT 1", 5, 9, GRPC_STATUS_OK, "", ""},
+};
+
+static void a_missing_event_is_named(fixture *own) {
+  for (size_t i = 0; i < sizeof gap_cases / sizeof *gap_cases; i++) {
+    const gap_case *c = &gap_cases[i];
+    print_message("  %s\n", c->what);
+    close_store(own);
+    snprintf(own->path, sizeof own->path, "gap-%d-%zu.db", getpid(), i);
+    open_store(own);
+    add_operation(own, "load-1", 1);
+    for (int sequence = 2; sequence <= 5; sequence++) {
+      store_event event = event_of("load-1", sequence);
+      append_ok(own, &event);
+    }
+    damage(own, c->sql);
+    char text[64] = "";
+    mesh_error err = {0};
+    assert_int_equal(
+        store_read_events(own->store, "load-1", c->after, c->limit, take_sequence, text, &err),
+        c->code);
+    assert_string_equal(text, c->passed);
+    assert_non_null(strstr(err.message, c->message));
+    if (c->code != GRPC_STATUS_OK) assert_non_null(strstr(err.message, "load-1"));
+  }
+}
+
+// A row of nonsense is read as far as it goes, and does not end a list.
+static void damaged_rows_do_not_end_a_list(fixture *own) {
+  add_operation(own, "load-1", 1);
+  add_operation(own, "load-2", 2);
+  add_operation(own, "load-3", 3);
+  damage(own,
+         "PRAGMA ignore_check_constraints=1; PRAGMA writable_schema=1;"
+         "UPDATE operations SET title=x'ff00ff', labels=x'ff', requested_by=7, outcome='text',"
+         " updated_ns='soon', epoch=1e300 WHERE name='load-2'");
+  char text[64] = "";
+  store_filter filter = {.limit = 9};
+  mesh_error err;
+  assert_int_equal(store_list_operations(own->store, &filter, write_name, text, &err),
+                   GRPC_STATUS_OK);
+  assert_string_equal(text, "load-3 load-2 load-1 ");
+}
+
 // ---- remove ----
 
 static void what_has_ended_is_removed_with_its_events(fixture *own) {
@@ -192,7 +274,7 @@ static void what_has_ended_is_removed_with_its_events(fixture *own) {
   assert_int_equal(store_remove_operation(own->store, "load-1", &events, &err),
                    GRPC_STATUS_FAILED_PRECONDITION);
   assert_non_null(strstr(err.message, "load-1 has not ended"));
-  end_operation(own, "load-1", 5);
+  end_operation(own, "load-1");
   assert_int_equal(store_remove_operation(own->store, "load-1", &events, &err), GRPC_STATUS_OK);
   assert_int_equal(events, 2);
   assert_int_equal(store_remove_operation(own->store, "load-1", NULL, &err), GRPC_STATUS_NOT_FOUND);
@@ -206,18 +288,40 @@ static void what_has_ended_is_removed_with_its_events(fixture *own) {
 
 typedef struct prune_case {
   const char *what;
-  int64_t before_ns, keep;
+  int64_t older_s, keep;
   const char *left;
 } prune_case;
 
-// "old" runs since the beginning; 1 to 5 ended at 10 to 50.
+// "old" runs since the beginning; 1 to 5 ended 50 to 10 seconds ago.
 static const prune_case prune_cases[] = {
     {"nothing without a bound", 0, 0, "5 4 3 2 1 old "},
     {"what is older", 30, 0, "5 4 3 old "},
-    {"all but the newest", 0, 2, "5 4 old "},
+    {"all but the last", 0, 2, "5 4 old "},
     {"both", 30, 1, "5 old "},
+    {"both, the other way", 10, 3, "5 old "},
     {"fewer than are kept", 0, 9, "5 4 3 2 1 old "},
 };
+
+static void prune(fixture *own, int64_t older_s, int64_t keep, int64_t *removed) {
+  bool more = true;
+  mesh_error err;
+  *removed = 0;
+  while (more) {
+    int64_t some = 0;
+    assert_int_equal(store_prune_operations(own->store, older_s, keep, &some, &more, &err),
+                     GRPC_STATUS_OK);
+    *removed += some;
+  }
+}
+
+static void expect_list(fixture *own, const char *want) {
+  store_filter filter = {.limit = 9};
+  char text[256] = "";
+  mesh_error err;
+  assert_int_equal(store_list_operations(own->store, &filter, write_name, text, &err),
+                   GRPC_STATUS_OK);
+  assert_string_equal(text, want);
+}
 
 static void pruning_removes_what_ended_long_ago(fixture *own) {
   static const char *const names[] = {"1", "2", "3", "4", "5"};
@@ -227,17 +331,14 @@ static void pruning_removes_what_ended_long_ago(fixture *own) {
     print_message("  %s\n", c->what);
     for (int j = 0; j < 5; j++) {
       add_operation(own, names[j], 5 + j);
-      end_operation(own, names[j], 10 * (j + 1));
+      end_operation(own, names[j]);
+      test_moment.boot_s += 10;
     }
-    int64_t removed = -1;
+    int64_t removed;
     mesh_error err;
-    char text[64] = "", events[64];
-    store_filter filter = {.limit = 99};
-    assert_int_equal(store_prune_operations(own->store, c->before_ns, c->keep, &removed, &err),
-                     GRPC_STATUS_OK);
-    assert_int_equal(store_list_operations(own->store, &filter, write_name, text, &err),
-                     GRPC_STATUS_OK);
-    assert_string_equal(text, c->left);
+    char events[64];
+    prune(own, c->older_s, c->keep, &removed);
+    expect_list(own, c->left);
     for (int j = 0; j < 5; j++) {
       read_sequences(own, names[j], events);
       bool gone = strstr(c->left, names[j]) == NULL;
@@ -251,24 +352,132 @@ static void pruning_removes_what_ended_long_ago(fixture *own) {
   }
 }
 
-// More than one transaction removes at a time.
-static void many_are_pruned(fixture *own) {
-  enum { COUNT = 450 };
+// What the store itself holds, as another process sees it.
+static int64_t count_rows(fixture *own, const char *sql) {
+  sqlite3 *db;
+  sqlite3_stmt *statement;
+  assert_int_equal(sqlite3_open(own->path, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+  int64_t count = sqlite3_column_int64(statement, 0);
+  sqlite3_finalize(statement);
+  sqlite3_close(db);
+  return count;
+}
+
+// A few in each transaction, so that a process which leaves need not wait for all of them.
+static void many_are_pruned_a_few_at_a_time(fixture *own) {
+  enum { COUNT = 120 };
   char name[32];
   for (int i = 0; i < COUNT; i++) {
     snprintf(name, sizeof name, "load-%d", i);
     add_operation(own, name, i);
-    end_operation(own, name, i);
+    end_operation(own, name);
   }
   int64_t removed = 0;
+  bool more = false;
   mesh_error err;
-  assert_int_equal(store_prune_operations(own->store, 0, 3, &removed, &err), GRPC_STATUS_OK);
-  assert_int_equal(removed, COUNT - 3);
-  store_filter filter = {.limit = 9};
-  char text[64] = "";
-  assert_int_equal(store_list_operations(own->store, &filter, write_name, text, &err),
-                   GRPC_STATUS_OK);
-  assert_string_equal(text, "load-449 load-448 load-447 ");
+  assert_int_equal(store_prune_operations(own->store, 0, 3, &removed, &more, &err), GRPC_STATUS_OK);
+  assert_int_equal(removed, 50);
+  assert_true(more);
+  prune(own, 0, 3, &removed);
+  assert_int_equal(removed, COUNT - 50 - 3);
+  expect_list(own, "load-119 load-118 load-117 ");
+}
+
+// A long history goes piece by piece after the operation has gone, and not in the way of others.
+static void what_is_removed_is_cleared_between_other_writes(fixture *own) {
+  enum { EVENTS = 5000 };
+  add_operation(own, "long", 1);
+  for (int i = 2; i < EVENTS; i++) {
+    store_event event = event_of("long", i);
+    append_ok(own, &event);
+  }
+  store_event event = event_of("long", EVENTS);
+  event.state = 3;
+  append_ok(own, &event);
+  int64_t events = 0;
+  mesh_error err;
+  assert_int_equal(store_remove_operation(own->store, "long", &events, &err), GRPC_STATUS_OK);
+  assert_int_equal(events, EVENTS);
+  add_operation(own, "other", 2);  // before the history has gone
+  expect_list(own, "other ");
+  close_store(own);  // does not wait for it either
+  open_store(own);   // what is left goes now, a piece after each write
+  int64_t left = EVENTS;
+  for (int i = 2; left > 1; i++) {
+    event = event_of("other", i);
+    append_ok(own, &event);
+    left = count_rows(own,
+                      "SELECT (SELECT count(*) FROM events e JOIN operations o ON o.id=e.operation"
+                      " WHERE state=-1) + (SELECT count(*) FROM operations)");
+    assert_true(i < 1000);
+  }
+  char text[8192];
+  read_sequences(own, "other", text);
+  assert_memory_equal(text, "1 2 ", 4);
+}
+
+// ---- ages ----
+
+typedef struct age_case {
+  const char *what;
+  store_moment after;  // the machine's clocks at the next start
+  const char *left;    // of what ended just before, once what is older than a day is pruned
+} age_case;
+
+#define DAY INT64_C(86400)
+#define YEAR (365 * DAY)
+
+static const age_case age_cases[] = {
+    {"a clock that is a year ahead", {1700000000 + YEAR, 200, "first"}, "a "},
+    {"a year ahead after a boot", {1700000000 + YEAR, 5, "second"}, "a "},
+    {"a clock of 1970", {10, 200, "first"}, "a "},
+    {"a clock of 1970 after a boot", {10, 5, "second"}, "a "},
+    {"two days that it has seen", {1700000000, 100 + 2 * DAY, "first"}, ""},
+    {"two days, and a clock that is behind", {10, 100 + 2 * DAY, "first"}, ""},
+};
+
+static void only_time_that_was_seen_makes_old(fixture *own) {
+  store_moment before = {.wall_s = 1700000000, .boot_s = 100, .boot = "first"};
+  for (size_t i = 0; i < sizeof age_cases / sizeof *age_cases; i++) {
+    const age_case *c = &age_cases[i];
+    print_message("  %s\n", c->what);
+    close_store(own);
+    snprintf(own->path, sizeof own->path, "age-%d-%zu.db", getpid(), i);
+    test_moment = before;
+    open_store(own);
+    add_operation(own, "a", 1);
+    end_operation(own, "a");
+    close_store(own);
+    test_moment = c->after;
+    open_store(own);
+    int64_t removed;
+    prune(own, DAY, 0, &removed);
+    expect_list(own, c->left);
+    close_store(own);  // and at the right time again
+    test_moment = before;
+    open_store(own);
+    prune(own, DAY, 0, &removed);
+    expect_list(own, c->left);
+  }
+  test_moment = before;
+}
+
+// A machine that is off every other day: each start believes half a day.
+static void time_that_was_not_seen_counts_a_little(fixture *own) {
+  int64_t removed;
+  add_operation(own, "a", 1);
+  end_operation(own, "a");
+  for (int start = 1; start <= 3; start++) {
+    close_store(own);
+    test_moment.wall_s += 10 * DAY;
+    test_moment.boot_s = 1;
+    snprintf(test_moment.boot, sizeof test_moment.boot, "boot %d", start);
+    open_store(own);
+    prune(own, DAY, 0, &removed);
+    expect_list(own, start < 3 ? "a " : "");
+  }
 }
 
 // ---- an older file ----
@@ -331,9 +540,15 @@ static const row rows[] = {
     {"lists obey their filter", lists_obey_their_filter},
     {"an unknown page is named", an_unknown_page_is_named},
     {"large events are read a few at a time", large_events_are_read_a_few_at_a_time},
+    {"a missing event is named", a_missing_event_is_named},
+    {"damaged rows do not end a list", damaged_rows_do_not_end_a_list},
     {"what has ended is removed with its events", what_has_ended_is_removed_with_its_events},
     {"pruning removes what ended long ago", pruning_removes_what_ended_long_ago},
-    {"many are pruned", many_are_pruned},
+    {"many are pruned a few at a time", many_are_pruned_a_few_at_a_time},
+    {"what is removed is cleared between other writes",
+     what_is_removed_is_cleared_between_other_writes},
+    {"only time that was seen makes old", only_time_that_was_seen_makes_old},
+    {"time that was not seen counts a little", time_that_was_not_seen_counts_a_little},
     {"version 1 is brought up to date", version_1_is_brought_up_to_date},
 };
 
