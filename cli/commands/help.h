@@ -1,4 +1,5 @@
-// help: what the table of commands says, for people.
+// help: what the table of commands says, for people. The table names help_command() and
+// help_version(), and these read the table: a list of commands that can show itself is a circle.
 #ifndef MILLRACE_CLI_COMMANDS_HELP_H
 #define MILLRACE_CLI_COMMANDS_HELP_H
 

@@ -1,4 +1,5 @@
-// The methods of IbHost, in service_bars.c and service_queries.c. Not for others.
+// The inside of IbHost, for its files; not for others. service.c lists the methods of
+// service_bars.c and service_queries.c, which call service_error.c.
 #ifndef MILLRACE_HOST_IB_SERVICE_INTERNAL_H
 #define MILLRACE_HOST_IB_SERVICE_INTERNAL_H
 

@@ -1,4 +1,9 @@
-// The inside of a session, for session.c, session_requests.c and session_stops.c. Not for others.
+// The inside of a session, for its four files; not for others. Calls go one way:
+//
+//   session.c (its life) -> session_requests.c (what is open) -> session_stops.c (what was
+//   cancelled)
+//
+// and all of them call session_state.c (what it is at the moment), which calls none. On the loop.
 #ifndef MILLRACE_HOST_IB_SESSION_INTERNAL_H
 #define MILLRACE_HOST_IB_SESSION_INTERNAL_H
 
@@ -51,6 +56,9 @@ void ib_session_enter(ib_session *session, ib_session_state state, const char *d
 
 // Sends what the outbox holds.
 void ib_session_flush(ib_session *session);
+
+// UNAVAILABLE, with reason and retry: there is no gateway to ask, for `why`. Returns the code.
+mesh_code ib_session_down(const ib_session *session, const char *why, mesh_error *err);
 
 // A reply or an error of a request came.
 void ib_requests_reply(ib_session *session, ib_reply reply, int id, ib_fields *fields);

@@ -8,14 +8,6 @@ enum { READY_LIMIT_MS = 2000, RETRY_MS = 300 };
 
 // ---- open ----
 
-static mesh_code not_ready(const ib_session *session, mesh_error *err) {
-  mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "gateway %s:%d: %s", session->options.host,
-            session->options.port, session->detail);
-  mesh_error_set_reason(err, "GATEWAY_DOWN", "ib-host.millrace");
-  mesh_error_set_retry(err, RETRY_MS);
-  return GRPC_STATUS_UNAVAILABLE;
-}
-
 // Waits for the gateway, then for a free place.
 static mesh_code await_turn(ib_session *session, mesh_scope *scope, mesh_error *err) {
   int64_t limit_ns = mesh_time_after_ms(mesh_now_ns(), READY_LIMIT_MS);
@@ -23,7 +15,8 @@ static mesh_code await_turn(ib_session *session, mesh_scope *scope, mesh_error *
     mesh_code code;
     if (session->state != IB_READY) {
       code = mesh_signal_wait(&session->changed, scope, limit_ns, err);
-      if (code != GRPC_STATUS_OK && scope->code == GRPC_STATUS_OK) return not_ready(session, err);
+      if (code != GRPC_STATUS_OK && scope->code == GRPC_STATUS_OK)
+        return ib_session_down(session, session->detail, err);
     } else if (session->open_requests >= session->options.max_open) {
       code = mesh_signal_wait(&session->room, scope, MESH_NEVER, err);
     } else {
@@ -100,7 +93,8 @@ mesh_code ib_request_open(ib_session *session, mesh_scope *scope, ib_request *re
   if (code != GRPC_STATUS_OK) return code;
   link_request(session, request);  // takes the place while the pace is waited for
   code = await_pace(session, request->kind, scope, err);
-  if (code == GRPC_STATUS_OK && session->state != IB_READY) code = not_ready(session, err);
+  if (code == GRPC_STATUS_OK && session->state != IB_READY)
+    code = ib_session_down(session, session->detail, err);
   if (code != GRPC_STATUS_OK) {
     unlink_request(request);
     mesh_signal_notify(&session->room);
@@ -193,12 +187,7 @@ void ib_requests_error(ib_session *session, const ib_error_reply *error) {
 }
 
 static void fail_request(ib_request *request, const char *why) {
-  const ib_session *session = request->session;
-  mesh_fail(&request->err, GRPC_STATUS_UNAVAILABLE, "gateway %s:%d: %s", session->options.host,
-            session->options.port, why);
-  mesh_error_set_reason(&request->err, "GATEWAY_DOWN", "ib-host.millrace");
-  mesh_error_set_retry(&request->err, RETRY_MS);
-  finish(request, GRPC_STATUS_UNAVAILABLE);
+  finish(request, ib_session_down(request->session, why, &request->err));
 }
 
 void ib_requests_fail_all(ib_session *session, const char *why) {

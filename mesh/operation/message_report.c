@@ -9,3 +9,17 @@ mesh_code mesh_message_report(mesh_operation *operation, uint32_t payload,
   free(bytes.data);
   return code;
 }
+
+mesh_code mesh_operation_report_attempt(mesh_operation *operation, const char *piece, int number,
+                                        const mesh_error *why, int64_t wait_ms, mesh_error *err) {
+  Millrace__V1__Attempt attempt = MILLRACE__V1__ATTEMPT__INIT;
+  Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
+  status.code = (int32_t)why->code;
+  status.message = (char *)why->message;
+  attempt.piece = (char *)piece;
+  attempt.number = number;
+  attempt.error = &status;
+  attempt.wait_ms = wait_ms;
+  return mesh_message_report(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ATTEMPT,
+                             &attempt.base, err);
+}

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mesh/operation/message_report.h"
 #include "mesh/operation/operation_internal.h"
+#include "mesh/rpc/pack.h"
 #include "mesh/rpc/status_details.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
@@ -173,20 +173,6 @@ mesh_code mesh_operation_report_from(mesh_operation *operation, const mesh_sourc
   if (payload == 0) return GRPC_STATUS_OK;
   mesh_code code = begin(operation, source, payload, body, &entry, err);
   return code == GRPC_STATUS_OK ? append_entry(operation, &entry, err) : code;
-}
-
-mesh_code mesh_operation_report_attempt(mesh_operation *operation, const char *piece, int number,
-                                        const mesh_error *why, int64_t wait_ms, mesh_error *err) {
-  Millrace__V1__Attempt attempt = MILLRACE__V1__ATTEMPT__INIT;
-  Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
-  status.code = (int32_t)why->code;
-  status.message = (char *)why->message;
-  attempt.piece = (char *)piece;
-  attempt.number = number;
-  attempt.error = &status;
-  attempt.wait_ms = wait_ms;
-  return mesh_message_report(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ATTEMPT,
-                             &attempt.base, err);
 }
 
 mesh_code mesh_operation_history(mesh_operation *operation, mesh_each_event each, void *arg,

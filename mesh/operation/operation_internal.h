@@ -1,4 +1,8 @@
 // The inside of mesh_operation, for the operation*.c files. Not for others.
+//
+// operation.c, operation_stop.c and operation_outcome.c call each other: they are one state
+// machine, whose only writer of `state` is in operation.c. The work ends by itself (operation.c) or
+// by force (operation_stop.c), and both ways lead through the outcome, which enters the last state.
 #ifndef MILLRACE_MESH_OPERATION_OPERATION_INTERNAL_H
 #define MILLRACE_MESH_OPERATION_OPERATION_INTERNAL_H
 

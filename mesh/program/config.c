@@ -116,22 +116,6 @@ void mesh_config_destroy(mesh_config *config) {
   free(config);
 }
 
-config_setting *mesh_config_find(const mesh_config *config, const char *path) {
-  for (size_t i = 0; i < config->count; i++) {
-    if (strcmp(config->settings[i].path, path) == 0) return &config->settings[i];
-  }
-  return NULL;
-}
-
-bool mesh_config_is_section(const mesh_config *config, const char *path) {
-  size_t size = strlen(path);
-  for (size_t i = 0; i < config->count; i++) {
-    const char *full = config->settings[i].path;
-    if (strncmp(full, path, size) == 0 && full[size] == '.') return true;
-  }
-  return false;
-}
-
 // ---- values from outside ----
 
 static const char *find_variable(char **environment, const char *name) {

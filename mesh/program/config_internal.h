@@ -1,4 +1,6 @@
-// The inside of mesh_config, for config.c, config_value.c and config_yaml.c. Not for others.
+// The inside of mesh_config, for its four files; not for others. config.c (the list, environment
+// and flags) and config_yaml.c (files) call config_find.c (which settings there are) and
+// config_value.c (what a text means); these two call neither each other nor them.
 #ifndef MILLRACE_MESH_PROGRAM_CONFIG_INTERNAL_H
 #define MILLRACE_MESH_PROGRAM_CONFIG_INTERNAL_H
 
@@ -24,6 +26,7 @@ struct mesh_config {
   int files;  // that were read, or are being
 };
 
+// The setting with this path; NULL if there is none.
 config_setting *mesh_config_find(const mesh_config *config, const char *path);
 
 // True if `path` is the beginning of settings' paths: a mapping in the file.

@@ -1,4 +1,9 @@
-// What loop.c, timer.c and fiber.c share. Not for others.
+// What loop.c, timer.c, fiber.c and scope.c share. Not for others.
+//
+// These call each other, and rightly: they are one concept. A loop runs fibers and keeps the stacks
+// that ended ones leave; a fiber is resumed by being put into its loop's queue; a scope's end is
+// the end of its last fiber, and who joins it is a fiber that parks. Whatever is taken out would
+// need the others as callbacks, with the same calls under other names.
 #ifndef MILLRACE_MESH_RUNTIME_LOOP_INTERNAL_H
 #define MILLRACE_MESH_RUNTIME_LOOP_INTERNAL_H
 

@@ -1,5 +1,6 @@
 // pg_session: one client's connection, from its greeting to its end. Knows bytes, not sockets: the
-// server puts bytes into `in`, calls pg_session_receive() and sends what is in `out`.
+// server puts bytes into `in`, calls pg_session_receive() and sends what is in `out`. session.c
+// calls the handlers, which call session_reply.c.
 #ifndef MILLRACE_TOOLS_PAPERGATE_SESSION_H
 #define MILLRACE_TOOLS_PAPERGATE_SESSION_H
 

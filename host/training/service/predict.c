@@ -7,6 +7,7 @@
 #include "host/training/model/model.h"
 #include "host/training/service/host.h"
 #include "host/training/service/live.h"
+#include "host/training/service/send_file.h"
 #include "host/training/service/series.h"
 #include "market/timeframe.h"
 #include "mesh/rpc/message.h"

@@ -3,15 +3,9 @@
 #define MILLRACE_HOST_TRAINING_SERVICE_PREDICT_H
 
 #include "mesh/rpc/call.h"
-#include "mesh/runtime/view.h"
-#include "millrace/v1/learning.pb-c.h"
 
 // Methods of TrainingHost; `self` is the training_host.
 mesh_code training_predict(mesh_call *call, mesh_frame request, void *self, mesh_error *err);
 mesh_code training_export(mesh_call *call, mesh_frame request, void *self, mesh_error *err);
-
-// Streams a file as chunks, `about` (may be NULL) in the first one.
-mesh_code training_send_file(mesh_call *call, mesh_view file, Millrace__V1__Model *about,
-                             mesh_error *err);
 
 #endif

@@ -1,4 +1,5 @@
-// Parts of strategy_read(), each for one part of the file.
+// Parts of strategy_read(), each for one part of the file: strategy.c calls the read_ files, and
+// they reading.c. Not for others.
 #ifndef MILLRACE_HOST_TRAINING_STRATEGY_INTERNAL_H
 #define MILLRACE_HOST_TRAINING_STRATEGY_INTERNAL_H
 

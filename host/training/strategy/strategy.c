@@ -6,23 +6,6 @@
 
 #include "host/training/strategy/internal.h"
 
-mesh_code strategy_copy_name(const strategy_reading *own, const strategy_node *node,
-                             const char *name, char *out, size_t capacity, mesh_error *err) {
-  size_t size = strlen(name);
-  if (size == 0 || size >= capacity) {
-    return strategy_refuse(own->tree, node, err, "a name has 1 to %zu bytes, this one has %zu",
-                           capacity - 1, size);
-  }
-  memcpy(out, name, size + 1);
-  return GRPC_STATUS_OK;
-}
-
-void strategy_warn(strategy_reading *own, const strategy_node *node, const char *text) {
-  size_t used = strlen(own->out->warning);
-  snprintf(own->out->warning + used, STRATEGY_WARNING_MAX - used, "%sline %d: %s",
-           used > 0 ? "; " : "", node->line, text);
-}
-
 static mesh_code read_head(strategy_reading *own, mesh_error *err) {
   const strategy_node *name = strategy_get(own->root, "name");
   if (name == NULL) return strategy_refuse(own->tree, NULL, err, "name: it is needed");

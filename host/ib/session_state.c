@@ -1,0 +1,72 @@
+// What a session is at the moment, for its life (session.c) and its requests (session_requests.c)
+// alike; knows neither.
+#include <assert.h>
+#include <stdio.h>
+
+#include "host/ib/session_internal.h"
+
+enum { RETRY_MS = 300 };
+
+#define TO(name) (1u << IB_##name)
+
+ib_session_options ib_session_defaults(void) {
+  return (ib_session_options){.host = "127.0.0.1",
+                              .port = 4002,
+                              .client_id = 11,
+                              .messages_per_s = 40,
+                              .max_open = 8,
+                              .connect_timeout_ms = 5000,
+                              .request_timeout_ms = 60000,
+                              .backoff_base_ms = 50,
+                              .backoff_cap_ms = 2000,
+                              .pacing_wait_ms = 15000};
+}
+
+void ib_session_enter(ib_session *session, ib_session_state state, const char *detail) {
+  static const unsigned allowed_next[] = {
+      [IB_CONNECTING] = TO(HELLO) | TO(BACKOFF),
+      [IB_HELLO] = TO(STARTING) | TO(BACKOFF),
+      [IB_STARTING] = TO(READY) | TO(BACKOFF),
+      [IB_READY] = TO(STALLED) | TO(BACKOFF),
+      [IB_STALLED] = TO(READY) | TO(STALLED) | TO(BACKOFF),
+      [IB_BACKOFF] = TO(CONNECTING) | TO(BACKOFF),
+  };
+  assert(allowed_next[session->state] & (1u << state));
+  session->state = state;
+  snprintf(session->detail, sizeof session->detail, "%.199s", detail);
+  mesh_signal_notify(&session->changed);
+}
+
+void ib_session_flush(ib_session *session) {
+  if (session->transport != NULL) {
+    ib_transport_send(session->transport, &session->outbox);
+  } else {
+    ib_outbox_clear(&session->outbox);
+  }
+}
+
+mesh_code ib_session_down(const ib_session *session, const char *why, mesh_error *err) {
+  mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "gateway %s:%d: %s", session->options.host,
+            session->options.port, why);
+  mesh_error_set_reason(err, "GATEWAY_DOWN", "ib-host.millrace");
+  mesh_error_set_retry(err, RETRY_MS);
+  return GRPC_STATUS_UNAVAILABLE;
+}
+
+mesh_signal *ib_session_changed(ib_session *session) {
+  return &session->changed;
+}
+
+void ib_session_describe(const ib_session *session, ib_session_status *out) {
+  *out = (ib_session_status){.state = session->state,
+                             .server_version = session->server_version,
+                             .client_id = session->client_id,
+                             .open_requests = session->open_requests,
+                             .requests_sent = session->requests_sent,
+                             .reconnects = session->reconnects,
+                             .round_trip_us = session->round_trip_us};
+  snprintf(out->address, sizeof out->address, "%s:%d", session->options.host,
+           session->options.port);
+  snprintf(out->detail, sizeof out->detail, "%s", session->detail);
+  snprintf(out->accounts, sizeof out->accounts, "%s", session->accounts);
+}
