@@ -217,8 +217,10 @@ static void prune_operations(void *arg) {
 
 // ---- run ----
 
-// Stops as a process that another one follows: what runs is interrupted, and goes on there.
+// Stops as a process that another one follows: what runs is interrupted, and goes on there. Nobody
+// who comes from now on is told anything but that.
 static void leave(backend *own) {
+  mesh_server_drain(own->server);
   store_leave(own->store);
   int64_t deadline_ns = mesh_time_after_ms(mesh_now_ns(), own->options.drain_limit_ms);
   if (!mesh_operations_drain(own->operations, deadline_ns)) {

@@ -83,6 +83,10 @@ mesh_code client_call(client *own, const char *method, const ProtobufCMessage *r
   }
 }
 
+mesh_code client_ended_early(const char *method, mesh_error *err) {
+  return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the stream of %s ended early", method + 1);
+}
+
 mesh_code client_bad_reply(const char *type, mesh_error *err) {
   return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the reply is no %s", type);
 }

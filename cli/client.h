@@ -74,6 +74,9 @@ MESH_NODISCARD mesh_code client_print_json(client *own, const char *type, mesh_v
 MESH_NODISCARD mesh_code client_put_json(client *own, const char *type, mesh_view message,
                                          mesh_error *err);
 
+// UNAVAILABLE: a stream that has no end has ended, or an operation's without an outcome.
+mesh_code client_ended_early(const char *method, mesh_error *err);
+
 // The error of a message that cannot be decoded.
 mesh_code client_bad_reply(const char *type, mesh_error *err);
 

@@ -7,13 +7,9 @@ static mesh_code to_host(mesh_call *call, mesh_frame request, void *self, const 
   return mesh_relay(call, ((data_adapter *)self)->ib_host, method, request, err);
 }
 
-static mesh_code events_of_host(mesh_call *call, mesh_frame request, void *self, const char *method,
-                                mesh_error *err) {
-  return mesh_relay_events(call, ((data_adapter *)self)->ib_host, method, request, err);
-}
-
 static mesh_code fetch_bars(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return events_of_host(call, request, self, "/millrace.v1.IbHost/FetchBars", err);
+  return mesh_relay_events(call, ((data_adapter *)self)->ib_host, "/millrace.v1.IbHost/FetchBars",
+                           request, err);
 }
 
 static mesh_code head_timestamp(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
@@ -30,7 +26,8 @@ static mesh_code search_symbols(mesh_call *call, mesh_frame request, void *self,
 }
 
 static mesh_code watch_bars(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return events_of_host(call, request, self, "/millrace.v1.IbHost/WatchBars", err);
+  return mesh_relay_live(call, ((data_adapter *)self)->ib_host, "/millrace.v1.IbHost/WatchBars",
+                         request, err);
 }
 
 static mesh_code await_stopped(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
@@ -38,7 +35,8 @@ static mesh_code await_stopped(mesh_call *call, mesh_frame request, void *self, 
 }
 
 static mesh_code status(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return to_host(call, request, self, "/millrace.v1.IbHost/Status", err);
+  return mesh_relay_endless(call, ((data_adapter *)self)->ib_host, "/millrace.v1.IbHost/Status",
+                            request, err);
 }
 
 void data_adapter_init(data_adapter *self, mesh_link *ib_host) {

@@ -326,7 +326,7 @@ static mesh_code subscribe(mesh_call *call, mesh_frame frame, void *arg, mesh_er
   if (code == GRPC_STATUS_OK) {
     mesh_bytes bytes = mesh_message_pack(&watch.base);
     mesh_frame below = {bytes.data, bytes.size_bytes, false};
-    code = mesh_relay_events(call, self->adapter, "/millrace.v1.DataAdapter/WatchBars", below, err);
+    code = mesh_relay_live(call, self->adapter, "/millrace.v1.DataAdapter/WatchBars", below, err);
     free(bytes.data);
   }
   millrace__v1__subscribe_request__free_unpacked(request, NULL);

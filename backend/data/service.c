@@ -14,11 +14,6 @@ static mesh_code to_manager(mesh_call *call, mesh_frame request, void *self, con
   return mesh_relay(call, ((data_service *)self)->manager, method, request, err);
 }
 
-static mesh_code events_of_manager(mesh_call *call, mesh_frame request, void *self,
-                                   const char *method, mesh_error *err) {
-  return mesh_relay_events(call, ((data_service *)self)->manager, method, request, err);
-}
-
 static mesh_code load(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   Millrace__V1__LoadRequest *request =
       mesh_message_unpack(&millrace__v1__load_request__descriptor, frame.data, frame.size_bytes);
@@ -27,7 +22,8 @@ static mesh_code load(mesh_call *call, mesh_frame frame, void *self, mesh_error 
   if (code == GRPC_STATUS_OK) code = check_window(request->from, request->to, err);
   millrace__v1__load_request__free_unpacked(request, NULL);
   if (code != GRPC_STATUS_OK) return code;
-  return events_of_manager(call, frame, self, "/millrace.v1.DataManager/Load", err);
+  return mesh_relay_events(call, ((data_service *)self)->manager, "/millrace.v1.DataManager/Load",
+                           frame, err);
 }
 
 static mesh_code read_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
@@ -67,7 +63,8 @@ static mesh_code subscribe(mesh_call *call, mesh_frame frame, void *self, mesh_e
   mesh_code code = check_series(request->symbol, request->timeframe, err);
   millrace__v1__subscribe_request__free_unpacked(request, NULL);
   if (code != GRPC_STATUS_OK) return code;
-  return events_of_manager(call, frame, self, "/millrace.v1.DataManager/Subscribe", err);
+  return mesh_relay_live(call, ((data_service *)self)->manager,
+                         "/millrace.v1.DataManager/Subscribe", frame, err);
 }
 
 static mesh_code search(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {

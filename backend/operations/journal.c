@@ -99,6 +99,14 @@ static mesh_code append(void *arg, const mesh_operation_record *record, mesh_vie
   return await_write(self, &wait, err);
 }
 
+static mesh_code check_owner(void *arg, mesh_error *err) {
+  store_journal *self = arg;
+  write_wait wait;
+  prepare_wait(&wait, self);
+  store_start_check(self->store, &wait.write);
+  return await_write(self, &wait, err);
+}
+
 mesh_code store_journal_put_segment(store_journal *self, const char *symbol, const char *timeframe,
                                     const store_coverage *coverage, const store_bars *bars,
                                     const mesh_entry *entry, mesh_error *err) {
@@ -291,7 +299,7 @@ static mesh_code remove_operation(void *arg, const char *name, int64_t *events, 
 
 void store_journal_init(store_journal *self, store *store, mesh_pool *pool, mesh_loop *loop) {
   *self = (store_journal){
-      .table = {self, create, append, read_events, find, list, remove_operation},
+      .table = {self, create, append, read_events, find, list, remove_operation, check_owner},
       .store = store,
       .pool = pool,
       .loop = loop,

@@ -125,6 +125,8 @@ void store_start_segment(store *store, const char *symbol, const char *timeframe
 void store_start_create(store *store, const struct store_operation *operation, mesh_view event,
                         store_write *write);
 void store_start_append(store *store, const store_event *event, store_write *write);
+// A write of nothing: ABORTED (STORE_TAKEN) where another process owns the store.
+void store_start_check(store *store, store_write *write);
 
 // Stores the bars of one answered interval, its coverage and (may be NULL) the event that reports
 // it: all or nothing. Bars that are there already are replaced. RESOURCE_EXHAUSTED: the disk is

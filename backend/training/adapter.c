@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "backend/training/predict.h"
 #include "mesh/operation/relay.h"
 #include "mesh/rpc/message.h"
 #include "millrace/v1/operation.pb-c.h"
@@ -137,7 +138,9 @@ static mesh_code check_strategy(mesh_call *call, mesh_frame request, void *self,
 }
 
 static mesh_code predict(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return to_any(call, request, self, "/millrace.v1.TrainingHost/Predict", err);
+  const training_adapter_host *host = find_reachable(self, mesh_call_scope(call));
+  return training_relay_predict(call, host->link, "/millrace.v1.TrainingHost/Predict", request,
+                                err);
 }
 
 static mesh_code export_model(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "backend/training/keep_model.h"
+#include "backend/training/predict.h"
 #include "mesh/operation/relay.h"
 #include "mesh/program/file.h"
 #include "mesh/rpc/message.h"
@@ -196,8 +197,8 @@ static mesh_code delete_model(mesh_call *call, mesh_frame frame, void *self, mes
 // ---- what a host computes ----
 
 static mesh_code predict(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  return mesh_relay(call, ((models_service *)self)->adapter, "/millrace.v1.TrainingAdapter/Predict",
-                    frame, err);
+  return training_relay_predict(call, ((models_service *)self)->adapter,
+                                "/millrace.v1.TrainingAdapter/Predict", frame, err);
 }
 
 static mesh_code export_model(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {

@@ -69,12 +69,13 @@ static mesh_code run(client *own, mesh_error *err) {
   Millrace__V1__SubscribeRequest request = MILLRACE__V1__SUBSCRIBE_REQUEST__INIT;
   request.symbol = (char *)own->given->words[0];
   request.timeframe = (char *)own->given->words[1];
+  static const char method[] = "/millrace.v1.DataService/Subscribe";
   watch state = {0};
   mesh_code code;
   int64_t since_ns = mesh_now_ns();
   for (int attempt = 1;; attempt++) {  // a host or a backend that is started again is no end
-    code = client_call(own, "/millrace.v1.DataService/Subscribe", &request.base, print_frame,
-                       &state, err);
+    code = client_call(own, method, &request.base, print_frame, &state, err);
+    if (code == GRPC_STATUS_OK) code = client_ended_early(method, err);
     if (code != GRPC_STATUS_UNAVAILABLE) break;
     if (state.heard_ns > since_ns) {
       attempt = 1;

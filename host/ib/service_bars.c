@@ -177,9 +177,7 @@ static mesh_code fetch(ib_service *self, mesh_call *call, const char *operation,
   if (code == GRPC_STATUS_OK) {
     code = put_outcome(&to, (int64_t)query->bars.count, request.no_data, err);
   }
-  if (code == GRPC_STATUS_OK) code = mesh_event_stream_flush(to.stream, err);
-  mesh_event_stream_destroy(to.stream);
-  return code;
+  return mesh_event_stream_end(to.stream, code, err);
 }
 
 mesh_code ib_fetch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
@@ -220,17 +218,6 @@ static mesh_code stream_live(ib_request *request, bars_query *query, mesh_scope 
   }
 }
 
-// This host leaves: whoever watches goes on elsewhere.
-static mesh_code send_away(sender *to, mesh_error *err) {
-  Millrace__V1__Drain drain = MILLRACE__V1__DRAIN__INIT;
-  drain.layer = "ib-host";
-  drain.resume_after = to->sequence;
-  mesh_code code = put_message(to, MESH_MERGEABLE, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_DRAIN,
-                               &drain.base, err);
-  if (code == GRPC_STATUS_OK) code = mesh_event_stream_flush(to->stream, err);
-  return code == GRPC_STATUS_OK ? mesh_fail_draining(err, "ib-host") : code;
-}
-
 static mesh_code watch(ib_service *self, mesh_call *call, const char *operation, bars_query *query,
                        mesh_error *err) {
   sender to;
@@ -243,9 +230,10 @@ static mesh_code watch(ib_service *self, mesh_call *call, const char *operation,
     code = stream_live(&request, query, scope, &to, err);
     ib_request_close(&request);
   }
-  if (scope->code == GRPC_STATUS_UNAVAILABLE) code = send_away(&to, err);
-  mesh_event_stream_destroy(to.stream);
-  return code;
+  if (scope->code == GRPC_STATUS_UNAVAILABLE) {
+    code = mesh_event_stream_drain(to.stream, "ib-host", to.operation, 1, err);
+  }
+  return mesh_event_stream_end(to.stream, code, err);
 }
 
 mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {

@@ -260,8 +260,9 @@ mesh_code ib_status(mesh_call *call, mesh_frame frame, void *arg, mesh_error *er
     ib_session_describe(self->session, &now);
     mesh_code code = send_host_status(call, &now, err);
     if (code != GRPC_STATUS_OK || !follow) return code;
-    code =
-        mesh_signal_wait(ib_session_changed(self->session), mesh_call_scope(call), MESH_NEVER, err);
+    mesh_scope *scope = mesh_call_drain_scope(call);
+    code = mesh_signal_wait(ib_session_changed(self->session), scope, MESH_NEVER, err);
+    if (scope->code == GRPC_STATUS_UNAVAILABLE) return mesh_fail_draining(err, "ib-host");
     if (code != GRPC_STATUS_OK) return code;
   }
 }

@@ -138,6 +138,46 @@ bool mesh_event_next(mesh_view frame, size_t *offset, mesh_view *one, bool *bad)
   return true;
 }
 
+// ---- the end of a stream ----
+
+// For each event of each watcher: reads no more of it than these two.
+static bool take_tail(mesh_view one, mesh_event_tail *tail) {
+  pb_istream_t stream = open_view(one);
+  mesh_event_tail taken = {0};
+  uint32_t tag;
+  pb_wire_type_t type;
+  bool end;
+  while (pb_decode_tag(&stream, &type, &tag, &end)) {
+    bool ok = tag == TAG(sequence) && type == PB_WT_VARINT ? take_int64(&stream, &taken.sequence)
+                                                           : pb_skip_field(&stream, type);
+    if (!ok) return false;
+    if (tag < TAG(accepted)) continue;
+    taken.outcome = tag == TAG(outcome);
+    break;  // hops may follow the payload, and nothing else
+  }
+  *tail = taken;
+  return true;
+}
+
+void mesh_event_tail_take(mesh_event_tail *tail, mesh_view frame) {
+  mesh_view one;
+  size_t offset = 0;
+  bool bad;
+  while (!tail->outcome && mesh_event_next(frame, &offset, &one, &bad))
+    if (!take_tail(one, tail)) return;
+}
+
+mesh_code mesh_event_tail_end(const mesh_event_tail *tail, mesh_code code, mesh_error *err) {
+  enum { RETRY_MS = 100 };
+  if (code != GRPC_STATUS_OK || tail->outcome) return code;
+  code = mesh_fail(err, GRPC_STATUS_UNAVAILABLE,
+                   "the stream ends without an outcome: go on after event %lld",
+                   (long long)tail->sequence);
+  mesh_error_set_reason(err, "NO_OUTCOME", "mesh.millrace");
+  mesh_error_set_retry(err, RETRY_MS);
+  return code;
+}
+
 // ---- hops ----
 
 static bool take_hop(mesh_view bytes, mesh_hop *out) {
@@ -212,14 +252,27 @@ size_t mesh_event_encode(const mesh_event *event, uint8_t *out, size_t capacity)
   return stream.bytes_written;
 }
 
+enum { LAYER_MAX = 40 };
+
+static mesh_view cut_layer(mesh_view layer) {
+  if (layer.size_bytes > LAYER_MAX) layer.size_bytes = LAYER_MAX;
+  return layer;
+}
+
+size_t mesh_event_encode_drain(mesh_view layer, int64_t resume_after, uint8_t out[MESH_DRAIN_MAX]) {
+  pb_ostream_t stream = pb_ostream_from_buffer(out, MESH_DRAIN_MAX);
+  bool ok = put_view(&stream, millrace_v1_Drain_layer_tag, cut_layer(layer)) &&
+            put_varint(&stream, millrace_v1_Drain_resume_after_tag, resume_after);
+  assert(ok);
+  (void)ok;
+  return stream.bytes_written;
+}
+
 size_t mesh_event_encode_hop(const mesh_hop *hop, uint8_t out[MESH_HOP_MAX]) {
-  enum { LAYER_MAX = 40 };
   uint8_t bytes[MESH_HOP_MAX];
   pb_ostream_t inner = pb_ostream_from_buffer(bytes, sizeof bytes);
   pb_ostream_t outer = pb_ostream_from_buffer(out, MESH_HOP_MAX);
-  mesh_view layer = hop->layer;
-  if (layer.size_bytes > LAYER_MAX) layer.size_bytes = LAYER_MAX;
-  bool ok = put_view(&inner, HOP_TAG(layer), layer) &&
+  bool ok = put_view(&inner, HOP_TAG(layer), cut_layer(hop->layer)) &&
             put_varint(&inner, HOP_TAG(received_ns), hop->received_ns) &&
             put_varint(&inner, HOP_TAG(sent_ns), hop->sent_ns) &&
             put_view(&outer, TAG(hops), (mesh_view){bytes, inner.bytes_written});

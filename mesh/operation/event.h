@@ -32,6 +32,28 @@ bool mesh_event_next(mesh_view frame, size_t *offset, mesh_view *one, bool *bad)
 // True if the frame is a batch (of any number of events).
 bool mesh_event_is_batch(mesh_view frame);
 
+// What the end of a stream is judged by: the last of what it carried. Starts zeroed.
+typedef struct mesh_event_tail {
+  int64_t sequence;  // of the last event; 0: there was none
+  bool outcome;      // it was the outcome
+} mesh_event_tail;
+
+// Takes a frame (one event, or a batch) that the stream has carried. A malformed one changes
+// nothing.
+void mesh_event_tail_take(mesh_event_tail *tail, mesh_view frame);
+
+// The status of a stream of events that ends with `code` (and then with `err`). This is the only
+// way to end one: OK becomes UNAVAILABLE (NO_OUTCOME), with the event after which to go on, where
+// no outcome was carried. What has none is not finished, whoever says so.
+mesh_code mesh_event_tail_end(const mesh_event_tail *tail, mesh_code code, mesh_error *err);
+
+enum { MESH_PAYLOAD_DRAIN = 13 };  // the field number of Drain in OperationEvent
+
+// Encodes the body of a Drain event: `layer` (cut to 40 bytes) leaves, go on after event
+// `resume_after`. Returns the size in bytes, at most MESH_DRAIN_MAX.
+enum { MESH_DRAIN_MAX = 64 };
+size_t mesh_event_encode_drain(mesh_view layer, int64_t resume_after, uint8_t out[MESH_DRAIN_MAX]);
+
 // When a layer had the events of a frame: OperationEvent.hops.
 typedef struct mesh_hop {
   mesh_view layer;               // such as "DataManager"; UTF-8, no NUL

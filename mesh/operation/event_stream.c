@@ -23,7 +23,8 @@ struct mesh_event_stream {
   mesh_signal changed;  // a frame has left, or the stream has failed
   uint8_t *gathered;
   size_t size_bytes, capacity;
-  size_t start;     // of what is not in flight yet
+  size_t start;  // of what is not in flight yet
+  mesh_event_tail tail;
   mesh_view layer;  // the short name of the call's service
   int64_t put_ns;   // when the oldest event that waits was put, on the wall clock
 };
@@ -49,6 +50,10 @@ mesh_event_stream *mesh_event_stream_create(mesh_call *call) {
   stream->send.call = call;
   stream->layer = mesh_call_layer(call);
   return stream;
+}
+
+void mesh_event_stream_set_after(mesh_event_stream *stream, int64_t sequence) {
+  stream->tail.sequence = sequence;
 }
 
 // The length of the first event that waits; *prefix is what stands before it.
@@ -151,6 +156,7 @@ mesh_code mesh_event_stream_put_bytes(mesh_event_stream *stream, mesh_view event
   uint8_t *out = reserve(stream, PREFIX_MAX + event.size_bytes);
   size_t size_bytes = put_prefix(out, event.size_bytes);
   memcpy(out + size_bytes, event.data, event.size_bytes);
+  mesh_event_tail_take(&stream->tail, event);
   event_added(stream, size_bytes + event.size_bytes);
   return GRPC_STATUS_OK;
 }
@@ -164,6 +170,7 @@ mesh_code mesh_event_stream_put(mesh_event_stream *stream, const mesh_event *eve
   size_t length = mesh_event_encode(event, out + PREFIX_MAX, bound);
   size_t size_bytes = put_prefix(out, length);  // the length's own length was not known before
   memmove(out + size_bytes, out + PREFIX_MAX, length);
+  mesh_event_tail_take(&stream->tail, (mesh_view){out + size_bytes, length});
   event_added(stream, size_bytes + length);
   return GRPC_STATUS_OK;
 }
@@ -175,6 +182,29 @@ mesh_code mesh_event_stream_flush(mesh_event_stream *stream, mesh_error *err) {
     if (code != GRPC_STATUS_OK) return code;
   }
   return stream->failed ? mesh_call_send_error(stream->call, err) : GRPC_STATUS_OK;
+}
+
+mesh_code mesh_event_stream_drain(mesh_event_stream *stream, const char *layer,
+                                  const char *operation, int64_t epoch, mesh_error *err) {
+  uint8_t body[MESH_DRAIN_MAX];
+  mesh_view name = {(const uint8_t *)layer, strlen(layer)};
+  mesh_event event = {.operation = {(const uint8_t *)operation, strlen(operation)},
+                      .epoch = epoch,
+                      .sequence = stream->tail.sequence,
+                      .event_class = MESH_MERGEABLE,
+                      .time_ns = mesh_wall_ns(),
+                      .payload = MESH_PAYLOAD_DRAIN};
+  event.body = (mesh_view){body, mesh_event_encode_drain(name, event.sequence, body)};
+  mesh_code code = mesh_event_stream_put(stream, &event, err);
+  if (code == GRPC_STATUS_OK) code = mesh_event_stream_flush(stream, err);
+  return code == GRPC_STATUS_OK ? mesh_fail_draining(err, layer) : code;
+}
+
+mesh_code mesh_event_stream_end(mesh_event_stream *stream, mesh_code code, mesh_error *err) {
+  if (code == GRPC_STATUS_OK) code = mesh_event_stream_flush(stream, err);
+  code = mesh_event_tail_end(&stream->tail, code, err);
+  mesh_event_stream_destroy(stream);
+  return code;
 }
 
 void mesh_event_stream_destroy(mesh_event_stream *stream) {

@@ -14,6 +14,9 @@ typedef struct mesh_event_stream mesh_event_stream;
 // destroyed.
 mesh_event_stream *mesh_event_stream_create(mesh_call *call);
 
+// The caller has the events up to this one: where it goes on if the stream ends without another.
+void mesh_event_stream_set_after(mesh_event_stream *stream, int64_t sequence);
+
 // Waits until the next event can be put without waiting: for a sender whose events do not stay
 // where they are while it waits.
 MESH_NODISCARD mesh_code mesh_event_stream_await_room(mesh_event_stream *stream, mesh_error *err);
@@ -29,7 +32,18 @@ MESH_NODISCARD mesh_code mesh_event_stream_put_bytes(mesh_event_stream *stream, 
 // Waits until all that was put has been taken by the transport.
 MESH_NODISCARD mesh_code mesh_event_stream_flush(mesh_event_stream *stream, mesh_error *err);
 
-// Waits for the frame in flight, drops what still waits, frees. NULL is fine.
+// Says that this process leaves: a Drain event of `operation` with the resume point, then flushes.
+// Returns what the call shall end with: UNAVAILABLE (DRAINING), or why it could not be said.
+mesh_code mesh_event_stream_drain(mesh_event_stream *stream, const char *layer,
+                                  const char *operation, int64_t epoch, mesh_error *err);
+
+// Ends a stream of an operation's events whose code is `code` (and then `err`); flushes it where
+// that is OK. Returns the status for the call: OK only if the outcome was sent, see
+// mesh_event_tail_end(). Frees `stream`.
+mesh_code mesh_event_stream_end(mesh_event_stream *stream, mesh_code code, mesh_error *err);
+
+// Waits for the frame in flight, drops what still waits, frees. NULL is fine. For what is a list,
+// not the stream of an operation; the others end with mesh_event_stream_end().
 void mesh_event_stream_destroy(mesh_event_stream *stream);
 
 #endif

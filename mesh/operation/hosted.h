@@ -32,7 +32,8 @@ void mesh_hosted_fini(mesh_hosted *hosted);
 // drains. False if something still runs at `deadline_ns`. In a fiber of the loop.
 bool mesh_hosted_drain(mesh_hosted *hosted, int64_t deadline_ns);
 
-// The two methods of a host: put them into its service's table, with the mesh_hosted as `self`.
+// The two methods of a host: put them into its service's table, with the mesh_hosted as `self`, and
+// while_draining, so that a manager that was away gets what the run leaves behind.
 // Run takes a RunRequest and streams the run's events; Cancel takes a CancelOperationRequest and
 // streams until the outcome.
 mesh_code mesh_hosted_run(mesh_call *call, mesh_frame request, void *hosted, mesh_error *err);

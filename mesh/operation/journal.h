@@ -62,6 +62,9 @@ typedef struct mesh_journal {
                     void *arg, mesh_error *err);
   // Removes an operation and its events; *events (may be NULL) says how many. NOT_FOUND.
   mesh_code (*remove)(void *self, const char *name, int64_t *events, mesh_error *err);
+  // OK while what this process appends would be taken; ABORTED: another one owns the journal. NULL
+  // where nobody else can.
+  mesh_code (*check_owner)(void *self, mesh_error *err);
 } mesh_journal;
 
 #endif

@@ -254,7 +254,7 @@ mesh_memory_journal *mesh_memory_journal_create(void) {
   mesh_memory_journal *journal = calloc(1, sizeof *journal);
   if (journal == NULL) abort();
   journal->table =
-      (mesh_journal){journal, create, append, read_events, find, list, remove_operation};
+      (mesh_journal){journal, create, append, read_events, find, list, remove_operation, NULL};
   return journal;
 }
 

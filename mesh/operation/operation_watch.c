@@ -4,6 +4,7 @@
 #include "mesh/operation/event_stream.h"
 #include "mesh/operation/operation_internal.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/runtime/log.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 
@@ -64,13 +65,6 @@ static void put_joined(watch *own, const mesh_operation *operation, const char *
   Millrace__V1__Joined joined = MILLRACE__V1__JOINED__INIT;
   joined.because = (char *)because;
   put_message(own, operation, PAYLOAD(JOINED), &joined.base);
-}
-
-static void put_drain(watch *own, const mesh_operation *operation) {
-  Millrace__V1__Drain drain = MILLRACE__V1__DRAIN__INIT;
-  drain.layer = (char *)operation->operations->layer;
-  drain.resume_after = own->sent;
-  put_message(own, operation, PAYLOAD(DRAIN), &drain.base);
 }
 
 static void flush(watch *own) {
@@ -147,16 +141,18 @@ static void await_change(watch *own, mesh_operation *operation, mesh_scope *scop
   put_mergeable(own, operation, 0, PAYLOAD(HEARTBEAT), (mesh_view){(const uint8_t *)"", 0});
 }
 
+// The operation goes on elsewhere, or will: a Drain event with the resume point.
+static void send_elsewhere(watch *own, const mesh_operations *operations, const char *name,
+                           int64_t epoch) {
+  if (own->code != GRPC_STATUS_OK) return;
+  own->code = mesh_event_stream_drain(own->stream, operations->layer, name, epoch, own->err);
+}
+
 // The stream ends without an outcome: this process leaves, or cannot write it down.
 static void send_away(watch *own, const mesh_operation *operation) {
   if (operation->journal_error.code == GRPC_STATUS_OK ||
       operation->journal_error.code == GRPC_STATUS_ABORTED) {
-    put_drain(own, operation);
-    flush(own);
-    if (own->code != GRPC_STATUS_OK) return;
-    own->code = mesh_fail(own->err, GRPC_STATUS_UNAVAILABLE, "%s leaves; %s goes on elsewhere",
-                          operation->operations->layer, operation->name);
-    mesh_error_set_reason(own->err, "DRAINING", "mesh.millrace");
+    send_elsewhere(own, operation->operations, operation->name, operation->epoch);
     return;
   }
   *own->err = operation->journal_error;
@@ -216,25 +212,73 @@ static void fail_behind(watch *own, mesh_code code) {
   own->code = code;
 }
 
-// What does not run here: the journal has all of it, if it has ended.
-static void take_last(void *arg, const mesh_operation_record *record) {
-  *(int64_t *)arg = record->last_sequence;
+// ---- what does not run here ----
+
+typedef struct stored {
+  int64_t last_sequence, epoch;
+  bool ended;
+} stored;
+
+static void take_stored(void *arg, const mesh_operation_record *record) {
+  *(stored *)arg = (stored){record->last_sequence, record->epoch, record->outcome.size_bytes > 0};
 }
 
-static void watch_journal(watch *own, mesh_operations *operations, const char *name) {
+static void put_stored_events(watch *own, mesh_operations *operations, const char *name,
+                              int64_t last_sequence) {
   const mesh_journal *journal = operations->journal;
-  int64_t last_sequence = 0;
   int count = 1;
-  own->code = journal->find(journal->self, name, NULL, take_last, &last_sequence, own->err);
-  if (own->code == GRPC_STATUS_OK && own->sent > last_sequence) {
-    refuse_number(own, name, last_sequence);
-  }
-  while (own->code == GRPC_STATUS_OK && count > 0) {
+  while (own->code == GRPC_STATUS_OK && own->sent < last_sequence && count > 0) {
     mesh_code code = journal->read(journal->self, name, own->sent, PAGE_EVENTS, put_stored, own,
                                    &count, own->err);
     if (own->code == GRPC_STATUS_OK && code != GRPC_STATUS_OK) fail_behind(own, code);
   }
-  flush(own);
+}
+
+// Whoever asks for what comes after the outcome would wait for ever, or take the end of the stream
+// for an outcome.
+static void refuse_end(watch *own, const char *name) {
+  own->code =
+      mesh_fail(own->err, GRPC_STATUS_OUT_OF_RANGE,
+                "%s has ended with event %lld: nothing comes after it", name, (long long)own->sent);
+}
+
+// A process whose journal has been taken over may not have heard of it: whoever has nothing to
+// write is not told. It leaves, then.
+static void ask_for_owner(mesh_operations *operations) {
+  const mesh_journal *journal = operations->journal;
+  mesh_error err;
+  if (operations->draining || journal->check_owner == NULL) return;
+  if (journal->check_owner(journal->self, &err) == GRPC_STATUS_OK) return;
+  mesh_log(MESH_LOG_WARN, operations->layer, "%s", err.message);
+}
+
+// The journal has all of it, if it has ended. If it has not, somebody else runs it: a process that
+// follows this one, or that has taken the journal over.
+static void watch_journal(watch *own, mesh_operations *operations, const char *name) {
+  const mesh_journal *journal = operations->journal;
+  stored at = {0};
+  own->code = journal->find(journal->self, name, NULL, take_stored, &at, own->err);
+  if (own->code != GRPC_STATUS_OK) return;
+  if (own->sent > at.last_sequence) {
+    refuse_number(own, name, at.last_sequence);
+  } else if (at.ended && own->sent == at.last_sequence) {
+    refuse_end(own, name);
+  } else {
+    put_stored_events(own, operations, name, at.last_sequence);
+    if (!at.ended) ask_for_owner(operations);
+    if (!at.ended) send_elsewhere(own, operations, name, at.epoch);
+  }
+}
+
+// It may begin to run here, or end, while the journal is asked.
+static void watch_wherever(watch *own, mesh_operations *operations, const char *name,
+                           const mesh_watch *how, mesh_scope *scope) {
+  mesh_operation *operation = mesh_operations_find(operations, name);
+  if (operation != NULL) {
+    watch_running(own, operation, how, scope);
+  } else {
+    watch_journal(own, operations, name);
+  }
 }
 
 mesh_code mesh_operation_watch(mesh_operations *operations, const char *name, const mesh_watch *how,
@@ -243,12 +287,7 @@ mesh_code mesh_operation_watch(mesh_operations *operations, const char *name, co
                .sent = how->after_sequence < 0 ? 0 : how->after_sequence,
                .code = GRPC_STATUS_OK,
                .err = err};
-  mesh_operation *operation = mesh_operations_find(operations, name);
-  if (operation != NULL) {
-    watch_running(&own, operation, how, mesh_call_scope(call));
-  } else {
-    watch_journal(&own, operations, name);
-  }
-  mesh_event_stream_destroy(own.stream);
-  return own.code;
+  mesh_event_stream_set_after(own.stream, own.sent);
+  watch_wherever(&own, operations, name, how, mesh_call_scope(call));
+  return mesh_event_stream_end(own.stream, own.code, err);
 }

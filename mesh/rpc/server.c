@@ -144,7 +144,7 @@ static mesh_code find_served(mesh_server *server, mesh_served_call *served,
   *method = find_method(server, path, self);
   if (*method == NULL) {
     code = mesh_fail(err, GRPC_STATUS_UNIMPLEMENTED, "no method %s on this server", path);
-  } else if (server->drain.begun && !is_control(path)) {
+  } else if (server->drain.begun && !is_control(path) && !(*method)->while_draining) {
     code = mesh_fail_draining(err, path);
   } else if (!is_control(path)) {
     served->works = true;
@@ -288,10 +288,20 @@ static void on_stop_due(mesh_timer *timer) {
   grpc_server_cancel_all_calls(server->server);
 }
 
+// A caller that keeps a call open and sends nothing holds nobody up.
+static void end_silent_calls(mesh_server *server) {
+  for (mesh_scope *each = server->scope.first_child; each != NULL; each = each->next_sibling) {
+    mesh_call *call = MESH_CONTAINER_OF(each, mesh_call, scope);
+    if (!call->receive.op.pending) continue;
+    mesh_scope_cancel(each, GRPC_STATUS_UNAVAILABLE, "the server stops");
+  }
+}
+
 void mesh_server_stop(mesh_server *server, int64_t deadline_ns) {
   if (!server->running || server->stopping) return;
   server->stopping = true;
   mesh_health_stop(server->health);
+  end_silent_calls(server);
   begin_shutdown(server);
   stop_timer limit = {.server = server};
   mesh_timer_init(&limit.timer, on_stop_due);

@@ -25,8 +25,9 @@ MESH_NODISCARD mesh_code mesh_server_listen(mesh_server *server, const char *add
 void mesh_server_start(mesh_server *server);
 
 // Begins to leave: new calls are refused with UNAVAILABLE (DRAINING, with RetryInfo), but for
-// health, reflection and HostControl; health says NOT_SERVING; calls that run go on, and those that
-// would never end hear of it (mesh_call_drain_scope). Then wait, and stop.
+// health, reflection, HostControl and methods that are served while_draining; health says
+// NOT_SERVING; calls that run go on, and those that would never end hear of it
+// (mesh_call_drain_scope). Then wait, and stop.
 void mesh_server_drain(mesh_server *server);
 
 // How many calls run that are work (all but health, reflection and HostControl), and what is
@@ -34,8 +35,9 @@ void mesh_server_drain(mesh_server *server);
 int mesh_server_running(const mesh_server *server);
 mesh_signal *mesh_server_changed(mesh_server *server);
 
-// Stops taking calls and waits for those that run; at `deadline_ns` (monotonic) cancels what is
-// left and waits for that. In a fiber of the server's loop.
+// Stops taking calls and waits for those that run, but not for callers that have a call open and
+// say nothing on it; at `deadline_ns` (monotonic) cancels what is left and waits for that. In a
+// fiber of the server's loop.
 void mesh_server_stop(mesh_server *server, int64_t deadline_ns);
 
 // Releases a stopped (or never started) server. NULL is fine. In a fiber of its loop where it has

@@ -15,6 +15,7 @@ typedef struct mesh_method {
   const char *name;  // "Load"
   mesh_method_run run;
   bool streams_requests;
+  bool while_draining;  // served while the process leaves, too: it refuses new work by itself
 } mesh_method;
 
 typedef struct mesh_service {

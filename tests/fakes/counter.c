@@ -154,8 +154,9 @@ static mesh_code prepare(void *self, const Millrace__V1__RunRequest *request, me
 }
 
 void counter_host_init(counter_host *host, mesh_loop *loop) {
-  static const mesh_method methods[] = {{.name = "Run", .run = mesh_hosted_run},
-                                        {.name = "Cancel", .run = mesh_hosted_cancel}};
+  static const mesh_method methods[] = {
+      {.name = "Run", .run = mesh_hosted_run, .while_draining = true},
+      {.name = "Cancel", .run = mesh_hosted_cancel, .while_draining = true}};
   *host = (counter_host){.service = {"millrace.test.v1.CounterHost", methods, 2, &host->hosted}};
   mesh_hosted_kind kind = {"count", prepare, host};
   mesh_hosted_init(&host->hosted, loop, "counter-host", &kind);

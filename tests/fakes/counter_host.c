@@ -40,6 +40,7 @@ static int run(mesh_program *program, void *arg) {
   mesh_server_start(own->server);
   mesh_program_await_stop(program);
   int64_t deadline_ns = mesh_now_ns() + LEAVE_MS * INT64_C(1000000);
+  mesh_server_drain(own->server);
   if (!mesh_hosted_drain(&own->host.hosted, deadline_ns)) _Exit(1);
   mesh_server_stop(own->server, deadline_ns);
   mesh_server_destroy(own->server);

@@ -7,5 +7,5 @@ export PYTHONPATH=tests/integration PYTHONDONTWRITEBYTECODE=1
 export GRPC_VERBOSITY=NONE
 [ $# -gt 0 ] || set -- up_test load_test cancel_test grpc_cli_test python_grpcio_test kill_test \
   bad_input_test bad_gateway_test watch_test recovery_test rolling_test faults_test hosts_test deadline_test operations_test \
-  train_test train_cuda_test train_faults_test
+  streams_test train_test train_cuda_test train_faults_test
 exec /usr/bin/python3 -m unittest -v "$@"

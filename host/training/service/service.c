@@ -176,8 +176,8 @@ static void look_for_gpu(void *arg) {
 void training_host_init(training_host *host, mesh_loop *loop, mesh_pool *pool, mesh_link *backend,
                         const mesh_schema *schema, const training_host_options *options) {
   static const mesh_method methods[] = {
-      {.name = "Run", .run = run},
-      {.name = "Cancel", .run = cancel},
+      {.name = "Run", .run = run, .while_draining = true},
+      {.name = "Cancel", .run = cancel, .while_draining = true},
       {.name = "FetchModel", .run = fetch_model},
       {.name = "CheckStrategy", .run = check_strategy},
       {.name = "Predict", .run = training_predict},

@@ -76,7 +76,7 @@ static mesh_code remove_operation(void *self, const char *name, int64_t *events,
 void memory_journal_init(memory_journal *journal, mesh_loop *loop) {
   *journal = (memory_journal){.loop = loop, .inner = mesh_memory_journal_create()};
   journal->table =
-      (mesh_journal){journal, create, append, read_events, find, list, remove_operation};
+      (mesh_journal){journal, create, append, read_events, find, list, remove_operation, NULL};
 }
 
 void memory_journal_fini(memory_journal *journal) {
