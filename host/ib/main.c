@@ -6,6 +6,7 @@
 #include "mesh/program/host_control.h"
 #include "mesh/program/process.h"
 #include "mesh/program/program.h"
+#include "mesh/runtime/time.h"
 #include "protos/descriptors.h"
 
 // Everything that lives as long as the program.
@@ -43,7 +44,7 @@ static int run(mesh_program *program, void *arg) {
   if (code == GRPC_STATUS_OK) {
     mesh_server_start(own->server);
     mesh_program_await_stop(program);
-    mesh_program_leave(program, own->server, own->options.drain_limit_ms);
+    mesh_server_stop(own->server, mesh_time_after_ms(mesh_now_ns(), own->options.drain_limit_ms));
   } else {
     mesh_log(MESH_LOG_ERROR, "ib-host", "%s", err.message);
   }

@@ -47,17 +47,6 @@ void mesh_program_await_stop(mesh_program *program) {
   }
 }
 
-void mesh_program_leave(mesh_program *program, mesh_server *server, int64_t limit_ms) {
-  int64_t deadline_ns = mesh_time_after_ms(mesh_now_ns(), limit_ms);
-  mesh_error err;
-  mesh_server_drain(server);
-  while (mesh_server_running(server) > 0 &&
-         mesh_signal_wait(mesh_server_changed(server), &program->scope, deadline_ns, &err) ==
-             GRPC_STATUS_OK) {
-  }
-  mesh_server_stop(server, deadline_ns);
-}
-
 mesh_code mesh_program_listen(mesh_server *server, const char *layer, const char *const *addresses,
                               int count, mesh_error *err) {
   for (int i = 0; i < count; i++) {

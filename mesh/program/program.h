@@ -24,10 +24,6 @@ void mesh_program_await_stop(mesh_program *program);
 // Does what SIGTERM does: mesh_program_await_stop() returns.
 void mesh_program_stop(mesh_program *program);
 
-// Leaves in order: drains `server`, waits until nothing runs on it any more or `limit_ms` is over,
-// and stops it.
-void mesh_program_leave(mesh_program *program, mesh_server *server, int64_t limit_ms);
-
 // Makes `server` listen on each address, and logs each as `layer`, with the port that was bound,
 // and that a port is open to every user of the machine.
 MESH_NODISCARD mesh_code mesh_program_listen(mesh_server *server, const char *layer,

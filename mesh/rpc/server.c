@@ -297,10 +297,25 @@ static void end_silent_calls(mesh_server *server) {
   }
 }
 
+// As long as gRPC takes calls, those that come are refused in our words (DRAINING). Once it stops
+// they are CANCELLED, in its own, until their caller has heard of it. (To close the connections at
+// once instead was tried: a caller that writes just then loses what it has not read yet.)
+static void await_running(mesh_server *server, int64_t deadline_ns) {
+  mesh_scope waiting;
+  mesh_error err;
+  mesh_scope_open_root(&waiting, server->loop);
+  while (server->working > 0 &&
+         mesh_signal_wait(&server->changed, &waiting, deadline_ns, &err) == GRPC_STATUS_OK) {
+  }
+  mesh_scope_close(&waiting);
+}
+
 void mesh_server_stop(mesh_server *server, int64_t deadline_ns) {
   if (!server->running || server->stopping) return;
+  mesh_server_drain(server);
+  end_silent_calls(server);
+  await_running(server, deadline_ns);
   server->stopping = true;
-  mesh_health_stop(server->health);
   end_silent_calls(server);
   begin_shutdown(server);
   stop_timer limit = {.server = server};

@@ -35,9 +35,9 @@ void mesh_server_drain(mesh_server *server);
 int mesh_server_running(const mesh_server *server);
 mesh_signal *mesh_server_changed(mesh_server *server);
 
-// Stops taking calls and waits for those that run, but not for callers that have a call open and
-// say nothing on it; at `deadline_ns` (monotonic) cancels what is left and waits for that. In a
-// fiber of the server's loop.
+// Drains, and waits for the calls that run, but not for callers that have a call open and say
+// nothing on it; then stops taking calls. At `deadline_ns` (monotonic) cancels what is left and waits for that. In a fiber
+// of the server's loop.
 void mesh_server_stop(mesh_server *server, int64_t deadline_ns);
 
 // Releases a stopped (or never started) server. NULL is fine. In a fiber of its loop where it has
