@@ -205,8 +205,8 @@ static void note_silence(child *who, int log) {
 static void note_end(child *who, int status, int log, off_t begin) {
   who->pid = 0;
   who->exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  who->gave_up =
-      who->exit_code == MESH_EXIT_REFUSED || (who->exit_code == MESH_EXIT_UNABLE && !who->settled);
+  who->gave_up = who->exit_code == MESH_EXIT_REFUSED ||
+                 (who->exit_code == MESH_EXIT_UNABLE && who->healthy_pid == 0);
   read_last_line(who, log, begin);
   if (who->exit_code != 0 && who->last_line[0] == '\0') note_silence(who, log);
 }
@@ -230,7 +230,7 @@ static void run_once(child *who, mesh_scope *scope, mesh_pool *pool, child_event
     close(log);
   } else {
     who->exit_code = MESH_EXIT_UNABLE;
-    who->gave_up = !who->settled;
+    who->gave_up = who->healthy_pid == 0;
     snprintf(who->last_line, sizeof who->last_line, "%s", err.message);
   }
   *young = who->exit_code != 0 && mesh_now_ns() <= mesh_time_after_ms(started_ns, YOUNG_MS);

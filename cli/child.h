@@ -18,9 +18,9 @@ typedef struct child {
   int inherited_fd;                  // a descriptor that it gets under its own number; 0: none
   pid_t pid;                         // 0 while it does not run
   int restarts;
-  bool settled;                    // it has worked once: what is in its way now will go away
-  bool gave_up;                    // it refused to start, and is not started again
-  int exit_code;                   // of the last run; 128 + the number of the signal that ended it
+  pid_t healthy_pid;  // the last one that has answered, as its owner finds; 0: none ever did
+  bool gave_up;       // it refused to start, and is not started again
+  int exit_code;      // of the last run; 128 + the number of the signal that ended it
   char last_line[CHILD_LINE_MAX];  // that the last run wrote; "": none
 } child;
 
@@ -35,7 +35,8 @@ MESH_NODISCARD mesh_code child_find_program(const char *name, char out[CHILD_PAT
 
 // Starts the child and starts it again whenever it dies, after 50 ms, doubling to 5 s while it dies
 // young; returns when `scope` is cancelled and the child has ended, or when it gave up: it ended
-// with MESH_EXIT_REFUSED, or with MESH_EXIT_UNABLE before `settled`. It dies with this process (the
+// with MESH_EXIT_REFUSED, or with MESH_EXIT_UNABLE before it was ever healthy: what gets in its way
+// later will go away. It dies with this process (the
 // kernel sends it SIGTERM), however early that is. `pool` has a thread for each child; call it on
 // the thread that lives as long as the process.
 void child_supervise(child *who, mesh_scope *scope, mesh_pool *pool, child_event on_event,

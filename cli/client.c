@@ -5,9 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/away.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
 #include "cli/up_home.h"
+#include "mesh/program/private.h"
 #include "mesh/program/process.h"
 #include "mesh/rpc/message.h"
 #include "mesh/rpc/retry.h"
@@ -37,8 +39,8 @@ static bool is_our_host_down(const char *home, const mesh_error *err) {
 static bool comes_back(const client *own, const mesh_error *err) {
   const char *home = settings_get(&own->settings, SETTING_HOME);
   if (own->streaming || strcmp(err->reason, "DRAINING") == 0) return true;
-  if (is_our_host_down(home, err)) return up_home_is_taken(home);
-  return is_backend_down(own, err) && (own->connected || up_home_is_taken(home));
+  if (is_our_host_down(home, err)) return up_home_is_taken(home, NULL);
+  return is_backend_down(own, err) && (own->connected || up_home_is_taken(home, NULL));
 }
 
 mesh_code client_retry(client *own, int attempt, int64_t since_ns, int limit_s, mesh_error *err) {
@@ -125,8 +127,10 @@ static int conclude(client *own, mesh_code code, const mesh_error *err) {
   if (own->interrupted) return EXIT_CODE_INTERRUPTED;
   if (code == GRPC_STATUS_OK) return own->exit_code;
   if (is_backend_down(own, err)) {
-    print_text(stderr, "millrace: no mesh is running at %s; start one with: millrace up\n",
-               mesh_link_address(own->backend));
+    char text[AWAY_TEXT_MAX];
+    away_describe(settings_get(&own->settings, SETTING_HOME), mesh_link_address(own->backend),
+                  err->message, text);
+    print_text(stderr, "millrace: %s\n", text);
   } else {
     command_complain(own->command, "%s: %s", mesh_code_name(code), err->message);
   }
@@ -145,6 +149,15 @@ static void on_stop(void *arg) {
   }
 }
 
+// Whoever finds the backend in a home trusts what is there.
+static mesh_code check_home(const client *own, mesh_error *err) {
+  if (strcmp(own->settings.values[SETTING_BACKEND_ADDRESS].source, "default") != 0) {
+    return GRPC_STATUS_OK;
+  }
+  mesh_code code = mesh_private_owned(settings_get(&own->settings, SETTING_HOME), err);
+  return code == GRPC_STATUS_OK ? code : mesh_error_prefix(err, "home");
+}
+
 static mesh_code run_with_link(client *own, mesh_error *err) {
   int64_t deadline_ms;
   mesh_code code = args_get_duration(own->given, "deadline", 0, &deadline_ms, err);
@@ -153,6 +166,8 @@ static mesh_code run_with_link(client *own, mesh_error *err) {
       !command_starts_operation(own->command)) {  // a start's deadline is the operation's
     mesh_scope_set_deadline(&own->scope, mesh_time_after_ms(mesh_now_ns(), deadline_ms));
   }
+  code = check_home(own, err);
+  if (code != GRPC_STATUS_OK) return code;
   code = mesh_link_open(own->loop, "backend", settings_get(&own->settings, SETTING_BACKEND_ADDRESS),
                         &own->backend, err);
   return code == GRPC_STATUS_OK ? own->run(own, err) : code;

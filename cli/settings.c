@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "mesh/program/config.h"
+#include "mesh/program/private.h"
 
 extern char **environ;
 
@@ -107,8 +108,11 @@ static mesh_code find_file(const mesh_config *config, const args *given, char ou
   mesh_code code = home_find(named[0] != '\0' ? named : NULL, home, err);
   if (code != GRPC_STATUS_OK) return code;
   snprintf(out, HOME_PATH_MAX, "%.4000s/millrace.yaml", home);
-  if (access(out, F_OK) != 0) out[0] = '\0';
-  return GRPC_STATUS_OK;
+  if (access(out, F_OK) != 0) {
+    out[0] = '\0';
+    return GRPC_STATUS_OK;
+  }
+  return mesh_private_check(out, err);
 }
 
 static mesh_code fill_config(mesh_config *config, const args *given, char file[HOME_PATH_MAX],

@@ -54,12 +54,18 @@ mesh_code up_home_take(const char *home, int *lock, mesh_error *err) {
   return mesh_error_prefix(err, "home");
 }
 
-bool up_home_is_taken(const char *home) {
+static int read_pid(int fd) {
+  char text[32] = "";
+  return read(fd, text, sizeof text - 1) > 0 ? atoi(text) : 0;
+}
+
+bool up_home_is_taken(const char *home, int *pid) {
   char path[PATH_SIZE + 16];
   snprintf(path, sizeof path, "%.4000s/run/up.lock", home);
   int fd;
   if (mesh_private_open(path, O_RDONLY, &fd, NULL) != GRPC_STATUS_OK) return false;
   bool taken = flock(fd, LOCK_SH | LOCK_NB) != 0;
+  if (taken && pid != NULL) *pid = read_pid(fd);
   close(fd);
   return taken;
 }

@@ -11,8 +11,8 @@ enum { UP_PATH_MAX = 4096 };  // bytes, with the NUL
 // descriptor that holds the lock until it is closed.
 MESH_NODISCARD mesh_code up_home_take(const char *home, int *lock, mesh_error *err);
 
-// True if a mesh runs in `home`.
-bool up_home_is_taken(const char *home);
+// True if a mesh runs in `home`; *pid (may be NULL) is that of its `up`, 0 where it is not known.
+bool up_home_is_taken(const char *home, int *pid);
 
 // A socket that listens on a free TCP port of 127.0.0.1. On OK the caller owns *fd: as long as it
 // is open, nobody else gets the port.

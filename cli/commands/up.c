@@ -350,7 +350,7 @@ static void say_ready(up *own) {
            (long long)((mesh_now_ns() - own->started_ns) / MESH_MS_NS), own->backend_socket);
   say(own, "ready", "mesh", text);
   for (int i = 0; i < CHILDREN; i++)
-    own->children[i].settled = true;
+    own->children[i].healthy_pid = own->children[i].pid;
 }
 
 static void become_ready(up *own) {

@@ -170,7 +170,6 @@ static bool ask(const up_watch *what, mesh_scope *scope) {
 // What is known of the process that runs now.
 typedef struct patience {
   pid_t pid;
-  bool ever;          // it has answered
   int64_t silent_ms;  // of questions in a row that it did not
 } patience;
 
@@ -184,13 +183,13 @@ static void take_answer(const up_watch *what, patience *own, bool alive) {
   if (alive) {
     if (own->silent_ms > 0) tell(what, "answers again", own->silent_ms);
     own->silent_ms = 0;
-    own->ever = true;
+    what->who->healthy_pid = own->pid;
     return;
   }
   bool first = own->silent_ms == 0;
   own->silent_ms += what->timeout_ms;
   if (first) tell(what, "does not answer", own->silent_ms);
-  int64_t limit_ms = own->ever ? what->limit_ms : 10 * what->limit_ms;
+  int64_t limit_ms = what->who->healthy_pid == own->pid ? what->limit_ms : 10 * what->limit_ms;
   if (limit_ms == 0 || own->silent_ms < limit_ms) return;
   tell(what, "is killed", own->silent_ms);
   child_signal(what->who, SIGKILL);

@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum { SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)NULL)->sun_path - 1 };
+
 static mesh_code fail_errno(const char *address, int number, mesh_error *err) {
   mesh_code code = GRPC_STATUS_UNAVAILABLE;
   if (number == EADDRINUSE) code = GRPC_STATUS_ALREADY_EXISTS;
@@ -19,13 +21,14 @@ static mesh_code fail_errno(const char *address, int number, mesh_error *err) {
   return mesh_fail(err, code, "cannot listen on %s: %s", address, strerror(number));
 }
 
-// What answers at `name`, as an errno: 0: somebody listens; ECONNREFUSED: a socket that nobody
-// listens on any more; ENOENT: nothing is there. Never waits: whoever listens may be stopped, and
-// its queue full.
-static int probe(const struct sockaddr_un *name) {
+// A connect that waits would wait for ever: whoever listens may be stopped, and its queue full.
+int mesh_listen_probe(const char *path) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  if (strlen(path) >= sizeof name.sun_path) return ENAMETOOLONG;
+  memcpy(name.sun_path, path, strlen(path) + 1);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return errno;
-  int why = connect(fd, (const struct sockaddr *)name, sizeof *name) == 0 ? 0 : errno;
+  int why = connect(fd, (struct sockaddr *)&name, sizeof name) == 0 ? 0 : errno;
   close(fd);
   return why == EAGAIN ? 0 : why;
 }
@@ -39,21 +42,19 @@ static mesh_code check_place(const char *address, const char *path, mesh_error *
 }
 
 static mesh_code check_unix(const char *address, mesh_error *err) {
-  struct sockaddr_un name = {.sun_family = AF_UNIX};
   const char *path = address + strlen("unix:");
-  if (path[0] == '\0' || strlen(path) >= sizeof name.sun_path) {
+  if (path[0] == '\0' || strlen(path) > SOCKET_PATH_MAX) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                     "cannot listen on %.200s: a socket's path has 1 to %zu bytes", address,
-                     sizeof name.sun_path - 1);
+                     "cannot listen on %.200s: a socket's path has 1 to %d bytes", address,
+                     SOCKET_PATH_MAX);
   }
   mesh_code code = check_place(address, path, err);
   if (code != GRPC_STATUS_OK) return code;
-  memcpy(name.sun_path, path, strlen(path) + 1);
-  int why = probe(&name);
+  int why = mesh_listen_probe(path);
   if (why == 0) return fail_errno(address, EADDRINUSE, err);
   if (why != ECONNREFUSED && why != ENOENT) return fail_errno(address, why, err);
 
-  char directory[sizeof name.sun_path];
+  char directory[SOCKET_PATH_MAX + 1];
   snprintf(directory, sizeof directory, "%s", path);
   char *slash = strrchr(directory, '/');
   if (slash == NULL) return GRPC_STATUS_OK;

@@ -11,4 +11,9 @@
 // socket).
 MESH_NODISCARD mesh_code mesh_listen_check(const char *address, mesh_error *err);
 
+// What is at the unix socket `path`, as an errno: 0: somebody listens, be it a program that is
+// stopped; ECONNREFUSED: a socket that nobody listens on any more; ENOENT: nothing; EACCES:
+// somebody else's. Never waits.
+int mesh_listen_probe(const char *path);
+
 #endif

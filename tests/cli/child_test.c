@@ -122,7 +122,7 @@ static void refuses_a_program_that_is_not_there(void **state) {
 // What is in the way before it has ever worked is the reader's to mend; later it goes away.
 static void gives_up_on_what_is_in_its_way_only_at_first(void **state) {
   (void)state;
-  scene first = {.stop_after = 100}, later = {.stop_after = 2, .who.settled = true};
+  scene first = {.stop_after = 100}, later = {.stop_after = 2, .who.healthy_pid = 1};
   run(&first, "echo 'the disk is full'; exit 75");
   assert_int_equal(first.started, 1);
   assert_int_equal(first.refused, 1);

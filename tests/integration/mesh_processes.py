@@ -141,6 +141,11 @@ def children(pid):
     return {name: child for child in pids for name in [program_name(child)] if name}
 
 
+def events(mesh, name):
+    """What `millrace up` has told of so far, by its name."""
+    return [one for one in mesh.json_lines() if one["event"] == name]
+
+
 def program_name(pid):
     """The base name of what `pid` runs; None once it has ended."""
     try:
