@@ -23,7 +23,7 @@ MESH_NODISCARD bool mesh_message_pack_into(const ProtobufCMessage *message, void
                                            size_t room_bytes, size_t *size_bytes);
 
 // The message in `bytes`, as protobuf-c makes it; release it with its __free_unpacked(message,
-// NULL). NULL: they are no `type`, or would take more than MESH_UNPACK_FREE + MESH_UNPACK_TIMES *
+// NULL). NULL: they are no `type`, a string in them is no UTF-8, or they would take more than MESH_UNPACK_FREE + MESH_UNPACK_TIMES *
 // size_bytes once they are unpacked (two bytes can announce a message of a hundred). `type` must
 // not contain itself: protobuf-c's recursion has no other bound. A test walks our types for that.
 void *mesh_message_unpack(const ProtobufCMessageDescriptor *type, const void *bytes,
