@@ -26,7 +26,7 @@ static mesh_code open_store(backend *own, mesh_error *err) {
   if (code != GRPC_STATUS_OK) return mesh_error_prefix(err, "home");
   snprintf(path, sizeof path, "%s/millrace.db", own->options.home);
   store_options options = {.synchronous_full = own->options.synchronous_full,
-                           .busy_limit_ms = own->options.busy_limit_s * 1000,
+                           .busy_limit_ms = mesh_s_ms(own->options.busy_limit_s),
                            .log_max_bytes = own->options.store_log_mib << 20};
   return store_open(path, &options, &own->store, err);
 }

@@ -7,7 +7,7 @@
 mesh_code training_relay_predict(mesh_call *call, mesh_link *link, const char *method,
                                  mesh_frame frame, mesh_error *err) {
   Millrace__V1__PredictRequest *request =
-      millrace__v1__predict_request__unpack(NULL, frame.size_bytes, frame.data);
+      mesh_message_unpack(&millrace__v1__predict_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return mesh_message_refuse("PredictRequest", err);
   bool live = request->live;
   millrace__v1__predict_request__free_unpacked(request, NULL);
