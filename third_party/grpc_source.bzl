@@ -25,7 +25,7 @@ find . \( -name BUILD -o -name BUILD.bazel \) -exec rm {} +
 
 one() { # FILE OLD NEW: replaces a line that must be there exactly once
   test "$(grep -cxF -- "$2" "$1")" = 1 || { echo "$1: not exactly one line '$2'" >&2; exit 1; }
-  awk -v a="$2" -v b="$3" '$0 == a { $0 = b } { print }' "$1" > edited; mv edited "$1"
+  OLD="$2" NEW="$3" awk '$0 == ENVIRON["OLD"] { $0 = ENVIRON["NEW"] } { print }' "$1" > edited; mv edited "$1"
 }
 # Faults in this version that hostile input reaches:
 # a map entry with an unknown field near the buffer's end copies a huge length;
@@ -34,6 +34,12 @@ one upb/decode.c '  if (size != 0) {' '  if (0) {'
 one upb/json_decode.c '        if ((unsigned char)*d->ptr < 0x20) {' '        if ((unsigned char)ch < 0x20) {'
 # an error after an Any leaks its arena.
 one upb/json_encode.c '  if (setjmp(e.err)) return -1;' '  if (setjmp(e.err)) { if (e.arena) upb_Arena_Free(e.arena); return -1; }'
+# Not a fault, but what every reader of our lines expects: a whole number that a double holds
+# exactly is a number.
+one upb/json_encode.c '      jsonenc_printf(e, "\"%" PRId64 "\"", val.int64_val);' \
+  '      jsonenc_printf(e, val.int64_val > -(1ll << 53) && val.int64_val < 1ll << 53 ? "%" PRId64 : "\"%" PRId64 "\"", val.int64_val);'
+one upb/json_encode.c '      jsonenc_printf(e, "\"%" PRIu64 "\"", val.uint64_val);' \
+  '      jsonenc_printf(e, val.uint64_val < 1ull << 53 ? "%" PRIu64 : "\"%" PRIu64 "\"", val.uint64_val);'
 """
 
 def _source_impl(ctx):

@@ -91,7 +91,7 @@ static mesh_code find_type(const mesh_schema *schema, const char *type, const up
 }
 
 // What JSON takes for each byte of the wire, mostly; where it is more, `message` is encoded twice.
-enum { JSON_GROWTH = 6, JSON_LEAST = 512 };
+enum { JSON_GROWTH = 6, JSON_LEAST = 1024 };
 
 static mesh_code encode_json(const mesh_schema *schema, const upb_MessageDef *def,
                              const upb_Message *message, size_t wire_bytes, char **out,
@@ -103,7 +103,8 @@ static mesh_code encode_json(const mesh_schema *schema, const upb_MessageDef *de
   for (;;) {
     text = realloc(text, capacity);
     if (text == NULL) abort();
-    size = upb_JsonEncode(message, def, schema->pool, 0, text, capacity, &status);
+    size = upb_JsonEncode(message, def, schema->pool, upb_JsonEncode_EmitDefaults, text, capacity,
+                          &status);
     if (size == (size_t)-1 || size < capacity) break;
     capacity = size + 1;
   }

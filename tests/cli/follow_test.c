@@ -280,7 +280,7 @@ static void reattaches_without_repeating(void **state) {
   assert_int_equal(count(own.printed, "\"eventClass\":\"DURABLE\""), 4);
   for (char number = '1'; number <= '4'; number++) {
     char durable[64];
-    snprintf(durable, sizeof durable, "\"sequence\":\"%c\",\"eventClass\":\"DURABLE\"", number);
+    snprintf(durable, sizeof durable, "\"sequence\":%c,\"eventClass\":\"DURABLE\"", number);
     assert_int_equal(count(own.printed, durable), 1);
   }
 }

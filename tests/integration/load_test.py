@@ -58,7 +58,7 @@ class LoadTest(MeshCase):
         self.up(market=market)
         load = self.json("data", "load", "ODD", "1d")
         result = outcome(load)["succeeded"]["load"]
-        self.assertEqual((result["barsStored"], result["barsRefused"]), ("2", "1"))
+        self.assertEqual((result["barsStored"], result["barsRefused"]), (2, 1))
         self.assertIn("2024-01-03", result["firstRefused"])
         self.assertEqual([row[0][:10] for row in self.export("ODD", "1d")],
                          ["2024-01-02", "2024-01-04"])

@@ -1,6 +1,7 @@
 // Descriptors, JSON, and what reflection asks of them.
 #include "mesh/rpc/schema.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,23 +13,43 @@ typedef struct row {
   void (*run)(mesh_schema *schema);
 } row;
 
-static void json_goes_round(mesh_schema *schema) {
-  static const char json[] =
-      "{\"symbol\":\"EURUSD\",\"timeframe\":\"1h\",\"from\":\"2017-04-19T09:00:00Z\","
-      "\"mode\":\"TAIL\",\"start\":{\"requestId\":\"r\",\"graceMs\":\"9007199254740993\"}}";
+static void expect_json(mesh_schema *schema, const char *type, const char *json, const char *want) {
   uint8_t *bytes;
   size_t size;
   char *back;
   mesh_error err;
-  assert_int_equal(
-      mesh_schema_from_json(schema, "millrace.v1.LoadRequest", json, &bytes, &size, &err),
-      GRPC_STATUS_OK);
-  assert_int_equal(
-      mesh_schema_to_json(schema, "millrace.v1.LoadRequest", (mesh_view){bytes, size}, &back, &err),
-      GRPC_STATUS_OK);
-  assert_string_equal(back, json);
+  assert_int_equal(mesh_schema_from_json(schema, type, json, &bytes, &size, &err), GRPC_STATUS_OK);
+  assert_int_equal(mesh_schema_to_json(schema, type, (mesh_view){bytes, size}, &back, &err),
+                   GRPC_STATUS_OK);
+  assert_string_equal(back, want);
   free(bytes);
   free(back);
+}
+
+// Zero fields are there, those that know whether they were set only where they were.
+static void json_goes_round(mesh_schema *schema) {
+  static const char json[] =
+      "{\"symbol\":\"EURUSD\",\"timeframe\":\"1h\",\"from\":\"2017-04-19T09:00:00Z\","
+      "\"mode\":\"TAIL\",\"start\":{\"requestId\":\"r\",\"detached\":false,\"graceMs\":5,"
+      "\"labels\":{},\"deadlineMs\":0,\"cancelTimeoutMs\":0}}";
+  expect_json(schema, "millrace.v1.LoadRequest", json, json);
+}
+
+// Numbers as far as every reader has them exactly, strings beyond.
+static void whole_numbers_are_numbers_where_doubles_hold_them(mesh_schema *schema) {
+  static const char *const pairs[][2] = {
+      {"9007199254740991", "9007199254740991"},
+      {"-9007199254740991", "-9007199254740991"},
+      {"9007199254740992", "\"9007199254740992\""},
+      {"\"9007199254740993\"", "\"9007199254740993\""},
+      {"\"-9223372036854775808\"", "\"-9223372036854775808\""},
+  };
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    char given[128], want[128];
+    snprintf(given, sizeof given, "{\"name\":\"x\",\"limitMs\":%s}", pairs[i][0]);
+    snprintf(want, sizeof want, "{\"name\":\"x\",\"limitMs\":%s}", pairs[i][1]);
+    expect_json(schema, "millrace.v1.DrainRequest", given, want);
+  }
 }
 
 static void wrong_json_is_refused_with_its_place(mesh_schema *schema) {
@@ -172,6 +193,8 @@ static void what_is_no_descriptor_set_is_refused(mesh_schema *schema) {
 
 static const row rows[] = {
     {"JSON goes round", json_goes_round},
+    {"whole numbers are numbers where doubles hold them",
+     whole_numbers_are_numbers_where_doubles_hold_them},
     {"wrong JSON is refused, with its place", wrong_json_is_refused_with_its_place},
     {"wrong bytes are refused", wrong_bytes_are_refused},
     {"methods are found in both spellings", methods_are_found_in_both_spellings},
