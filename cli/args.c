@@ -89,24 +89,43 @@ static mesh_code take_word(args *out, const char *word, mesh_error *err) {
   return GRPC_STATUS_OK;
 }
 
+static bool is_flag(const char *text) {
+  return text[0] == '-' && text[1] != '\0';
+}
+
+// Takes the flag at argv[*index], of whatever form.
+static mesh_code take_dashes(int argc, char **argv, int *index, const args_flag *own,
+                             const args_flag *common, args *out, mesh_error *err) {
+  const char *text = argv[*index];
+  if (strcmp(text, "-h") == 0) return take_help(out, err);
+  if (text[1] != '-') return fail_unknown(text, text + 1, own, common, err);
+  return take_flag(argc, argv, index, own, common, out, err);
+}
+
 mesh_code args_parse(int argc, char **argv, const args_flag *own, const args_flag *common,
                      args *out, mesh_error *err) {
   *out = (args){0};
   bool words_only = false;
   mesh_code code = GRPC_STATUS_OK;
   for (int i = 0; i < argc && code == GRPC_STATUS_OK; i++) {
-    bool is_flag = !words_only && argv[i][0] == '-' && argv[i][1] != '\0';
-    if (!is_flag) {
+    if (words_only || !is_flag(argv[i])) {
       code = take_word(out, argv[i], err);
     } else if (strcmp(argv[i], "--") == 0) {
       words_only = true;
-    } else if (strcmp(argv[i], "-h") == 0) {
-      code = take_help(out, err);
-    } else if (argv[i][1] != '-') {
-      code = fail_unknown(argv[i], argv[i] + 1, own, common, err);
     } else {
-      code = take_flag(argc, argv, &i, own, common, out, err);
+      code = take_dashes(argc, argv, &i, own, common, out, err);
     }
+  }
+  return code;
+}
+
+mesh_code args_leading(int argc, char **argv, const args_flag *table, int *out, mesh_error *err) {
+  args ignored = {0};
+  mesh_code code = GRPC_STATUS_OK;
+  *out = 0;
+  for (int i = 0; i < argc && is_flag(argv[i]); *out = ++i) {
+    code = take_dashes(argc, argv, &i, NULL, table, &ignored, err);
+    if (code != GRPC_STATUS_OK) return code;
   }
   return code;
 }

@@ -27,6 +27,11 @@ typedef struct args {
 MESH_NODISCARD mesh_code args_parse(int argc, char **argv, const args_flag *own,
                                     const args_flag *common, args *out, mesh_error *err);
 
+// How many of argv[0..argc), from the first one on, are flags of `table` and their values: what
+// stands before a command. INVALID_ARGUMENT as args_parse().
+MESH_NODISCARD mesh_code args_leading(int argc, char **argv, const args_flag *table, int *out,
+                                      mesh_error *err);
+
 // The value of a flag, "" for a switch; NULL if it was not given.
 const char *args_get(const args *given, const char *name);
 

@@ -126,13 +126,19 @@ mesh_code client_print_json(client *own, const char *type, mesh_view message, me
 static int conclude(client *own, mesh_code code, const mesh_error *err) {
   if (own->interrupted) return EXIT_CODE_INTERRUPTED;
   if (code == GRPC_STATUS_OK) return own->exit_code;
+  // Whoever reads has seen enough: `| head`. Only work that nobody watches any more is worth a
+  // word.
+  bool closed = strcmp(err->reason, OUTPUT_CLOSED) == 0;
+  if (closed && !command_starts_operation(own->command)) return EXIT_CODE_DONE;
   if (is_backend_down(own, err)) {
     char text[AWAY_TEXT_MAX];
     away_describe(settings_get(&own->settings, SETTING_HOME), mesh_link_address(own->backend),
                   err->message, text);
     print_text(stderr, "millrace: %s\n", text);
-  } else {
+  } else if (own->json) {
     command_complain(own->command, "%s: %s", mesh_code_name(code), err->message);
+  } else {
+    command_complain(own->command, "%s", err->message);
   }
   return own->exit_code != 0 ? own->exit_code : exit_code_of(code);
 }
@@ -211,6 +217,7 @@ int client_main(const command *self, const args *given, client_run run) {
   if (code == GRPC_STATUS_OK) {
     own->json = strcmp(settings_get(&own->settings, SETTING_OUTPUT), "json") == 0;
     own->terminal = !own->json && isatty(STDOUT_FILENO);
+    own->live = !own->json && output_redraws();
     run_loop(own);
   } else {
     own->exit_code = conclude(own, code, &err);

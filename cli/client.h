@@ -23,6 +23,7 @@ struct client {
   settings settings;
   bool json;      // one JSON object a line
   bool terminal;  // standard output is one, and text is wanted
+  bool live;      // and it can take a line back
   mesh_loop *loop;
   mesh_scope scope;  // of the command; cancelled by Ctrl-C and by --deadline
   mesh_link *backend;

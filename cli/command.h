@@ -2,6 +2,8 @@
 #ifndef MILLRACE_CLI_COMMAND_H
 #define MILLRACE_CLI_COMMAND_H
 
+#include <stdbool.h>
+
 #include "cli/args.h"
 
 typedef struct command command;
@@ -13,6 +15,7 @@ struct command {
   const args_flag *flags;  // its own, beside command_common_flags; NULL: none
   const char *more;        // further lines of help; NULL: none
   int (*run)(const command *self, const args *given);  // returns the exit code
+  bool destructive;  // takes something away or stops it: never suggested for a mistyped word
 };
 
 // --home, --config, --backend, --output, --deadline, --help. Ends with {0}.

@@ -12,6 +12,7 @@
 enum {
   HOPS_MAX = 8,
   REATTACH_LIMIT_S = 30,
+  STILL_MS = 10000,
   SILENT_MS = 45000,  // more than two heartbeats
 };
 
@@ -74,6 +75,7 @@ static mesh_view with_hops(mesh_view one, mesh_view frame) {
 }
 
 static void add_times(follow *own, mesh_view event) {
+  follow_print_end(own);
   mesh_hop hops[HOPS_MAX];
   size_t count = 0, offset = 0;
   while (count < HOPS_MAX && mesh_event_next_hop(event, &offset, &hops[count]))
@@ -221,15 +223,26 @@ static void on_interrupt(void *arg) {
   mesh_fiber_start(&own->asking, ask_to_cancel, own);
 }
 
+// Whoever reads a file, or a terminal that cannot take a line back, is told that it goes on.
+static void on_still(mesh_timer *timer) {
+  follow *own = MESH_CONTAINER_OF(timer, follow, still);
+  follow_print_still(own);
+  int64_t still_ms = own->still_ms > 0 ? own->still_ms : STILL_MS;
+  mesh_timer_start(own->client->loop, timer, mesh_time_after_ms(mesh_now_ns(), still_ms));
+}
+
 mesh_code follow_run(follow *own, client *client, const char *method,
                      const ProtobufCMessage *request, mesh_error *err) {
   own->client = client;
+  mesh_timer_init(&own->still, on_still);
+  on_still(&own->still);
   mesh_scope_open(&own->asking, &client->scope);
   client->on_interrupt = on_interrupt;
   client->on_interrupt_arg = own;
   mesh_code code = begin(own, method, request, err);
   if (!is_over(own)) code = reattach(own, code, err);
   client->on_interrupt = NULL;
+  mesh_timer_stop(&own->still);
   mesh_scope_cancel(&own->asking, GRPC_STATUS_CANCELLED, "there is nothing left to stop");
   mesh_scope_close(&own->asking);  // its fiber points to `own`
   follow_print_end(own);
@@ -240,4 +253,6 @@ mesh_code follow_run(follow *own, client *client, const char *method,
 void follow_clear(follow *own) {
   if (own->outcome != NULL) millrace__v1__outcome__free_unpacked(own->outcome, NULL);
   own->outcome = NULL;
+  if (own->progress != NULL) millrace__v1__progress__free_unpacked(own->progress, NULL);
+  own->progress = NULL;
 }

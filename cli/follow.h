@@ -26,7 +26,10 @@ typedef struct follow {
   int64_t heard_ns;   // when the last event came, monotonic
   int64_t drawn_ns;   // when the live line was drawn
   bool line_shown;
-  mesh_scope asking;  // of the fiber that asks for the end
+  Millrace__V1__Progress *progress;  // owned; the last; NULL until one came
+  mesh_timer still;                  // where there is no live line: a line now and then
+  int64_t still_ms;                  // how often; 0: 10 s
+  mesh_scope asking;                 // of the fiber that asks for the end
 } follow;
 
 // Calls `method` and follows the operation that it starts or names. OK once there is an outcome,

@@ -11,23 +11,29 @@
 #include "cli/terminal/progress.h"
 #include "market/times.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/runtime/text.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 #define REDRAW_NS INT64_C(40000000)
 
+enum { STILL_COLUMNS = 200 };  // of a line in a file
+
 // ---- the live line ----
 
-static void draw(follow *own, const progress_state *state) {
-  char line[PROGRESS_LINE_MAX];
-  progress_format(state, output_columns() - 1, line);
-  print_text(stdout, "\r\033[K%s", line);
+static void show_line(follow *own, const char *line) {
+  print_own(stdout, "\r\033[K");
+  print_text(stdout, "%s", line);
   fflush(stdout);
   own->line_shown = true;
 }
 
 static void draw_note(follow *own, const char *note) {
-  if (!own->client->terminal) return;
-  draw(own, &(progress_state){.title = own->title, .unit = "", .eta_s = -1, .note = note});
+  if (!own->client->live) return;
+  char line[PROGRESS_LINE_MAX];
+  progress_state state = {
+      .title = own->title, .unit = "", .eta_s = -1, .note = note, .ascii = !output_is_utf8()};
+  progress_format(&state, output_columns() - 1, line);
+  show_line(own, line);
 }
 
 void follow_print_end(follow *own) {
@@ -43,16 +49,14 @@ void follow_print_waiting(follow *own, const mesh_error *why) {
   draw_note(own, note);
 }
 
-static void print_progress(follow *own, mesh_view body) {
-  if (!own->client->terminal || mesh_now_ns() - own->drawn_ns < REDRAW_NS) return;
-  Millrace__V1__Progress *progress =
-      mesh_message_unpack(&millrace__v1__progress__descriptor, body.data, body.size_bytes);
-  if (progress == NULL) return;
-  char note[FOLLOW_TEXT_MAX];
-  snprintf(note, sizeof note, "%.100s", progress->note);
-  if (progress->loss > 0) {
-    snprintf(note, sizeof note, "%.100s, loss %.4f, accuracy %.1f %%", progress->note,
-             progress->loss, 100 * progress->accuracy);
+static void format_progress(const follow *own, const Millrace__V1__Progress *progress, bool bar,
+                            int columns, char line[PROGRESS_LINE_MAX]) {
+  char key[FOLLOW_TEXT_MAX] = "", note[FOLLOW_TEXT_MAX];
+  bool trains = progress->loss > 0;
+  mesh_text_format(note, sizeof note, "%s", progress->note);
+  if (trains) {
+    mesh_text_format(key, sizeof key, "%.100s, loss %.4f", progress->note, progress->loss);
+    mesh_text_format(note, sizeof note, "accuracy %.1f %%", 100 * progress->accuracy);
   }
   progress_state state = {.title = own->title,
                           .done = progress->done,
@@ -60,11 +64,33 @@ static void print_progress(follow *own, mesh_view body) {
                           .unit = progress->unit,
                           .rate = progress->rate,
                           .eta_s = progress->eta_s,
+                          .key = key,
                           .note = own->cancel_ns > 0 ? "cancelling" : note,
-                          .bars = progress->bars};
-  draw(own, &state);
+                          .bars = progress->bars,
+                          .ascii = !output_is_utf8(),
+                          .no_bar = !bar};
+  progress_format(&state, columns, line);
+}
+
+static void print_progress(follow *own, mesh_view body) {
+  if (own->client->json) return;
+  Millrace__V1__Progress *progress =
+      mesh_message_unpack(&millrace__v1__progress__descriptor, body.data, body.size_bytes);
+  if (progress == NULL) return;
+  if (own->progress != NULL) millrace__v1__progress__free_unpacked(own->progress, NULL);
+  own->progress = progress;
+  if (!own->client->live || mesh_now_ns() - own->drawn_ns < REDRAW_NS) return;
+  char line[PROGRESS_LINE_MAX];
+  format_progress(own, progress, true, output_columns() - 1, line);
+  show_line(own, line);
   own->drawn_ns = mesh_now_ns();
-  millrace__v1__progress__free_unpacked(progress, NULL);
+}
+
+void follow_print_still(const follow *own) {
+  if (own->client->json || own->client->live || own->progress == NULL) return;
+  char line[PROGRESS_LINE_MAX];
+  format_progress(own, own->progress, false, STILL_COLUMNS, line);
+  print_text(stderr, "%s\n", line);
 }
 
 // ---- lines that stay ----

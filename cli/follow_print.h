@@ -12,6 +12,10 @@ MESH_NODISCARD mesh_code follow_print_event(follow *own, const mesh_event *event
 // The stream broke: the live line says so.
 void follow_print_waiting(follow *own, const mesh_error *why);
 
+// Where there is no live line: one line on standard error that says how far it is. Called now and
+// then.
+void follow_print_still(const follow *own);
+
 // Takes the live line away.
 void follow_print_end(follow *own);
 

@@ -4,6 +4,7 @@
 
 #include "cli/commands/commands.h"
 #include "cli/commands/help.h"
+#include "cli/terminal/print.h"
 
 static int refuse_usage(const command *self, const char *what) {
   command_complain(self, "%s (usage: millrace %s%s%s [flags])", what, self->name,
@@ -27,13 +28,35 @@ static int run_command(const command *self, int argc, char **argv) {
   return self->run(self, &given);
 }
 
-int main(int argc, char **argv) {
-  if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
-    return help_list(argc < 2 ? stderr : stdout);
+static bool is_help(const char *word) {
+  return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static bool is_version(const char *word) {
+  return strcmp(word, "--version") == 0 || strcmp(word, "-v") == 0 || strcmp(word, "-V") == 0;
+}
+
+// Runs the command that argv[flags..argc) begins with; the flags before it are its own, too.
+static int run_words(int argc, char **argv, int flags) {
+  char **rest = argv + flags;
+  int words, count = argc - flags;
+  const command *found = commands_find(count, rest, &words);
+  if (found != NULL) {
+    memmove(argv + words, argv, (size_t)flags * sizeof *argv);
+    return run_command(found, argc - words, argv + words);
   }
-  if (strcmp(argv[1], "--version") == 0) argv[1] = "version";
-  int words;
-  const command *found = commands_find(argc - 1, argv + 1, &words);
-  if (found != NULL) return run_command(found, argc - 1 - words, argv + 1 + words);
-  return help_unknown(argc - 1, argv + 1);
+  bool asks = count == 1 || is_help(rest[1]);
+  return asks && commands_is_group(rest[0]) ? help_group(rest[0]) : help_unknown(count, rest);
+}
+
+int main(int argc, char **argv) {
+  if (argc >= 2 && is_version(argv[1])) argv[1] = "version";
+  int flags;
+  mesh_error err;
+  if (args_leading(argc - 1, argv + 1, command_common_flags, &flags, &err) != GRPC_STATUS_OK) {
+    print_text(stderr, "millrace: %s\n", err.message);
+    return EXIT_CODE_USAGE;
+  }
+  if (argc > 1 + flags) return run_words(argc - 1, argv + 1, flags);
+  return help_list(flags > 0 && is_help(argv[flags]) ? stdout : stderr);
 }

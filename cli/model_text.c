@@ -5,10 +5,13 @@
 
 #include "cli/terminal/chart.h"
 #include "cli/terminal/numbers.h"
+#include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
+#include "cli/terminal/row.h"
 #include "market/times.h"
+#include "mesh/runtime/text.h"
 
-enum { CHART_ROWS = 8 };
+enum { CHART_ROWS = 8, DATA_MAX = 512 };
 
 static void format_time(const Google__Protobuf__Timestamp *time, char out[TIMES_TEXT_MAX]) {
   snprintf(out, TIMES_TEXT_MAX, "-");
@@ -17,37 +20,35 @@ static void format_time(const Google__Protobuf__Timestamp *time, char out[TIMES_
 
 // ---- a row ----
 
+#define ROW "%-20s %4s %-16s %6s %8s %9s %8s"
+
 void model_print_header(FILE *out) {
-  print_text(out, "%-24s %7s %-16s %7s %9s %9s %9s  %s\n", "NAME", "VERSION", "TRAINED", "EPOCHS",
-             "VAL LOSS", "TEST LOSS", "TEST ACC", "DATA");
+  row_print_more(out, "DATA", ROW, "NAME", "V", "TRAINED", "EPOCHS", "VAL LOSS", "TEST LOSS",
+                 "TEST ACC");
 }
 
-static void print_loss(FILE *out, const Millrace__V1__Metrics *metrics) {
-  if (metrics == NULL) {
-    print_text(out, " %9s", "-");
-  } else {
-    print_text(out, " %9.4f", metrics->loss);
-  }
+static void format_loss(const Millrace__V1__Metrics *metrics, char out[NUMBERS_TEXT_MAX]) {
+  snprintf(out, NUMBERS_TEXT_MAX, "-");
+  if (metrics != NULL) snprintf(out, NUMBERS_TEXT_MAX, "%.4f", metrics->loss);
 }
 
 void model_print_row(FILE *out, const Millrace__V1__Model *model) {
-  char created[TIMES_TEXT_MAX];
+  char created[TIMES_TEXT_MAX], version[NUMBERS_TEXT_MAX], epochs[NUMBERS_TEXT_MAX] = "-";
+  char validation[NUMBERS_TEXT_MAX] = "-", test[NUMBERS_TEXT_MAX] = "-";
+  char accuracy[NUMBERS_TEXT_MAX] = "-", data[DATA_MAX] = "";
   format_time(model->created, created);
+  snprintf(version, sizeof version, "%d", model->version);
   const Millrace__V1__TrainResult *result = model->result;
-  print_text(out, "%-24s %7d %-16s", model->name, model->version, created);
-  if (result == NULL) {
-    print_text(out, "\n");
-    return;
+  if (result != NULL) {
+    snprintf(epochs, sizeof epochs, "%d", result->epochs);
+    format_loss(result->validation, validation);
+    format_loss(result->test, test);
+    mesh_text_format(data, sizeof data, "%s %s", result->symbols, result->timeframes);
   }
-  print_text(out, " %7d", result->epochs);
-  print_loss(out, result->validation);
-  print_loss(out, result->test);
-  if (result->test != NULL) {
-    print_text(out, " %7.1f %%", 100 * result->test->accuracy);
-  } else {
-    print_text(out, " %9s", "-");
+  if (result != NULL && result->test != NULL) {
+    snprintf(accuracy, sizeof accuracy, "%.1f %%", 100 * result->test->accuracy);
   }
-  print_text(out, "  %s %s\n", result->symbols, result->timeframes);
+  row_print_more(out, data, ROW, model->name, version, created, epochs, validation, test, accuracy);
 }
 
 // ---- all of it ----
@@ -93,7 +94,7 @@ static void print_curve(FILE *out, const Millrace__V1__Model *model, int columns
   }
   print_text(out, "%s loss, epochs 1 to %zu\n",
              count > 0 && model->epochs[0]->validation != NULL ? "validation" : "training", count);
-  chart_draw(out, &(chart_series){NULL, losses, count}, columns, CHART_ROWS);
+  chart_draw(out, &(chart_series){NULL, losses, count}, columns, CHART_ROWS, !output_is_utf8());
   free(losses);
 }
 

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "cli/terminal/print.h"
+#include "cli/terminal/row.h"
 #include "market/times.h"
 #include "mesh/rpc/pack.h"
 #include "mesh/runtime/time.h"
@@ -38,15 +39,15 @@ static const char *outcome_line(const Millrace__V1__Outcome *outcome) {
 // ---- operations ----
 
 void operation_print_header(FILE *out) {
-  print_text(out, "%-16s %-10s %-20s %s\n", "NAME", "STATE", "STARTED", "WHAT");
+  row_print(out, "%-16s %-10s %-20s %s", "NAME", "STATE", "STARTED", "WHAT");
 }
 
 void operation_print_row(FILE *out, const Millrace__V1__Operation *operation) {
   char started[TIMES_TEXT_MAX];
   format_time(operation->created, started);
-  print_text(out, "%-16s %-10s %-20s %s %s%s\n", operation->name,
-             operation_state_name(operation->state), started, operation->kind, operation->title,
-             operation->detached ? " (detached)" : "");
+  row_print(out, "%-16s %-10s %-20s %s %s%s", operation->name,
+            operation_state_name(operation->state), started, operation->kind, operation->title,
+            operation->detached ? " (detached)" : "");
 }
 
 static int64_t ns_of(const Google__Protobuf__Timestamp *time) {

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/terminal/print.h"
 #include "mesh/program/config.h"
 #include "mesh/program/private.h"
 
@@ -124,6 +125,26 @@ static mesh_code fill_config(mesh_config *config, const args *given, char file[H
   return mesh_config_load_yaml(config, file, err);
 }
 
+// A variable that looks like ours and does nothing is a mistake that would go unseen. These are
+// read elsewhere.
+static bool is_known_elsewhere(const char *variable) {
+  static const char *const others[] = {"MILLRACE_CONFIG=", "MILLRACE_BIN_DIR=", "MILLRACE_TEST_"};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    if (strncmp(variable, others[i], strlen(others[i])) == 0) return true;
+  }
+  return false;
+}
+
+static void warn_of_unknown(const mesh_config *config) {
+  const char *name, *meant;
+  for (size_t i = 0; mesh_config_unknown_variable(config, environ, i, &name, &meant); i++) {
+    if (is_known_elsewhere(name)) continue;
+    print_text(stderr, "millrace: warning: %.*s is no setting, and is ignored%s%s%s\n",
+               (int)strcspn(name, "="), name, meant != NULL ? "; did you mean " : "",
+               meant != NULL ? meant : "", meant != NULL ? "?" : "");
+  }
+}
+
 // ---- out of the config ----
 
 static void set(setting_value *out, const char *text, const char *source) {
@@ -185,6 +206,7 @@ mesh_code settings_read(const mesh_schema *schema, const args *given, settings *
   mesh_code code = make_config(schema, &config, err);
   if (code != GRPC_STATUS_OK) return code;
   code = fill_config(config, given, out->file, err);
+  warn_of_unknown(config);
   if (code == GRPC_STATUS_OK) copy_values(config, out);
   mesh_config_destroy(config);
   if (code == GRPC_STATUS_OK) code = check_home(given, out, err);

@@ -131,6 +131,7 @@ typedef struct gaps_job {
   size_t failed_count, failed_capacity;
   mesh_error *err;
   mesh_code code;
+  bool heard;  // something is known of the series
 } gaps_job;
 
 static void add_failed(gaps_job *job, const store_coverage *coverage) {
@@ -146,6 +147,7 @@ static void add_failed(gaps_job *job, const store_coverage *coverage) {
 
 static void take_coverage(void *arg, const store_coverage *coverage) {
   gaps_job *job = arg;
+  job->heard = true;
   if (!job->has_window && coverage->from_s < job->window.from_s) {
     job->window.from_s = coverage->from_s;
   }
@@ -211,6 +213,10 @@ static mesh_code send_gaps(gaps_job *job, mesh_call *call, mesh_error *err) {
                            seconds_or(job->request->to, INT64_MIN)};
   mesh_pool_run(job->self->pool, job->self->loop, do_read_gaps, job);
   if (job->code != GRPC_STATUS_OK) return job->code;
+  if (!job->heard) {
+    return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no bars of %s %s were asked for yet",
+                     job->request->symbol, job->request->timeframe);
+  }
   if (job->request->from != NULL) job->window.from_s = job->request->from->seconds;
   if (job->request->to != NULL) job->window.to_s = job->request->to->seconds;
   if (job->window.from_s >= job->window.to_s)
@@ -301,6 +307,9 @@ static mesh_code list_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
   list_job job = {.store = self->store, .symbol = request->symbol, .err = err};
   mesh_pool_run(self->pool, self->loop, do_list, &job);
   mesh_code code = job.code;
+  if (code == GRPC_STATUS_OK && job.count == 0 && request->symbol[0] != '\0') {
+    code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no series of %s is stored", request->symbol);
+  }
   for (size_t i = 0; i < job.count && code == GRPC_STATUS_OK; i++) {
     code = send_series(call, &job.series[i], err);
   }

@@ -77,6 +77,9 @@ static mesh_code list(mesh_call *call, mesh_frame frame, void *self, mesh_error 
   if (request == NULL) return mesh_message_refuse("ListModelsRequest", err);
   job own = {.self = self, .name = request->name};
   mesh_code code = run_job(&own, do_list, err);
+  if (code == GRPC_STATUS_OK && own.count == 0 && request->name[0] != '\0') {
+    code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "there is no model '%s'", request->name);
+  }
   for (size_t i = 0; i < own.count && code == GRPC_STATUS_OK; i++)
     code = send_brief(call, own.found[i], err);
   clear(&own);

@@ -128,72 +128,85 @@ static const args_flag call_flags[] = {
 const command commands_all[] = {
     {"up", "", 0, 0, "the whole mesh on this machine, until Ctrl-C", up_flags,
      "Starts papergate (a simulated IB Gateway, unless --gateway names a real one), the IB host "
-     "and\n"
-     "the backend, waits until they are healthy, and starts again what dies.\n",
-     cmd_up},
+     "and "
+     "the backend, waits until they are healthy, and starts again what dies.",
+     cmd_up, false},
     {"status", "", 0, 0, "layers, hosts, gateway: health and round trips", status_flags,
-     "Exit code 0 only if everything is healthy.\n", cmd_status},
+     "Exit code 0 only if everything is healthy.", cmd_status, false},
     {"data load", "SYMBOL TIMEFRAME", 2, 2, "bring a stored series up to date", load_flags,
      "Asks the gateway only for what is missing. Ctrl-C cancels the load, down to the gateway; "
-     "what\n"
-     "was stored stays.\n",
-     cmd_load},
+     "what "
+     "was stored stays.",
+     cmd_load, false},
     {"data show", "SYMBOL TIMEFRAME", 2, 2, "a price chart and the last bars", show_flags, NULL,
-     cmd_show},
-    {"data list", "[SYMBOL]", 0, 1, "the stored series", NULL, NULL, cmd_list},
+     cmd_show, false},
+    {"data list", "[SYMBOL]", 0, 1, "the stored series", NULL, NULL, cmd_list, false},
     {"data gaps", "SYMBOL TIMEFRAME", 2, 2, "what is missing in a stored series", window_flags,
-     NULL, cmd_gaps},
-    {"data export", "SYMBOL TIMEFRAME", 2, 2, "stored bars as CSV", export_flags, NULL, cmd_export},
-    {"data search", "PATTERN", 1, 1, "instruments that the gateway knows", NULL, NULL, cmd_search},
-    {"data watch", "SYMBOL TIMEFRAME", 2, 2, "live bars, until Ctrl-C", NULL, NULL, cmd_watch},
+     NULL, cmd_gaps, false},
+    {"data export", "SYMBOL TIMEFRAME", 2, 2, "stored bars as CSV", export_flags, NULL, cmd_export,
+     false},
+    {"data search", "PATTERN", 1, 1, "instruments that the gateway knows", NULL, NULL, cmd_search,
+     false},
+    {"data watch", "SYMBOL TIMEFRAME", 2, 2, "live bars, until Ctrl-C", NULL, NULL, cmd_watch,
+     false},
     {"train", "STRATEGY.yaml", 1, 1, "train a network as a strategy file says", train_flags,
-     "Shows each epoch as it ends. Ctrl-C stops within a step and keeps a checkpoint: go on with\n"
-     "`millrace ops resume`. The model is kept under the strategy's name.\n",
-     cmd_train},
+     "Shows each epoch as it ends. Ctrl-C stops within a step and keeps a checkpoint: go on with "
+     "`millrace ops resume`. The model is kept under the strategy's name.",
+     cmd_train, false},
     {"strategy validate", "STRATEGY.yaml", 1, 1, "check a strategy file", NULL, NULL,
-     cmd_strategy_validate},
+     cmd_strategy_validate, false},
     {"strategy features", "STRATEGY.yaml", 1, 1, "the inputs of its network, in their order", NULL,
-     NULL, cmd_strategy_features},
+     NULL, cmd_strategy_features, false},
     {"strategy new", "", 0, 0, "a strategy file to begin with, on standard output", new_flags, NULL,
-     cmd_strategy_new},
-    {"models list", "[NAME]", 0, 1, "trained models, the newest first", NULL, NULL,
-     cmd_models_list},
+     cmd_strategy_new, false},
+    {"models list", "[NAME]", 0, 1, "trained models, the newest first", NULL, NULL, cmd_models_list,
+     false},
     {"models show", "NAME", 1, 1, "a model: its data, metrics and loss curve", model_flags, NULL,
-     cmd_models_show},
+     cmd_models_show, false},
     {"models compare", "NAME[:VERSION] NAME[:VERSION]...", 1, ARGS_WORDS_MAX,
-     "metrics of several models, or of all versions of one", NULL, NULL, cmd_models_compare},
+     "metrics of several models, or of all versions of one", NULL, NULL, cmd_models_compare, false},
     {"models predict", "NAME", 1, 1, "what a model says of stored bars", predict_flags, NULL,
-     cmd_models_predict},
+     cmd_models_predict, false},
     {"models export", "NAME", 1, 1, "a model as a file", model_export_flags, NULL,
-     cmd_models_export},
-    {"models delete", "NAME", 1, 1, "forget a model", model_flags, NULL, cmd_models_delete},
-    {"ops list", "", 0, 0, "operations, the newest first", list_flags, NULL, cmd_ops_list},
-    {"ops show", "NAME", 1, 1, "one operation", ops_show_flags, NULL, cmd_ops_show},
+     cmd_models_export, false},
+    {"models delete", "NAME", 1, 1, "forget a model", model_flags, NULL, cmd_models_delete, true},
+    {"ops list", "", 0, 0, "operations, the newest first", list_flags, NULL, cmd_ops_list, false},
+    {"ops show", "NAME", 1, 1, "one operation", ops_show_flags, NULL, cmd_ops_show, false},
     {"ops watch", "NAME", 1, 1, "follow an operation to its outcome", ops_watch_flags,
-     "Ctrl-C cancels an attached operation; a detached one goes on.\n", cmd_ops_watch},
+     "Ctrl-C cancels an attached operation; a detached one goes on.", cmd_ops_watch, false},
     {"ops cancel", "NAME", 1, 1, "stop an operation and wait until it has stopped", NULL, NULL,
-     cmd_ops_cancel},
+     cmd_ops_cancel, true},
     {"ops resume", "NAME", 1, 1, "go on with a training that was stopped, from its checkpoint",
-     resume_flags, NULL, cmd_resume},
+     resume_flags, NULL, cmd_resume, false},
     {"ops delete", "NAME...", 1, ARGS_WORDS_MAX, "forget operations that have ended", NULL, NULL,
-     cmd_ops_delete},
-    {"ops events", "NAME", 1, 1, "what happened to an operation so far", NULL, NULL,
-     cmd_ops_events},
+     cmd_ops_delete, true},
+    {"ops events", "NAME", 1, 1, "what happened to an operation so far", NULL, NULL, cmd_ops_events,
+     false},
     {"hosts list", "", 0, 0, "the host programs and what they are doing", NULL, NULL,
-     cmd_hosts_list},
+     cmd_hosts_list, false},
     {"hosts drain", "NAME", 1, 1, "empty a host and let it leave", drain_flags,
      "It takes no new work, finishes what runs, and ends; `millrace up` starts it again. No "
-     "operation\nnotices.\n",
-     cmd_hosts_drain},
+     "operation notices.",
+     cmd_hosts_drain, true},
     {"call", "SERVICE/METHOD [JSON]", 1, 2, "any method: JSON in, JSON lines out", call_flags,
-     "JSON is read from standard input where it is -. Without a package, millrace.v1 is meant.\n",
-     cmd_call},
+     "JSON is read from standard input where it is -. Without a package, millrace.v1 is meant.",
+     cmd_call, false},
     {"config show", "", 0, 0, "each setting, its value and where it came from", up_flags, NULL,
-     cmd_config},
-    {"help", "[COMMAND]", 0, 2, "this list, or what a command does", NULL, NULL, help_command},
-    {"version", "", 0, 0, "the versions of millrace and of gRPC", NULL, NULL, help_version},
+     cmd_config, false},
+    {"help", "[GROUP|COMMAND]", 0, 2, "this list, or what a command does", NULL, NULL, help_command,
+     false},
+    {"version", "", 0, 0, "the versions of millrace and of gRPC", NULL, NULL, help_version, false},
 };
 const size_t commands_count = sizeof commands_all / sizeof *commands_all;
+
+bool commands_is_group(const char *word) {
+  size_t size = strlen(word);
+  for (size_t i = 0; i < commands_count; i++) {
+    const char *name = commands_all[i].name;
+    if (strncmp(name, word, size) == 0 && name[size] == ' ') return true;
+  }
+  return false;
+}
 
 // True if argv begins with the words of `name`; *words is how many they are.
 static bool begins_with(int argc, char **argv, const char *name, int *words) {

@@ -8,6 +8,7 @@
 #include "cli/settings.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
+#include "cli/terminal/row.h"
 #include "protos/descriptors.h"
 
 static void show_json(const char *key, const setting_value *value) {
@@ -31,9 +32,8 @@ int cmd_config(const command *self, const args *given) {
     if (strcmp(settings_get(all, SETTING_OUTPUT), "json") == 0) {
       show_json(settings_key(i), value);
     } else {
-      print_text(stdout, "%-26s %-50s %s\n", settings_key(i),
-                 value->text[0] != '\0' ? value->text : "-",
-                 value->source[0] != '\0' ? value->source : "not set");
+      row_print_more(stdout, value->source[0] != '\0' ? value->source : "not set", "%-28s %-30s",
+                     settings_key(i), value->text[0] != '\0' ? value->text : "-");
     }
   }
   if (code == GRPC_STATUS_OK) code = output_flush(&err);

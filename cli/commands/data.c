@@ -6,6 +6,7 @@
 #include "cli/bars.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/print.h"
+#include "cli/terminal/row.h"
 #include "market/times.h"
 #include "mesh/rpc/pack.h"
 
@@ -27,16 +28,16 @@ static mesh_code print_series(client *own, mesh_frame frame, void *arg, mesh_err
       mesh_message_unpack(&millrace__v1__series__descriptor, frame.data, frame.size_bytes);
   if (series == NULL) return client_bad_reply("Series", err);
   if ((*rows)++ == 0) {
-    print_text(stdout, "%-10s %-9s %12s  %-17s %-17s %s\n", "SYMBOL", "TIMEFRAME", "BARS", "FIRST",
-               "LAST", "LOADED");
+    row_print(stdout, "%-10s %-4s %11s  %-16s %-16s %s", "SYMBOL", "OF", "BARS", "FIRST", "LAST",
+              "LOADED");
   }
   char count[NUMBERS_TEXT_MAX], first[TIMES_TEXT_MAX], last[TIMES_TEXT_MAX], loaded[TIMES_TEXT_MAX];
   numbers_count(series->bars, count);
   format_time(series->first, first);
   format_time(series->last, last);
   format_time(series->updated, loaded);
-  print_text(stdout, "%-10s %-9s %12s  %-17s %-17s %s\n", series->symbol, series->timeframe, count,
-             first, last, loaded);
+  row_print(stdout, "%-10s %-4s %11s  %-16s %-16s %s", series->symbol, series->timeframe, count,
+            first, last, loaded);
   millrace__v1__series__free_unpacked(series, NULL);
   return GRPC_STATUS_OK;
 }
@@ -68,15 +69,15 @@ static mesh_code print_gap(client *own, mesh_frame frame, void *arg, mesh_error 
   Millrace__V1__Gap *gap =
       mesh_message_unpack(&millrace__v1__gap__descriptor, frame.data, frame.size_bytes);
   if (gap == NULL) return client_bad_reply("Gap", err);
-  if ((*rows)++ == 0) print_text(stdout, "%-17s %-17s %s\n", "FROM", "TO", "WHY");
+  if ((*rows)++ == 0) row_print(stdout, "%-17s %-17s %s", "FROM", "TO", "WHY");
   char from[TIMES_TEXT_MAX] = "-", to[TIMES_TEXT_MAX] = "-";
   if (gap->interval != NULL) {
     format_time(gap->interval->from, from);
     format_time(gap->interval->to, to);
   }
   bool failed = gap->cause == MILLRACE__V1__GAP__CAUSE__FAILED;
-  print_text(stdout, "%-17s %-17s %s%s\n", from, to, failed ? "failed: " : "never asked for",
-             gap->reason);
+  row_print_more(stdout, gap->reason, "%-17s %-17s %s", from, to,
+                 failed ? "failed:" : "never asked for");
   millrace__v1__gap__free_unpacked(gap, NULL);
   return GRPC_STATUS_OK;
 }
@@ -112,14 +113,13 @@ static mesh_code print_contract(client *own, mesh_frame frame, void *arg, mesh_e
       mesh_message_unpack(&millrace__v1__contract__descriptor, frame.data, frame.size_bytes);
   if (contract == NULL) return client_bad_reply("Contract", err);
   if ((*rows)++ == 0) {
-    print_text(stdout, "%-10s %-5s %-10s %-8s %12s  %s\n", "SYMBOL", "TYPE", "EXCHANGE", "CURRENCY",
-               "CON ID", "NAME");
+    row_print(stdout, "%-10s %-5s %-10s %-8s %12s  %s", "SYMBOL", "TYPE", "EXCHANGE", "CURRENCY",
+              "CON ID", "NAME");
   }
   const char *exchange =
       contract->exchange[0] != '\0' ? contract->exchange : contract->primary_exchange;
-  print_text(stdout, "%-10s %-5s %-10s %-8s %12" PRId64 "  %s\n", contract->symbol,
-             contract->sec_type, exchange, contract->currency, contract->con_id,
-             contract->long_name);
+  row_print(stdout, "%-10s %-5s %-10s %-8s %12" PRId64 "  %s", contract->symbol, contract->sec_type,
+            exchange, contract->currency, contract->con_id, contract->long_name);
   millrace__v1__contract__free_unpacked(contract, NULL);
   return GRPC_STATUS_OK;
 }

@@ -35,6 +35,7 @@ static mesh_code write_batch(const bar_columns *batch, void *arg, mesh_error *er
   }
   own->bars += (int64_t)batch->count;
   if (!ferror(own->file)) return GRPC_STATUS_OK;
+  if (own->file == stdout) return output_flush(err);
   return mesh_fail(err, GRPC_STATUS_ABORTED, "writing: %s", strerror(errno));
 }
 

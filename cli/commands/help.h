@@ -10,10 +10,13 @@
 // The list of all commands. Returns the exit code: USAGE for standard error.
 int help_list(FILE *out);
 
+// The commands of a group (commands_is_group()), such as "data".
+int help_group(const char *group);
+
 // What one command does, and its flags.
 int help_show(const command *self);
 
-// One line on standard error: no such command, and the closest one.
+// One line on standard error: no such command, and the closest one; never one that is destructive.
 int help_unknown(int argc, char **argv);
 
 int help_command(const command *self, const args *given);

@@ -6,6 +6,7 @@
 #include "cli/client.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
+#include "cli/terminal/row.h"
 #include "market/times.h"
 #include "mesh/rpc/pack.h"
 #include "millrace/v1/hosts.pb-c.h"
@@ -18,8 +19,8 @@ static const char *state_name(Millrace__V1__Host__State state) {
 static void print_host(const Millrace__V1__Host *host) {
   char since[TIMES_TEXT_MAX] = "-";
   if (host->started != NULL) times_format(host->started->seconds, since);
-  print_text(stdout, "%-14s %-12s %7d  %-20s %s%s%s\n", host->name, state_name(host->state),
-             host->running, since, host->address, host->note[0] != '\0' ? "  " : "", host->note);
+  row_print_more(stdout, host->note, "%-15s %-11s %7d  %-20s %s", host->name,
+                 state_name(host->state), host->running, since, host->address);
 }
 
 // ---- list ----
@@ -32,8 +33,7 @@ static mesh_code take_host(client *own, mesh_frame frame, void *arg, mesh_error 
       mesh_message_unpack(&millrace__v1__host__descriptor, frame.data, frame.size_bytes);
   if (host == NULL) return client_bad_reply("Host", err);
   if ((*rows)++ == 0) {
-    print_text(stdout, "%-14s %-12s %7s  %-20s %s\n", "HOST", "STATE", "RUNNING", "SINCE",
-               "ADDRESS");
+    row_print(stdout, "%-15s %-11s %7s  %-20s %s", "HOST", "STATE", "RUNNING", "SINCE", "ADDRESS");
   }
   print_host(host);
   millrace__v1__host__free_unpacked(host, NULL);

@@ -30,7 +30,7 @@ static void draw_chart(client *own, const bars_window *window) {
   mesh_error err;
   if (bars_read(own, &request, &stored, &err) == GRPC_STATUS_OK) {
     chart_series series = {stored.times, stored.close, stored.count};
-    chart_draw(stdout, &series, output_columns(), CHART_ROWS);
+    chart_draw(stdout, &series, output_columns(), CHART_ROWS, !output_is_utf8());
   }
   bar_columns_clear(&stored);
 }

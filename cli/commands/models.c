@@ -20,26 +20,31 @@ enum { VERSION_MAX = 1000000, LAST_BARS = 20, RETRY_S = 30 };
 // ---- list, compare ----
 
 static mesh_code take_row(client *own, mesh_frame frame, void *arg, mesh_error *err) {
-  (void)arg;
+  int *rows = arg;
   mesh_view view = {frame.data, frame.size_bytes};
   if (own->json) return client_print_json(own, "millrace.v1.Model", view, err);
   Millrace__V1__Model *model =
       mesh_message_unpack(&millrace__v1__model__descriptor, frame.data, frame.size_bytes);
   if (model == NULL) return client_bad_reply("Model", err);
+  if ((*rows)++ == 0) model_print_header(stdout);
   model_print_row(stdout, model);
   millrace__v1__model__free_unpacked(model, NULL);
   return output_flush(err);
 }
 
-static mesh_code list(client *own, const char *name, mesh_error *err) {
+static mesh_code list(client *own, const char *name, int *rows, mesh_error *err) {
   Millrace__V1__ListModelsRequest request = MILLRACE__V1__LIST_MODELS_REQUEST__INIT;
   request.name = (char *)(uintptr_t)name;
-  return client_call(own, "/millrace.v1.ModelsService/List", &request.base, take_row, NULL, err);
+  return client_call(own, "/millrace.v1.ModelsService/List", &request.base, take_row, rows, err);
 }
 
 static mesh_code run_list(client *own, mesh_error *err) {
-  if (!own->json) model_print_header(stdout);
-  return list(own, own->given->word_count > 0 ? own->given->words[0] : "", err);
+  int rows = 0;
+  mesh_code code = list(own, own->given->word_count > 0 ? own->given->words[0] : "", &rows, err);
+  if (code == GRPC_STATUS_OK && rows == 0 && !own->json) {
+    print_text(stdout, "no models; millrace train STRATEGY.yaml makes one\n");
+  }
+  return code;
 }
 
 int cmd_models_list(const command *self, const args *given) {
@@ -62,7 +67,7 @@ static mesh_code read_name(const char *word, char name[64], int64_t *version, me
 }
 
 static mesh_code run_compare(client *own, mesh_error *err) {
-  if (!own->json) model_print_header(stdout);
+  int rows = 0;
   for (int i = 0; i < own->given->word_count; i++) {
     char name[64];
     int64_t version;
@@ -72,8 +77,8 @@ static mesh_code run_compare(client *own, mesh_error *err) {
     request.name = name;
     request.version = (int32_t)version;
     bool all = version == 0 && own->given->word_count == 1;
-    code = all ? list(own, name, err)
-               : client_call(own, "/millrace.v1.ModelsService/Get", &request.base, take_row, NULL,
+    code = all ? list(own, name, &rows, err)
+               : client_call(own, "/millrace.v1.ModelsService/Get", &request.base, take_row, &rows,
                              err);
     if (code != GRPC_STATUS_OK) return code;
   }

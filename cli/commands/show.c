@@ -59,7 +59,8 @@ static void show_text(const client *own, const bar_columns *all, int64_t table_r
   int rows = room > CHART_ROWS_TALL    ? CHART_ROWS_TALL
              : room < CHART_ROWS_LEAST ? CHART_ROWS_LEAST
                                        : room;
-  chart_draw(stdout, &(chart_series){all->times, all->close, all->count}, output_columns(), rows);
+  chart_draw(stdout, &(chart_series){all->times, all->close, all->count}, output_columns(), rows,
+             !output_is_utf8());
   print_table(all, table_rows);
 }
 

@@ -8,6 +8,7 @@
 #include "cli/client.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
+#include "cli/terminal/row.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "mesh/rpc/pack.h"
 #include "millrace/v1/ib_host.pb-c.h"
@@ -138,8 +139,7 @@ static void print_piece(const client *own, const char *piece, const char *state,
   }
   char took[32] = "";
   if (took_us >= 0) snprintf(took, sizeof took, "%.2f ms", (double)took_us / 1000);
-  print_text(stdout, "%-18s %-12s %10s  %s%s%s\n", piece, state, took, address,
-             detail[0] != '\0' ? "  " : "", detail);
+  row_print_more(stdout, detail, "%-18s %-12s %10s  %s", piece, state, took, address);
 }
 
 static void print_services(const client *own, const report *all) {
@@ -182,7 +182,7 @@ static void print_host(const client *own, const report *all) {
 }
 
 static void print_report(const client *own, const report *all) {
-  if (!own->json) print_text(stdout, "%-18s %-12s %10s\n", "PIECE", "STATE", "ROUND TRIP");
+  if (!own->json) row_print(stdout, "%-18s %-12s %10s", "PIECE", "STATE", "ROUND TRIP");
   print_piece(own, "backend", "SERVING", mesh_link_address(own->backend), all->backend_us, "");
   print_services(own, all);
   print_training(own, all);

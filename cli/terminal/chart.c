@@ -89,30 +89,32 @@ static int decimals_of(const canvas *own) {
   return between((int)ceil(-log10(step)), 0, 8);
 }
 
-static void print_cells(FILE *out, const uint8_t *cells, int columns) {
+// Without UTF-8 a cell says where in it the line is, no finer.
+static char ascii_of(uint8_t cell) {
+  enum { UPPER = 0x01 | 0x08 | 0x02 | 0x10 };
+  bool upper = (cell & UPPER) != 0, lower = (cell & ~UPPER) != 0;
+  return cell == 0 ? ' ' : upper && lower ? '|' : upper ? '\'' : '.';
+}
+
+static void print_cells(FILE *out, const uint8_t *cells, int columns, bool ascii) {
   for (int i = 0; i < columns; i++) {
-    if (cells[i] == 0) {
-      fputc(' ', out);
-      continue;
-    }
     unsigned glyph = 0x2800u + cells[i];  // as UTF-8
-    fputc((int)(0xe0 | glyph >> 12), out);
-    fputc((int)(0x80 | (glyph >> 6 & 0x3f)), out);
-    fputc((int)(0x80 | (glyph & 0x3f)), out);
+    char braille[] = {(char)(0xe0 | glyph >> 12), (char)(0x80 | (glyph >> 6 & 0x3f)),
+                      (char)(0x80 | (glyph & 0x3f)), '\0'};
+    char plain[] = {ascii_of(cells[i]), '\0'};
+    fputs(ascii || cells[i] == 0 ? plain : braille, out);
   }
 }
 
 // The first, the last and each fourth row have a label.
-static void print_row(FILE *out, const canvas *own, int row) {
-  print_cells(out, own->cells[row], own->columns);
+static void print_row(FILE *out, const canvas *own, int row, bool ascii) {
+  print_cells(out, own->cells[row], own->columns, ascii);
   double share = own->rows == 1 ? 0 : (double)row / (own->rows - 1);
   double price = own->high - share * (own->high - own->low);
   bool labelled = row == 0 || row == own->rows - 1 || (row % 4 == 0 && row + 2 < own->rows);
-  if (labelled) {
-    fprintf(out, " ┤ %.*f\n", own->decimals, price);
-  } else {
-    fprintf(out, " │\n");
-  }
+  fputs(labelled ? (ascii ? " +" : " ┤") : (ascii ? " |" : " │"), out);
+  if (labelled) fprintf(out, " %.*f", own->decimals, price);
+  fputs("\n", out);
 }
 
 static void print_times(FILE *out, const canvas *own, const chart_series *series) {
@@ -128,7 +130,7 @@ static void print_times(FILE *out, const canvas *own, const chart_series *series
   }
 }
 
-void chart_draw(FILE *out, const chart_series *series, int columns, int rows) {
+void chart_draw(FILE *out, const chart_series *series, int columns, int rows, bool ascii) {
   canvas own = {.rows = between(rows, 1, CHART_ROWS_MAX)};
   if (!find_range(&own, series)) return;
   own.decimals = decimals_of(&own);
@@ -140,6 +142,6 @@ void chart_draw(FILE *out, const chart_series *series, int columns, int rows) {
       between(columns, CHART_COLUMNS_MIN, CHART_COLUMNS_MAX) - between(width, 1, LABEL_MAX) - 3;
   draw_line(&own, series);
   for (int row = 0; row < own.rows; row++)
-    print_row(out, &own, row);
+    print_row(out, &own, row, ascii);
   print_times(out, &own, series);
 }

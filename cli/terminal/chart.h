@@ -2,6 +2,7 @@
 #ifndef MILLRACE_CLI_TERMINAL_CHART_H
 #define MILLRACE_CLI_TERMINAL_CHART_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,8 +17,8 @@ typedef struct chart_series {
 } chart_series;
 
 // Draws `rows` lines of at most `columns` columns and a line with the first and the last time.
-// Prices are labelled at the right. Sizes are brought into the limits above. Nothing is drawn for
-// an empty series; prices that are not finite are left out.
-void chart_draw(FILE *out, const chart_series *series, int columns, int rows);
+// Prices are labelled at the right. `ascii`: with ASCII's characters alone. Sizes are brought into
+// the limits above. Nothing is drawn for an empty series; prices that are not finite are left out.
+void chart_draw(FILE *out, const chart_series *series, int columns, int rows, bool ascii);
 
 #endif

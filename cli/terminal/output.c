@@ -1,6 +1,8 @@
 #include "cli/terminal/output.h"
 
 #include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,8 +22,26 @@ void output_number(FILE *out, double value) {
 }
 
 mesh_code output_flush(mesh_error *err) {
-  if (fflush(stdout) == 0 && !ferror(stdout)) return GRPC_STATUS_OK;
-  return mesh_fail(err, GRPC_STATUS_ABORTED, "standard output: %s", strerror(errno));
+  static int failed;  // the first errno: a stream that has failed once does not say why again
+  if (failed == 0 && (fflush(stdout) != 0 || ferror(stdout))) failed = errno != 0 ? errno : EIO;
+  if (failed == 0) return GRPC_STATUS_OK;
+  mesh_fail(err, GRPC_STATUS_ABORTED, "standard output: %s", strerror(failed));
+  if (failed == EPIPE) mesh_error_set_reason(err, OUTPUT_CLOSED, "cli.millrace");
+  return GRPC_STATUS_ABORTED;
+}
+
+bool output_redraws(void) {
+  const char *term = getenv("TERM");
+  return isatty(STDOUT_FILENO) && term != NULL && term[0] != '\0' && strcmp(term, "dumb") != 0;
+}
+
+bool output_is_utf8(void) {
+  static const char *codeset;
+  if (codeset == NULL) {
+    setlocale(LC_CTYPE, "");
+    codeset = nl_langinfo(CODESET);
+  }
+  return strcmp(codeset, "UTF-8") == 0;
 }
 
 static int terminal_size(bool columns, int otherwise) {

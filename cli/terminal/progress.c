@@ -1,111 +1,182 @@
 #include "cli/terminal/progress.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/terminal/numbers.h"
+#include "cli/terminal/width.h"
 #include "mesh/runtime/text.h"
 
-enum { BAR_COLUMNS = 24, PART_MAX = 300, UNIT_MAX = 40 };
+enum {
+  BAR_LEAST = 8,
+  BAR_MOST = 24,  // columns between its ends
+  TITLE_LEAST = 12,
+  NOTE_LEAST = 8,
+  GAP = 2,  // between two parts
+  PART_MAX = 300,
+  UNIT_MAX = 40,
+};
+
+// The parts of the line in their order on it.
+typedef enum part {
+  PART_TITLE,
+  PART_BAR,
+  PART_PERCENT,
+  PART_KEY,
+  PART_BARS,
+  PART_COUNTS,
+  PART_RATE,
+  PART_ETA,
+  PART_NOTE,
+  PART_COUNT,
+} part;
 
 typedef struct line {
-  char *text;
-  size_t size_bytes;
-  int columns, room;  // used, and still free
+  char texts[PART_COUNT][PART_MAX];  // "" where there is nothing to say
+  int widths[PART_COUNT];            // columns that a part gets; 0: none
+  int room;                          // columns that are free
+  bool any;                          // something has a place
 } line;
 
-static bool is_continuation(char byte) {
-  return ((unsigned char)byte & 0xc0) == 0x80;
+// ---- what there is to say ----
+
+// Text from outside: its control characters are shown, damage is mended.
+static void take_text(char out[PART_MAX], const char *text) {
+  if (text != NULL) mesh_text_escape(out, PART_MAX, text, strnlen(text, PART_MAX));
 }
 
-static int columns_of(const char *text) {
-  int columns = 0;
-  for (; *text != '\0'; text++)
-    columns += !is_continuation(*text);
-  return columns;
+static double share_of(const progress_state *state) {
+  double share = state->total > 0 ? (double)state->done / (double)state->total : 0;
+  return share < 0 ? 0 : share > 1 ? 1 : share;
 }
 
-// Adds a part behind two spaces; false if it has no room.
-static bool add(line *own, const char *part) {
-  int gap = own->columns == 0 ? 0 : 2, needed = gap + columns_of(part);
-  size_t bytes = strlen(part);
-  if (needed > own->room || own->size_bytes + bytes + 3 > PROGRESS_LINE_MAX) return false;
-  memcpy(own->text + own->size_bytes, "  ", (size_t)gap);
-  memcpy(own->text + own->size_bytes + gap, part, bytes + 1);
-  own->size_bytes += (size_t)gap + bytes;
-  own->columns += needed;
-  own->room -= needed;
-  return true;
-}
-
-// Adds as much of `text` as has room, shown as print_text() would: what it prints is measured.
-static void add_cut(line *own, const char *text) {
-  char shown[PART_MAX];
-  size_t size = mesh_text_escape(shown, sizeof shown, text, strlen(text)), kept = 0;
-  for (int columns = 0; kept < size && columns < own->room - 2; columns++)
-    kept += mesh_text_character(shown + kept, size - kept, NULL);
-  shown[kept] = '\0';
-  if (kept > 0) add(own, shown);
-}
-
-// ---- parts ----
-
-// Eighths of a column make it move smoothly.
-static void draw_bar(int64_t done, int64_t total, char out[PART_MAX]) {
-  static const char *const eighths[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
-  double share = total > 0 ? (double)done / (double)total : 0;
-  int filled = (int)((share < 0 ? 0 : share > 1 ? 1 : share) * BAR_COLUMNS * 8);
-  size_t size = (size_t)snprintf(out, PART_MAX, "▕");
-  for (int i = 0; i < BAR_COLUMNS; i++) {
-    int part = filled - i * 8;
-    const char *glyph = eighths[part < 0 ? 0 : part > 8 ? 8 : part];
-    size += (size_t)snprintf(out + size, PART_MAX - size, "%s", glyph);
-  }
-  snprintf(out + size, PART_MAX - size, "▏%3d%%", (int)((double)filled * 100 / (BAR_COLUMNS * 8)));
-}
-
-static void add_counts(line *own, const progress_state *state) {
-  char part[PART_MAX], one[NUMBERS_TEXT_MAX], other[NUMBERS_TEXT_MAX];
+static void say_counts(line *own, const progress_state *state) {
+  char one[NUMBERS_TEXT_MAX], other[NUMBERS_TEXT_MAX];
   if (state->bars > 0) {
     numbers_count(state->bars, one);
-    snprintf(part, sizeof part, "%s bars", one);
-    add(own, part);
+    snprintf(own->texts[PART_BARS], PART_MAX, "%s bars", one);
   }
   if (state->total > 0) {
     numbers_count(state->done, one);
     numbers_count(state->total, other);
     char unit[UNIT_MAX];
     mesh_text_escape(unit, sizeof unit, state->unit, strlen(state->unit));
-    snprintf(part, sizeof part, "%s/%s %s", one, other, unit);
-    add(own, part);
+    snprintf(own->texts[PART_COUNTS], PART_MAX, "%s/%s %s", one, other, unit);
+    snprintf(own->texts[PART_PERCENT], PART_MAX, "%3d%%", (int)(100 * share_of(state)));
   }
 }
 
-static void add_speed(line *own, const progress_state *state) {
-  char part[PART_MAX], one[NUMBERS_TEXT_MAX];
+static void say_speed(line *own, const progress_state *state) {
+  char text[NUMBERS_TEXT_MAX];
   if (state->rate > 0) {
-    numbers_count((int64_t)(state->rate + 0.5), one);
-    snprintf(part, sizeof part, "%s/s", one);
-    add(own, part);
+    numbers_count((int64_t)(state->rate < 1e15 ? state->rate + 0.5 : 1e15), text);
+    snprintf(own->texts[PART_RATE], PART_MAX, "%s/s", text);
   }
   if (state->eta_s >= 0 && state->done < state->total) {
-    numbers_span(state->eta_s, one);
-    snprintf(part, sizeof part, "ETA %s", one);
-    add(own, part);
+    numbers_span(state->eta_s, text);
+    snprintf(own->texts[PART_ETA], PART_MAX, "ETA %s", text);
   }
+}
+
+// Eighths of a column make it move smoothly.
+static void draw_bar(double share, int columns, bool ascii, char out[PART_MAX]) {
+  static const char *const eighths[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
+  int filled = (int)(share * columns * 8);
+  size_t size = (size_t)snprintf(out, PART_MAX, "%s", ascii ? "[" : "▕");
+  for (int i = 0; i < columns; i++) {
+    int eighth = filled - i * 8;
+    eighth = eighth < 0 ? 0 : eighth > 8 ? 8 : eighth;
+    const char *glyph = !ascii ? eighths[eighth] : eighth == 8 ? "#" : " ";
+    size += (size_t)snprintf(out + size, PART_MAX - size, "%s", glyph);
+  }
+  snprintf(out + size, PART_MAX - size, "%s", ascii ? "]" : "▏");
+}
+
+// ---- what has room ----
+
+// Gives a part that has none yet `width` columns, with a gap where it is not the first.
+static bool place(line *own, part which, int width) {
+  bool joined = which == PART_PERCENT || which == PART_BAR;  // the two touch
+  bool first = joined && own->widths[which == PART_BAR ? PART_PERCENT : PART_BAR] > 0;
+  int needed = width + (own->any && !first ? GAP : 0);
+  if (width <= 0 || needed > own->room) return false;
+  own->widths[which] = width;
+  own->room -= needed;
+  own->any = true;
+  return true;
+}
+
+static void place_whole(line *own, part which) {
+  place(own, which, width_of(own->texts[which]));
+}
+
+// Lets a part that has a place grow as far as its text and the room go.
+static void widen(line *own, part which, int most) {
+  int added = most - own->widths[which];
+  if (own->widths[which] == 0 || added <= 0) return;
+  if (added > own->room) added = own->room;
+  own->widths[which] += added;
+  own->room -= added;
+}
+
+static int smaller(int a, int b) {
+  return a < b ? a : b;
+}
+
+// The most important first.
+static void place_all(line *own, bool has_bar) {
+  static const part first[] = {PART_PERCENT, PART_ETA, PART_KEY, PART_RATE};
+  int title = width_of(own->texts[PART_TITLE]), note = width_of(own->texts[PART_NOTE]);
+  for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+    place_whole(own, first[i]);
+  place(own, PART_TITLE, smaller(title, own->any ? TITLE_LEAST : own->room));
+  if (has_bar) place(own, PART_BAR, BAR_LEAST + 2);
+  widen(own, PART_TITLE, title);
+  place_whole(own, PART_BARS);
+  place_whole(own, PART_COUNTS);
+  if (has_bar) widen(own, PART_BAR, BAR_MOST + 2);
+  int left = own->room - GAP;
+  if (note <= left || left >= NOTE_LEAST) place(own, PART_NOTE, smaller(note, left));
+}
+
+// ---- the line ----
+
+// Copies as much as `columns` has room for; what is left out is a mark at the end.
+static size_t write_cut(char *out, const char *text, int columns, bool ascii) {
+  const char *mark = ascii ? "..." : "…";
+  if (width_of(text) <= columns || width_of(mark) >= columns) mark = "";
+  size_t size = width_cut(text, columns - width_of(mark));
+  memcpy(out, text, size);
+  memcpy(out + size, mark, strlen(mark));
+  return size + strlen(mark);
+}
+
+static void write_line(const line *own, bool ascii, char out[PROGRESS_LINE_MAX]) {
+  size_t size = 0;
+  for (part each = 0; each < PART_COUNT; each++) {
+    if (own->widths[each] == 0 || size + PART_MAX + GAP >= PROGRESS_LINE_MAX) continue;
+    const char *text = own->texts[each];
+    bool touches = each == PART_PERCENT && own->widths[PART_BAR] > 0;
+    if (each == PART_PERCENT && !touches) text += strspn(text, " ");  // aligned with the bar only
+    if (size > 0 && !touches) {
+      memset(out + size, ' ', GAP);
+      size += GAP;
+    }
+    size += write_cut(out + size, text, own->widths[each], ascii);
+  }
+  out[size] = '\0';
 }
 
 void progress_format(const progress_state *state, int columns, char out[PROGRESS_LINE_MAX]) {
-  line own = {.text = out, .room = columns};
-  out[0] = '\0';
-  char bar[PART_MAX];
-  add_cut(&own, state->title);
-  if (state->total > 0) {
-    draw_bar(state->done, state->total, bar);
-    add(&own, bar);
+  line own = {.room = columns};
+  take_text(own.texts[PART_TITLE], state->title);
+  take_text(own.texts[PART_KEY], state->key);
+  take_text(own.texts[PART_NOTE], state->note);
+  say_counts(&own, state);
+  say_speed(&own, state);
+  place_all(&own, state->total > 0 && !state->no_bar);
+  if (own.widths[PART_BAR] > 0) {
+    draw_bar(share_of(state), own.widths[PART_BAR] - 2, state->ascii, own.texts[PART_BAR]);
   }
-  add_counts(&own, state);
-  add_speed(&own, state);
-  if (state->note != NULL && state->note[0] != '\0') add_cut(&own, state->note);
+  write_line(&own, state->ascii, out);
 }

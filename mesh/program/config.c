@@ -6,7 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mesh/program/closest.h"
 #include "mesh/program/config_internal.h"
+
+#define PREFIX "MILLRACE_"
+enum { PREFIX_BYTES = sizeof PREFIX - 1 };
 
 static char *copy_text(const char *text) {
   char *copy = strdup(text);
@@ -17,8 +21,8 @@ static char *copy_text(const char *text) {
 // ---- the list of settings ----
 
 static char *variable_of(const char *path) {
-  char name[MESH_CONFIG_PATH_MAX + sizeof "MILLRACE_"];
-  snprintf(name, sizeof name, "MILLRACE_%s", path);
+  char name[MESH_CONFIG_PATH_MAX + sizeof PREFIX];
+  snprintf(name, sizeof name, PREFIX "%s", path);
   for (char *at = name; *at != '\0'; at++)
     *at = *at == '.' ? '_' : (char)toupper((unsigned char)*at);
   return copy_text(name);
@@ -139,6 +143,42 @@ mesh_code mesh_config_load_environment(mesh_config *config, char **environment, 
     if (code != GRPC_STATUS_OK) return code;
   }
   return GRPC_STATUS_OK;
+}
+
+static bool is_variable(const mesh_config *config, const char *name, size_t size) {
+  for (size_t i = 0; i < config->count; i++) {
+    const char *known = config->settings[i].variable;
+    if (strlen(known) == size && memcmp(known, name, size) == 0) return true;
+  }
+  return false;
+}
+
+static const char *closest_variable(const mesh_config *config, const char *name, size_t size) {
+  char word[MESH_CONFIG_PATH_MAX];
+  snprintf(word, sizeof word, "%.*s", (int)(size - PREFIX_BYTES), name + PREFIX_BYTES);
+  const char **words = calloc(config->count + 1, sizeof *words);
+  if (words == NULL) abort();
+  for (size_t i = 0; i < config->count; i++)
+    words[i] = config->settings[i].variable + PREFIX_BYTES;
+  const char *near = mesh_closest(word, words, config->count);
+  free(words);
+  return near == NULL ? NULL : near - PREFIX_BYTES;
+}
+
+bool mesh_config_unknown_variable(const mesh_config *config, char **environment, size_t index,
+                                  const char **name, const char **meant) {
+  for (; *environment != NULL; environment++) {
+    size_t size = strcspn(*environment, "=");
+    if (strncmp(*environment, PREFIX, PREFIX_BYTES) != 0 ||
+        is_variable(config, *environment, size)) {
+      continue;
+    }
+    if (index-- > 0) continue;
+    *name = *environment;
+    *meant = closest_variable(config, *environment, size);
+    return true;
+  }
+  return false;
 }
 
 mesh_code mesh_config_set(mesh_config *config, const char *path, const char *text,

@@ -37,6 +37,12 @@ MESH_NODISCARD mesh_code mesh_config_load_yaml(mesh_config *config, const char *
 MESH_NODISCARD mesh_code mesh_config_load_environment(mesh_config *config, char **environment,
                                                       mesh_error *err);
 
+// The variables of `environment` that begin with MILLRACE_ and are no setting's, one at a time:
+// index 0, 1, ...; false after the last. *name ("MILLRACE_GATWAY_ADDRESS=x") belongs to
+// `environment`; *meant is the variable of the setting that was meant, the config's, or NULL.
+bool mesh_config_unknown_variable(const mesh_config *config, char **environment, size_t index,
+                                  const char **name, const char **meant);
+
 // Sets one from the command line; `origin` ("--gateway") is shown to people and starts an error's
 // text. INVALID_ARGUMENT: no such setting, or no such value.
 MESH_NODISCARD mesh_code mesh_config_set(mesh_config *config, const char *path, const char *text,

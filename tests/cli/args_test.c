@@ -79,6 +79,51 @@ static void check(void **state) {
   }
 }
 
-int main(void) {
+// ---- what stands before a command ----
+
+typedef struct leading_row {
+  const char *name;
+  const char *argv[WORDS];
+  const char *error;
+  int want;
+} leading_row;
+
+static const leading_row leading_rows[] = {
+    {"a word first", {"data", "--home", "x"}, NULL, 0},
+    {"a flag and its value", {"--home", "x", "data"}, NULL, 2},
+    {"a flag with =", {"--home=x", "data"}, NULL, 1},
+    {"a switch", {"--help", "data"}, NULL, 1},
+    {"several", {"-h", "--home", "a", "--limit=3", "data", "--limit=4"}, NULL, 4},
+    {"flags alone", {"--home", "x"}, NULL, 2},
+    {"a flag of a command", {"--from", "x"}, "unknown flag --from", 0},
+    {"no value", {"--home"}, "--home needs a value: DIR", 0},
+    {"the end of flags is none", {"--", "data"}, "unknown flag --", 0},
+};
+
+static void check_leading(void **state) {
+  const leading_row *one = *state;
+  int argc = 0, flags;
+  while (argc < WORDS && one->argv[argc] != NULL)
+    argc++;
+  mesh_error err;
+  mesh_code code = args_leading(argc, (char **)one->argv, common_flags, &flags, &err);
+  if (one->error == NULL) {
+    assert_int_equal(code, GRPC_STATUS_OK);
+    assert_int_equal(flags, one->want);
+  } else {
+    assert_int_equal(code, GRPC_STATUS_INVALID_ARGUMENT);
+    assert_memory_equal(err.message, one->error, strlen(one->error));
+  }
+}
+
+static int run_leading(void) {
+  RUN_ROWS("args_leading", leading_rows, check_leading);
+}
+
+static int run_args(void) {
   RUN_ROWS("args", rows, check);
+}
+
+int main(void) {
+  return run_args() + run_leading();
 }

@@ -98,7 +98,7 @@ static char *draw(const row *one) {
   char *text;
   size_t size;
   FILE *out = open_memstream(&text, &size);
-  chart_draw(out, &(chart_series){times, prices, one->count}, one->columns, one->rows);
+  chart_draw(out, &(chart_series){times, prices, one->count}, one->columns, one->rows, false);
   fclose(out);
   return text;
 }

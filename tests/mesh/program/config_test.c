@@ -208,6 +208,24 @@ static void check(void **state) {
 
 // ---- what is not a row ----
 
+static void variables_that_are_no_setting_are_told(void **state) {
+  (void)state;
+  mesh_schema *schema = make_schema();
+  mesh_config *config = make_config(schema);
+  char *environment[] = {"PATH=/bin",    "MILLRACE_GATWAY_ADDRESS=a:1", "MILLRACE_HOME=/x",
+                         "MILLRACE_ZZZ", "MILLRACE_LOG_LEVEL=info",     NULL};
+  const char *name, *meant;
+  assert_true(mesh_config_unknown_variable(config, environment, 0, &name, &meant));
+  assert_string_equal(name, "MILLRACE_GATWAY_ADDRESS=a:1");
+  assert_string_equal(meant, "MILLRACE_GATEWAY_ADDRESS");
+  assert_true(mesh_config_unknown_variable(config, environment, 1, &name, &meant));
+  assert_string_equal(name, "MILLRACE_ZZZ");
+  assert_null(meant);
+  assert_false(mesh_config_unknown_variable(config, environment, 2, &name, &meant));
+  mesh_config_destroy(config);
+  mesh_schema_destroy(schema);
+}
+
 static void values_have_types(void **state) {
   (void)state;
   mesh_schema *schema = make_schema();
@@ -313,6 +331,7 @@ static void wrong_messages_and_defaults_are_refused(void **state) {
 int main(void) {
   enum { ROWS = sizeof rows / sizeof *rows };
   static const struct CMUnitTest others[] = {
+      cmocka_unit_test(variables_that_are_no_setting_are_told),
       cmocka_unit_test(values_have_types),
       cmocka_unit_test(a_refused_value_changes_nothing),
       cmocka_unit_test(of_two_files_the_later_counts),
