@@ -6,6 +6,7 @@
 
 #include "cli/terminal/numbers.h"
 #include "mesh/program/closest.h"
+#include "mesh/runtime/text.h"
 
 static const args_flag *find_in(const args_flag *table, const char *name, size_t size) {
   for (; table != NULL && table->name != NULL; table++) {
@@ -27,10 +28,11 @@ static mesh_code fail_unknown(const char *flag, const char *name, const args_fla
   size_t count = add_names(common, names, add_names(own, names, 0));
   const char *near = mesh_closest(name, names, count);
   if (near == NULL) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "unknown flag %.100s", flag);
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "unknown flag %.*s",
+                     MESH_TEXT_SHOWN(flag, 100));
   }
-  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "unknown flag %.100s; did you mean --%s?",
-                   flag, near);
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "unknown flag %.*s; did you mean --%s?",
+                   MESH_TEXT_SHOWN(flag, 100), near);
 }
 
 // True if `value` is one of "a|b|c"; anything is where there is no bar.
@@ -47,8 +49,8 @@ static bool is_allowed(const char *allowed, const char *value) {
 
 static mesh_code add_flag(args *out, const args_flag *flag, const char *value, mesh_error *err) {
   if (flag->value != NULL && !is_allowed(flag->value, value)) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "--%s '%.100s': use one of %s", flag->name,
-                     value, flag->value);
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "--%s '%.*s': use one of %s", flag->name,
+                     MESH_TEXT_SHOWN(value, 100), flag->value);
   }
   if (out->flag_count == ARGS_FLAGS_MAX) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "more than %d flags", ARGS_FLAGS_MAX);
@@ -83,7 +85,8 @@ static mesh_code take_help(args *out, mesh_error *err) {
 
 static mesh_code take_word(args *out, const char *word, mesh_error *err) {
   if (out->word_count == ARGS_WORDS_MAX) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "unexpected argument '%.100s'", word);
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "unexpected argument '%.*s'",
+                     MESH_TEXT_SHOWN(word, 100));
   }
   out->words[out->word_count++] = word;
   return GRPC_STATUS_OK;
@@ -150,8 +153,8 @@ mesh_code args_get_number(const args *given, const char *name, int64_t low, int6
     return GRPC_STATUS_OK;
   }
   return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                   "--%s '%.100s': use a whole number from %lld to %lld", name, text,
-                   (long long)low, (long long)high);
+                   "--%s '%.*s': use a whole number from %lld to %lld", name,
+                   MESH_TEXT_SHOWN(text, 100), (long long)low, (long long)high);
 }
 
 const char *args_get_each(const args *given, const char *name, int index) {

@@ -7,6 +7,7 @@
 
 #include "cli/up_home.h"
 #include "mesh/rpc/listen.h"
+#include "mesh/runtime/text.h"
 
 // ENOENT and ECONNREFUSED: nobody is there. 0: somebody listens.
 static void describe_socket(const char *home, const char *address, char out[AWAY_TEXT_MAX]) {
@@ -15,20 +16,22 @@ static void describe_socket(const char *home, const char *address, char out[AWAY
   char mesh[64] = "";
   if (ours) snprintf(mesh, sizeof mesh, " (`millrace up`, pid %d, looks after it)", pid);
   if (number == 0) {
-    snprintf(out, AWAY_TEXT_MAX,
-             "the backend at %.200s is there but does not answer: it is stopped or overloaded%s",
-             address, mesh);
+    mesh_text_format(
+        out, AWAY_TEXT_MAX,
+        "the backend at %.*s is there but does not answer: it is stopped or overloaded%s",
+        MESH_TEXT_SHOWN(address, 200), mesh);
   } else if (number != ENOENT && number != ECONNREFUSED) {
-    snprintf(out, AWAY_TEXT_MAX, "the backend at %.200s cannot be reached: %s", address,
-             strerror(number));
+    mesh_text_format(out, AWAY_TEXT_MAX, "the backend at %.*s cannot be reached: %s",
+                     MESH_TEXT_SHOWN(address, 200), strerror(number));
   } else if (ours) {
-    snprintf(out, AWAY_TEXT_MAX,
-             "the backend at %.200s is away: the mesh (`millrace up`, pid %d) is starting it; "
-             "%.200s/log/backend.log says how it goes",
-             address, pid, home);
+    mesh_text_format(
+        out, AWAY_TEXT_MAX,
+        "the backend at %.*s is away: the mesh (`millrace up`, pid %d) is starting it; "
+        "%.*s/log/backend.log says how it goes",
+        MESH_TEXT_SHOWN(address, 200), pid, MESH_TEXT_SHOWN(home, 200));
   } else {
-    snprintf(out, AWAY_TEXT_MAX, "no mesh is running at %.200s; start one with: millrace up",
-             address);
+    mesh_text_format(out, AWAY_TEXT_MAX, "no mesh is running at %.*s; start one with: millrace up",
+                     MESH_TEXT_SHOWN(address, 200));
   }
 }
 
@@ -37,7 +40,8 @@ void away_describe(const char *home, const char *address, const char *why,
   if (strncmp(address, "unix:", 5) == 0) {
     describe_socket(home, address, out);
   } else {
-    snprintf(out, AWAY_TEXT_MAX, "%.500s; `millrace up --listen %.100s` would start a mesh there",
-             why, address);
+    mesh_text_format(out, AWAY_TEXT_MAX,
+                     "%.*s; `millrace up --listen %.*s` would start a mesh there",
+                     MESH_TEXT_SHOWN(why, 500), MESH_TEXT_SHOWN(address, 100));
   }
 }

@@ -17,6 +17,7 @@
 #include "mesh/program/private.h"
 #include "mesh/program/process.h"
 #include "mesh/runtime/fiber.h"
+#include "mesh/runtime/text.h"
 
 enum { BACKOFF_FIRST_MS = 50, BACKOFF_CAP_MS = 5000, YOUNG_MS = 2000 };
 
@@ -152,7 +153,8 @@ static mesh_code spawn(child *who, int *log, off_t *begin, mesh_error *err) {
     *begin = lseek(what.log_fd, 0, SEEK_END);
     int why = fork_child(&what, &who->pid);
     if (why != 0) {
-      code = mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "%.300s: %s", who->program, strerror(why));
+      code = mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "%.*s: %s", MESH_TEXT_SHOWN(who->program, 300),
+                       strerror(why));
     }
   }
   if (code == GRPC_STATUS_OK) {
@@ -189,17 +191,18 @@ static void read_last_line(child *who, int log, off_t begin) {
     size--;
   tail[size] = '\0';
   const char *newline = strrchr(tail, '\n');
-  snprintf(who->last_line, sizeof who->last_line, "%.*s", CHILD_LINE_MAX - 1,
-           newline != NULL ? newline + 1 : tail);
+  mesh_text_format(who->last_line, sizeof who->last_line, "%.*s", CHILD_LINE_MAX - 1,
+                   newline != NULL ? newline + 1 : tail);
 }
 
 // Says so in the log. A full disk does not take it: then that is why the log is silent.
 static void note_silence(child *who, int log) {
   char line[128];
-  int size = snprintf(line, sizeof line, "%.64s ended with code %d\n", who->name, who->exit_code);
+  int size = snprintf(line, sizeof line, "%.*s ended with code %d\n",
+                      MESH_TEXT_SHOWN(who->name, 64), who->exit_code);
   ssize_t written = write(log, line, (size_t)size);
-  snprintf(who->last_line, sizeof who->last_line, "%s",
-           written < 0 ? strerror(errno) : "it said nothing");
+  mesh_text_copy(who->last_line, sizeof who->last_line,
+                 written < 0 ? strerror(errno) : "it said nothing");
 }
 
 static void note_end(child *who, int status, int log, off_t begin) {
@@ -231,7 +234,7 @@ static void run_once(child *who, mesh_scope *scope, mesh_pool *pool, child_event
   } else {
     who->exit_code = MESH_EXIT_UNABLE;
     who->gave_up = who->healthy_pid == 0;
-    snprintf(who->last_line, sizeof who->last_line, "%s", err.message);
+    mesh_text_copy(who->last_line, sizeof who->last_line, err.message);
   }
   *young = who->exit_code != 0 && mesh_now_ns() <= mesh_time_after_ms(started_ns, YOUNG_MS);
 }
@@ -306,8 +309,8 @@ mesh_code child_end_orphan(const char *lock_path, int64_t limit_ms, pid_t *pid, 
   int process = open_holder(lock_fd, pid);
   if (*pid != 0 && (process < 0 || !end_process(process, limit_ms))) {
     code = mesh_fail(err, GRPC_STATUS_UNAVAILABLE,
-                     "process %d, left by a mesh that was killed, does not end (it holds %.300s)",
-                     (int)*pid, lock_path);
+                     "process %d, left by a mesh that was killed, does not end (it holds %.*s)",
+                     (int)*pid, MESH_TEXT_SHOWN(lock_path, 300));
   }
   close_fd(process);
   close(lock_fd);

@@ -8,6 +8,7 @@
 #include "cli/terminal/output.h"
 #include "mesh/rpc/pack.h"
 #include "mesh/rpc/retry.h"
+#include "mesh/runtime/text.h"
 
 enum {
   HOPS_MAX = 8,
@@ -26,7 +27,7 @@ static void take_accepted(follow *own, mesh_view body) {
   if (accepted == NULL) return;
   own->accepted = true;
   own->detached = accepted->detached;
-  snprintf(own->title, sizeof own->title, "%s", accepted->title);
+  mesh_text_copy(own->title, sizeof own->title, accepted->title);
   millrace__v1__accepted__free_unpacked(accepted, NULL);
 }
 
@@ -45,8 +46,8 @@ static mesh_code take_event(follow *own, mesh_view bytes, mesh_error *err) {
     own->sequence = event.sequence;
   }
   own->heard_ns = mesh_now_ns();
-  snprintf(own->name, sizeof own->name, "%.*s", (int)event.operation.size_bytes,
-           (const char *)event.operation.data);
+  mesh_text_format(own->name, sizeof own->name, "%.*s", (int)event.operation.size_bytes,
+                   (const char *)event.operation.data);
   if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ACCEPTED) {
     take_accepted(own, event.body);
   }

@@ -45,7 +45,7 @@ void follow_print_end(follow *own) {
 
 void follow_print_waiting(follow *own, const mesh_error *why) {
   char note[FOLLOW_TEXT_MAX];
-  snprintf(note, sizeof note, "reattaching: %.150s", why->message);
+  mesh_text_format(note, sizeof note, "reattaching: %.*s", MESH_TEXT_SHOWN(why->message, 150));
   draw_note(own, note);
 }
 
@@ -239,8 +239,8 @@ static mesh_code conclude_success(follow *own, const Millrace__V1__Succeeded *su
   if (first->to != NULL) times_format_short(first->to->seconds, to);
   own->client->exit_code = EXIT_CODE_FAILED;
   return mesh_fail(err, GRPC_STATUS_ABORTED,
-                   "incomplete: %zu intervals are missing, the first is %s..%s: %.300s",
-                   load->n_missing, from, to, load->missing_reason);
+                   "incomplete: %zu intervals are missing, the first is %s..%s: %.*s",
+                   load->n_missing, from, to, MESH_TEXT_SHOWN(load->missing_reason, 300));
 }
 
 // How long after our Ctrl-C the last layer stopped; "" where that cannot be said.
@@ -254,7 +254,7 @@ static void format_delay(const follow *own, const Millrace__V1__Cancelled *cance
       (double)mesh_time_between(own->cancel_ns, mesh_time_join(time->seconds, time->nanos)) / 1e9;
   char span[NUMBERS_TEXT_MAX];
   numbers_span(delay_s < 0 ? 0 : delay_s, span);
-  snprintf(out, NUMBERS_TEXT_MAX + 32, " (%s after the request)", span);
+  mesh_text_format(out, NUMBERS_TEXT_MAX + 32, " (%s after the request)", span);
 }
 
 static mesh_code conclude_cancelled(follow *own, const Millrace__V1__Cancelled *cancelled,
@@ -276,7 +276,7 @@ static mesh_code conclude_failed(follow *own, const Google__Rpc__Status *failed,
   mesh_code code = (mesh_code)failed->code;
   own->client->exit_code = exit_code_of_outcome(code);
   char subject[FOLLOW_TEXT_MAX];
-  snprintf(subject, sizeof subject, "%.*s", (int)strcspn(own->title, " "), own->title);
+  mesh_text_format(subject, sizeof subject, "%.*s", (int)strcspn(own->title, " "), own->title);
   bool named = strstr(failed->message, subject) != NULL;
   return mesh_fail(err, code, "%s%s%s", named ? "" : own->title, named ? "" : ": ",
                    failed->message);

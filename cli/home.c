@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mesh/runtime/text.h"
+
 enum { SOCKET_PATH_MAX = 107, LONGEST_SOCKET = sizeof "/run/training-host.sock" - 1 };
 
 static const char *set(const char *name) {
@@ -29,9 +31,10 @@ mesh_code home_find(const char *flag, char out[HOME_PATH_MAX], mesh_error *err) 
   }
   char here[HOME_PATH_MAX / 2] = "";
   if (path[0] != '/' && getcwd(here, sizeof here) == NULL) here[0] = '\0';
-  int size = snprintf(out, HOME_PATH_MAX, "%s%s%.2000s", here, path[0] == '/' ? "" : "/", path);
+  int size = snprintf(out, HOME_PATH_MAX, "%s%s%.*s", here, path[0] == '/' ? "" : "/",
+                      MESH_TEXT_SHOWN(path, 2000));
   if (size + LONGEST_SOCKET <= SOCKET_PATH_MAX) return GRPC_STATUS_OK;
   return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                   "home %.100s... has %d bytes; a unix socket below it allows %d", out, size,
-                   SOCKET_PATH_MAX - LONGEST_SOCKET);
+                   "home %.*s... has %d bytes; a unix socket below it allows %d",
+                   MESH_TEXT_SHOWN(out, 100), size, SOCKET_PATH_MAX - LONGEST_SOCKET);
 }

@@ -5,6 +5,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/help.h"
 #include "cli/terminal/print.h"
+#include "mesh/runtime/text.h"
 
 static int refuse_usage(const command *self, const char *what) {
   command_complain(self, "%s (usage: millrace %s%s%s [flags])", what, self->name,
@@ -21,8 +22,8 @@ static int run_command(const command *self, int argc, char **argv) {
   if (args_get(&given, "help") != NULL) return help_show(self);
   if (given.word_count < self->words_min) return refuse_usage(self, "too few arguments");
   if (given.word_count > self->words_max) {
-    mesh_fail(&err, GRPC_STATUS_INVALID_ARGUMENT, "unexpected argument '%.100s'",
-              given.words[self->words_max]);
+    mesh_fail(&err, GRPC_STATUS_INVALID_ARGUMENT, "unexpected argument '%.*s'",
+              MESH_TEXT_SHOWN(given.words[self->words_max], 100));
     return refuse_usage(self, err.message);
   }
   return self->run(self, &given);

@@ -8,6 +8,7 @@
 #include "cli/terminal/print.h"
 #include "mesh/program/config.h"
 #include "mesh/program/private.h"
+#include "mesh/runtime/text.h"
 
 extern char **environ;
 
@@ -88,7 +89,7 @@ static mesh_code take_flags(mesh_config *config, const args *given, mesh_error *
     const char *value = infos[i].flag == NULL ? NULL : args_get(given, infos[i].flag);
     if (value == NULL) continue;
     char origin[64];
-    snprintf(origin, sizeof origin, "--%s", infos[i].flag);
+    mesh_text_format(origin, sizeof origin, "--%s", infos[i].flag);
     code = mesh_config_set(config, infos[i].key, value, origin, err);
   }
   return code;
@@ -101,14 +102,14 @@ static mesh_code find_file(const mesh_config *config, const args *given, char ou
   const char *path = args_get(given, "config");
   if (path == NULL) path = getenv("MILLRACE_CONFIG");
   if (path != NULL && path[0] != '\0') {
-    snprintf(out, HOME_PATH_MAX, "%s", path);
+    mesh_text_copy(out, HOME_PATH_MAX, path);
     return GRPC_STATUS_OK;
   }
   const char *named = mesh_config_get_text(config, "home");
   char home[HOME_PATH_MAX];
   mesh_code code = home_find(named[0] != '\0' ? named : NULL, home, err);
   if (code != GRPC_STATUS_OK) return code;
-  snprintf(out, HOME_PATH_MAX, "%.4000s/millrace.yaml", home);
+  mesh_text_format(out, HOME_PATH_MAX, "%.*s/millrace.yaml", MESH_TEXT_SHOWN(home, 4000));
   if (access(out, F_OK) != 0) {
     out[0] = '\0';
     return GRPC_STATUS_OK;
@@ -148,8 +149,8 @@ static void warn_of_unknown(const mesh_config *config) {
 // ---- out of the config ----
 
 static void set(setting_value *out, const char *text, const char *source) {
-  snprintf(out->text, sizeof out->text, "%s", text);
-  snprintf(out->source, sizeof out->source, "%s", source);
+  mesh_text_copy(out->text, sizeof out->text, text);
+  mesh_text_copy(out->source, sizeof out->source, source);
 }
 
 static void copy_values(const mesh_config *config, settings *out) {
@@ -166,22 +167,23 @@ static mesh_code work_out(settings *own, mesh_error *err) {
   char home[HOME_PATH_MAX], address[HOME_PATH_MAX];
   mesh_code code = home_find(settings_get(own, SETTING_HOME), home, err);
   if (code != GRPC_STATUS_OK) return code;
-  snprintf(own->values[SETTING_HOME].text, HOME_PATH_MAX, "%s", home);
+  mesh_text_copy(own->values[SETTING_HOME].text, HOME_PATH_MAX, home);
   if (settings_get(own, SETTING_BACKEND_ADDRESS) == NULL) {
-    snprintf(address, sizeof address, "unix:%.4000s/run/backend.sock", home);
+    snprintf(address, sizeof address, "unix:%.*s/run/backend.sock", MESH_TEXT_SHOWN(home, 4000));
     set(&own->values[SETTING_BACKEND_ADDRESS], address, "default");
   }
   if (settings_get(own, SETTING_IB_HOST_ADDRESS) == NULL) {
-    snprintf(address, sizeof address, "unix:%.4000s/run/ib-host.sock", home);
+    snprintf(address, sizeof address, "unix:%.*s/run/ib-host.sock", MESH_TEXT_SHOWN(home, 4000));
     set(&own->values[SETTING_IB_HOST_ADDRESS], address, "default");
   }
   if (settings_get(own, SETTING_TRAINING_HOST_ADDRESS) == NULL) {
-    snprintf(address, sizeof address, "unix:%.4000s/run/training-host.sock", home);
+    snprintf(address, sizeof address, "unix:%.*s/run/training-host.sock",
+             MESH_TEXT_SHOWN(home, 4000));
     set(&own->values[SETTING_TRAINING_HOST_ADDRESS], address, "default");
   }
   setting_value *output = &own->values[SETTING_OUTPUT];
   if (strcmp(output->text, "auto") == 0) {
-    snprintf(output->text, sizeof output->text, "%s", isatty(STDOUT_FILENO) ? "text" : "json");
+    mesh_text_copy(output->text, sizeof output->text, isatty(STDOUT_FILENO) ? "text" : "json");
   }
   return GRPC_STATUS_OK;
 }
@@ -195,8 +197,8 @@ static mesh_code check_home(const args *given, const settings *own, mesh_error *
   if (by_name || size == 0 || strncmp(source, own->file, size) != 0) return GRPC_STATUS_OK;
   return mesh_fail(
       err, GRPC_STATUS_INVALID_ARGUMENT,
-      "%.300s: home cannot be set in the file that lies in it; use MILLRACE_HOME or --home",
-      source);
+      "%.*s: home cannot be set in the file that lies in it; use MILLRACE_HOME or --home",
+      MESH_TEXT_SHOWN(source, 300));
 }
 
 mesh_code settings_read(const mesh_schema *schema, const args *given, settings *out,

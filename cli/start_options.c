@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "mesh/runtime/text.h"
+
 enum { GRACE_MS = 2000 };  // long enough to reattach after a lost connection
 
 static void make_request_id(char out[40]) {
@@ -24,7 +26,7 @@ mesh_code start_labels_read(const args *given, start_options *out, mesh_error *e
       return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                        "--label '%s': use KEY=VALUE, up to %d times", text, START_LABELS_MAX);
     }
-    snprintf(out->texts[i], sizeof out->texts[i], "%.*s", (int)key_size, text);
+    mesh_text_format(out->texts[i], sizeof out->texts[i], "%.*s", (int)key_size, text);
     millrace__v1__start_options__labels_entry__init(&out->entries[i]);
     out->entries[i].key = out->texts[i];
     out->entries[i].value = (char *)text + key_size + 1;

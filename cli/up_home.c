@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "mesh/program/private.h"
+#include "mesh/runtime/text.h"
 
 enum { PATH_SIZE = UP_PATH_MAX };
 
@@ -44,7 +45,7 @@ mesh_code up_home_take(const char *home, int *lock, mesh_error *err) {
   if (snprintf(run, sizeof run, "%s/run", home) >= (int)sizeof run) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "home: the path is too long");
   }
-  snprintf(log, sizeof log, "%s/log", home);
+  mesh_text_format(log, sizeof log, "%s/log", home);
   snprintf(path, sizeof path, "%s/up.lock", run);
   mesh_code code = mesh_private_home(home, err);
   if (code == GRPC_STATUS_OK) code = mesh_private_directory(run, err);
@@ -61,7 +62,7 @@ static int read_pid(int fd) {
 
 bool up_home_is_taken(const char *home, int *pid) {
   char path[PATH_SIZE + 16];
-  snprintf(path, sizeof path, "%.4000s/run/up.lock", home);
+  snprintf(path, sizeof path, "%.*s/run/up.lock", MESH_TEXT_SHOWN(home, 4000));
   int fd;
   if (mesh_private_open(path, O_RDONLY, &fd, NULL) != GRPC_STATUS_OK) return false;
   bool taken = flock(fd, LOCK_SH | LOCK_NB) != 0;
@@ -92,8 +93,8 @@ static bool is_directory(const char *path) {
 bool up_find_market(char out[UP_PATH_MAX]) {
   char self[UP_PATH_MAX / 2] = "";
   if (readlink("/proc/self/exe", self, sizeof self - 1) <= 0) return false;
-  snprintf(out, UP_PATH_MAX, "%s.runfiles/millrace/tools/papergate/market", self);
+  mesh_text_format(out, UP_PATH_MAX, "%s.runfiles/millrace/tools/papergate/market", self);
   if (is_directory(out)) return true;
-  snprintf(out, UP_PATH_MAX, "%s/../share/millrace/market", dirname(self));
+  mesh_text_format(out, UP_PATH_MAX, "%s/../share/millrace/market", dirname(self));
   return is_directory(out);
 }

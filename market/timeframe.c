@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "market/civil.h"
+#include "mesh/runtime/text.h"
 
 enum { MINUTE = CIVIL_MINUTE, HOUR = CIVIL_HOUR, DAY = CIVIL_DAY, FIRST_MONDAY = 4 * DAY };
 
@@ -46,7 +47,7 @@ mesh_code timeframe_parse(const char *text, const timeframe **out, mesh_error *e
   if (*out != NULL && (*out)->loadable) return GRPC_STATUS_OK;
   *out = NULL;
   return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                   "timeframe '%.16s' is none of " TIMEFRAMES_LOADABLE, text);
+                   "timeframe '%.*s' is none of " TIMEFRAMES_LOADABLE, MESH_TEXT_SHOWN(text, 16));
 }
 
 int64_t timeframe_seconds(const char *text) {

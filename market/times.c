@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "market/civil.h"
+#include "mesh/runtime/text.h"
 
 // 0000-01-01 and 10000-01-01: what lies between has years of four digits.
 static const int64_t first_s = INT64_C(-62167219200), end_s = INT64_C(253402300800);
@@ -63,8 +64,8 @@ bool times_read(const char *text, int64_t *seconds) {
 mesh_code times_parse(const char *what, const char *text, int64_t *seconds, mesh_error *err) {
   if (times_read(text, seconds)) return GRPC_STATUS_OK;
   return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                   "%s '%.100s' is no date: use 2020-01-31 or 2020-01-31T09:00:00Z (UTC)", what,
-                   text);
+                   "%s '%.*s' is no date: use 2020-01-31 or 2020-01-31T09:00:00Z (UTC)", what,
+                   MESH_TEXT_SHOWN(text, 100));
 }
 
 // ---- format ----

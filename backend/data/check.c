@@ -6,6 +6,7 @@
 #include "market/timeframe.h"
 #include "market/times.h"
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/text.h"
 
 static mesh_code check_symbol(const char *symbol, mesh_error *err) {
   size_t size = strlen(symbol);
@@ -15,7 +16,8 @@ static mesh_code check_symbol(const char *symbol, mesh_error *err) {
   }
   if (size > CHECK_SYMBOL_MAX) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                     "symbol '%.20s...' has %zu bytes, at most %d", symbol, size, CHECK_SYMBOL_MAX);
+                     "symbol '%.*s...' has %zu bytes, at most %d", MESH_TEXT_SHOWN(symbol, 20),
+                     size, CHECK_SYMBOL_MAX);
   }
   for (size_t i = 0; i < size; i++) {
     if (symbol[i] > ' ' && symbol[i] < 0x7f) continue;

@@ -6,6 +6,7 @@
 #include "mesh/operation/event.h"
 #include "mesh/rpc/call.h"
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 // ---- requests ----
@@ -49,8 +50,8 @@ static mesh_code take_outcome(attempt *own, mesh_view body, mesh_error *err) {
   } else if (outcome->outcome_case != MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED) {
     code = mesh_fail(err, GRPC_STATUS_ABORTED, "the fetch was cancelled below");
   } else if (outcome->succeeded->result_case == MILLRACE__V1__SUCCEEDED__RESULT_FETCH) {
-    snprintf(own->result->empty_reason, sizeof own->result->empty_reason, "%s",
-             outcome->succeeded->fetch->empty_reason);
+    mesh_text_copy(own->result->empty_reason, sizeof own->result->empty_reason,
+                   outcome->succeeded->fetch->empty_reason);
   }
   millrace__v1__outcome__free_unpacked(outcome, NULL);
   return code;

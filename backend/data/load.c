@@ -13,6 +13,7 @@
 #include "market/times.h"
 #include "mesh/operation/orchestrate.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/runtime/text.h"
 
 #define MODE(name) MILLRACE__V1__LOAD_REQUEST__MODE__##name
 
@@ -211,10 +212,10 @@ static void fill_texts(load *own) {
   char from[TIMES_TEXT_MAX] = "first bar", to[TIMES_TEXT_MAX] = "now";
   if (own->has_from) times_format(own->from_s, from);
   if (own->has_to) times_format(own->to_s, to);
-  snprintf(own->title, sizeof own->title, "%s %s %s..%s", own->symbol, own->timeframe->text, from,
-           to);
-  snprintf(own->work_key, sizeof own->work_key, "load/%s/%s/%d/%s/%s", own->symbol,
-           own->timeframe->text, (int)own->mode, from, to);
+  mesh_text_format(own->title, sizeof own->title, "%s %s %s..%s", own->symbol, own->timeframe->text,
+                   from, to);
+  mesh_text_format(own->work_key, sizeof own->work_key, "load/%s/%s/%d/%s/%s", own->symbol,
+                   own->timeframe->text, (int)own->mode, from, to);
 }
 
 static mesh_code take_request(load *own, mesh_error *err) {
@@ -223,7 +224,7 @@ static mesh_code take_request(load *own, mesh_error *err) {
   if (code == GRPC_STATUS_OK) code = check_window(request->from, request->to, err);
   if (code == GRPC_STATUS_OK) code = timeframe_parse(request->timeframe, &own->timeframe, err);
   if (code != GRPC_STATUS_OK) return code;
-  snprintf(own->symbol, sizeof own->symbol, "%s", request->symbol);
+  mesh_text_copy(own->symbol, sizeof own->symbol, request->symbol);
   own->has_from = request->from != NULL;
   own->has_to = request->to != NULL;
   if (own->has_from) own->from_s = request->from->seconds;

@@ -5,6 +5,7 @@
 
 #include "backend/data/load_internal.h"
 #include "mesh/operation/message_report.h"
+#include "mesh/runtime/text.h"
 
 #define SEGMENT_STATE(name) MILLRACE__V1__SEGMENT_REPORT__STATE__##name
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
@@ -18,7 +19,7 @@ static void recall_segment(load *own, const Millrace__V1__SegmentReport *report)
   own->bars_stored += report->bars;
   own->bars_refused += report->refused;
   if (report->refused > 0 && own->first_refused[0] == '\0') {
-    snprintf(own->first_refused, sizeof own->first_refused, "%s", report->reason);
+    mesh_text_copy(own->first_refused, sizeof own->first_refused, report->reason);
   }
   if (report->state == SEGMENT_STATE(EMPTY)) {
     own->empty++;

@@ -6,6 +6,7 @@
 #include "backend/data/load_internal.h"
 #include "mesh/rpc/call.h"
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 // ---- the result ----
@@ -41,20 +42,20 @@ static void fill_missing(load *own) {
 }
 
 static void fill_summary(load *own, double elapsed_s) {
-  int size = snprintf(own->summary, sizeof own->summary, "%lld bars stored in %.2f s (%d requests)",
-                      (long long)own->bars_stored, elapsed_s, own->requests);
+  char *out = own->summary;
   if (own->requests == 0) {
-    size = snprintf(own->summary, sizeof own->summary,
-                    "up to date: %lld bars, nothing had to be fetched",
-                    (long long)own->bars_in_window);
+    mesh_text_format(out, sizeof own->summary, "up to date: %lld bars, nothing had to be fetched",
+                     (long long)own->bars_in_window);
+  } else {
+    mesh_text_format(out, sizeof own->summary, "%lld bars stored in %.2f s (%d requests)",
+                     (long long)own->bars_stored, elapsed_s, own->requests);
   }
   if (own->bars_refused > 0) {
-    size += snprintf(own->summary + size, sizeof own->summary - (size_t)size,
-                     "; %lld refused (%.80s)", (long long)own->bars_refused, own->first_refused);
+    mesh_text_append(out, sizeof own->summary, "; %lld refused (%.*s)",
+                     (long long)own->bars_refused, MESH_TEXT_SHOWN(own->first_refused, 80));
   }
-  if (own->missing.count > 0 && (size_t)size < sizeof own->summary) {
-    snprintf(own->summary + size, sizeof own->summary - (size_t)size, "; %zu intervals are missing",
-             own->missing.count);
+  if (own->missing.count > 0) {
+    mesh_text_append(out, sizeof own->summary, "; %zu intervals are missing", own->missing.count);
   }
 }
 

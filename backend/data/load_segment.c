@@ -8,6 +8,7 @@
 #include "backend/data/validate.h"
 #include "mesh/operation/operation_retry.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/runtime/text.h"
 
 #define SEGMENT_STATE(name) MILLRACE__V1__SEGMENT_REPORT__STATE__##name
 
@@ -32,7 +33,8 @@ mesh_code load_again(void *arg, mesh_scope *scope, const char *piece, int attemp
   load *own = arg;
   if (scope->code == GRPC_STATUS_OK && mesh_error_is_retryable(err)) {
     char note[LOAD_TEXT_MAX];
-    snprintf(note, sizeof note, "attempt %d failed: %.200s", attempt, err->message);
+    mesh_text_format(note, sizeof note, "attempt %d failed: %.*s", attempt,
+                     MESH_TEXT_SHOWN(err->message, 200));
     load_progress(own, note);
   }
   return mesh_operation_retry(own->operation, scope, own->manager->adapter,
@@ -135,11 +137,11 @@ static mesh_code leave_gap(load *own, interval asked, int attempts, const mesh_e
   segment_message message;
   fill_message(&message, asked, SEGMENT_STATE(FAILED), attempts);
   char reason[LOAD_TEXT_MAX];
-  snprintf(reason, sizeof reason, "%.250s", why->message);
+  mesh_text_format(reason, sizeof reason, "%.*s", MESH_TEXT_SHOWN(why->message, 250));
   message.report.reason = reason;
   own->last_failure = *why;
   intervals_add(&own->missing, asked);
-  snprintf(own->missing_reason, sizeof own->missing_reason, "%s", reason);
+  mesh_text_copy(own->missing_reason, sizeof own->missing_reason, reason);
   store_coverage coverage = {asked.from_s, asked.to_s, STORE_FAILED, reason};
   return load_commit(own, &coverage, NULL, &message.report, err);
 }
@@ -160,14 +162,14 @@ static bool is_out_of_time(const mesh_scope *scope, mesh_code code) {
 
 static void note_stopped(load *own, const char *name) {
   if (own->stopped_count == LOAD_NAMES_MAX) return;
-  snprintf(own->stopped[own->stopped_count++], sizeof own->stopped[0], "%s", name);
+  mesh_text_copy(own->stopped[own->stopped_count++], sizeof own->stopped[0], name);
 }
 
 static mesh_code fetch_and_keep(load *own, mesh_scope *scope, size_t index, interval asked,
                                 mesh_error *err) {
   char name[96];
-  snprintf(name, sizeof name, "%s/%zu", mesh_operation_name(own->operation),
-           (size_t)own->before + index + 1);
+  mesh_text_format(name, sizeof name, "%s/%zu", mesh_operation_name(own->operation),
+                   (size_t)own->before + index + 1);
   fetch_request request = {name, own->symbol, own->timeframe->text, asked.from_s, asked.to_s};
   fetch_result fetched;
   mesh_error why;

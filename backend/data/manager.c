@@ -11,6 +11,7 @@
 #include "market/timeframe.h"
 #include "mesh/operation/relay.h"
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/data.pb-c.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
@@ -142,7 +143,7 @@ static void add_failed(gaps_job *job, const store_coverage *coverage) {
   }
   failed_interval *added = &job->failed[job->failed_count++];
   added->at = (interval){coverage->from_s, coverage->to_s};
-  snprintf(added->reason, sizeof added->reason, "%s", coverage->reason);
+  mesh_text_copy(added->reason, sizeof added->reason, coverage->reason);
 }
 
 static void take_coverage(void *arg, const store_coverage *coverage) {
@@ -269,8 +270,8 @@ static void take_series(void *arg, const store_series *series) {
     if (job->series == NULL) abort();
   }
   listed_series *copy = &job->series[job->count++];
-  snprintf(copy->symbol, sizeof copy->symbol, "%s", series->symbol);
-  snprintf(copy->timeframe, sizeof copy->timeframe, "%s", series->timeframe);
+  mesh_text_copy(copy->symbol, sizeof copy->symbol, series->symbol);
+  mesh_text_copy(copy->timeframe, sizeof copy->timeframe, series->timeframe);
   copy->bars = series->bars;
   copy->first_s = series->first_s;
   copy->last_s = series->last_s;

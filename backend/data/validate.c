@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "market/times.h"
+#include "mesh/runtime/text.h"
 
 // Why a bar is refused: a text with up to two numbers; text NULL if it is right.
 typedef struct flaw {
@@ -43,7 +44,8 @@ static void name_flaw(const bar_columns *bars, size_t i, flaw found, char out[VA
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
   snprintf(what, sizeof what, found.text, found.left, found.right);  // one of the texts above
 #pragma GCC diagnostic pop
-  snprintf(out, VALIDATE_TEXT_MAX, "%.31s: %.120s", time_text, what);
+  mesh_text_format(out, VALIDATE_TEXT_MAX, "%.*s: %.*s", MESH_TEXT_SHOWN(time_text, 31),
+                   MESH_TEXT_SHOWN(what, 120));
 }
 
 static void move_bar(bar_columns *bars, size_t to, size_t from) {

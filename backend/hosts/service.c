@@ -7,6 +7,7 @@
 #include "mesh/operation/relay.h"
 #include "mesh/rpc/message.h"
 #include "mesh/runtime/fiber.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/hosts.pb-c.h"
 
 enum { ASK_MS = 2000, NOTE_MAX_BYTES = 1024, PARALLEL = 8 };
@@ -62,7 +63,7 @@ static mesh_code list_one(mesh_scope *scope, size_t index, void *arg, mesh_error
   Millrace__V1__Host shown = code == GRPC_STATUS_OK ? *answer : silent;
   char note[NOTE_MAX_BYTES];
   if (code != GRPC_STATUS_OK) shown.state = MILLRACE__V1__HOST__STATE__UNREACHABLE;
-  snprintf(note, sizeof note, "%s", code == GRPC_STATUS_OK ? shown.note : why.message);
+  mesh_text_copy(note, sizeof note, code == GRPC_STATUS_OK ? shown.note : why.message);
   shown.note = note;
   shown.name = (char *)entry->name;
   shown.address = (char *)mesh_link_address(entry->link);
@@ -81,11 +82,8 @@ static mesh_code list(mesh_call *call, mesh_frame request, void *self, mesh_erro
 
 static mesh_code unknown_host(const hosts_service *self, const char *name, mesh_error *err) {
   char names[256] = "";
-  size_t size = 0;
-  for (size_t i = 0; i < self->count && size < sizeof names - 64; i++) {
-    size += (size_t)snprintf(names + size, sizeof names - size, "%s%.60s", i == 0 ? "" : ", ",
-                             self->hosts[i].name);
-  }
+  for (size_t i = 0; i < self->count; i++)
+    mesh_text_append(names, sizeof names, "%s%s", i == 0 ? "" : ", ", self->hosts[i].name);
   return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no host '%s': there is %s", name, names);
 }
 

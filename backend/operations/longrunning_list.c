@@ -5,6 +5,7 @@
 #include "backend/operations/filter.h"
 #include "backend/operations/longrunning_message.h"
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/text.h"
 
 enum {
   PAGE_MAX = 1000,
@@ -44,8 +45,8 @@ static mesh_code fill_page(const operations_directory *directory, operation_filt
   mesh_code code = operations_directory_list(directory, &filter->filter, add, own, err);
   // The only name that a list can miss is the token.
   if (code != GRPC_STATUS_NOT_FOUND) return code;
-  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "page_token '%.80s' is not known (any more)",
-                   token);
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "page_token '%.*s' is not known (any more)",
+                   MESH_TEXT_SHOWN(token, 80));
 }
 
 mesh_code longrunning_list(const operations_directory *directory,

@@ -175,11 +175,12 @@ static mesh_code status(mesh_call *call, mesh_frame request, void *arg, mesh_err
 }
 
 void training_adapter_init(training_adapter *self, const training_adapter_host *hosts, int count) {
+  static const char *const documents[] = {"millrace.v1.CheckStrategyRequest.strategy", NULL};
   static const mesh_method methods[] = {
       {.name = "Run", .run = run},
       {.name = "Cancel", .run = cancel},
       {.name = "FetchModel", .run = fetch_model},
-      {.name = "CheckStrategy", .run = check_strategy},
+      {.name = "CheckStrategy", .run = check_strategy, .documents = documents},
       {.name = "Predict", .run = predict},
       {.name = "ExportModel", .run = export_model},
       {.name = "Status", .run = status},

@@ -7,6 +7,7 @@
 #include "mesh/operation/operation_retry.h"
 #include "mesh/program/file.h"
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/training_host.pb-c.h"
 
 enum { MODEL_BYTES_MAX = 1 << 30 };
@@ -25,7 +26,7 @@ typedef struct keeping {
 } keeping;
 
 void training_model_path(const char *directory, const char *sha256, char out[4096]) {
-  snprintf(out, 4096, "%s/%s.safetensors", directory, sha256);
+  mesh_text_format(out, 4096, "%s/%s.safetensors", directory, sha256);
 }
 
 // ---- fetching ----

@@ -10,6 +10,7 @@
 #include "mesh/operation/relay.h"
 #include "mesh/operation/remote.h"
 #include "mesh/program/file.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/training.pb-c.h"
 #include "millrace/v1/training_host.pb-c.h"
 
@@ -63,8 +64,8 @@ static bool can_move(training *own, mesh_operation *operation, mesh_code code) {
 
 static mesh_code report_move(mesh_operation *operation, const mesh_error *why, mesh_error *err) {
   char text[MESH_ERROR_MESSAGE_MAX + 64];
-  snprintf(text, sizeof text, "the host stays away (%s): a host that answers goes on",
-           why->message);
+  mesh_text_format(text, sizeof text, "the host stays away (%s): a host that answers goes on",
+                   why->message);
   Millrace__V1__LogLine line = MILLRACE__V1__LOG_LINE__INIT;
   line.level = MILLRACE__V1__LOG_LINE__LEVEL__WARNING;
   line.layer = "training-manager";
@@ -106,14 +107,15 @@ static void destroy(void *arg) {
 static void make_title(training *own) {
   const char *at = own->request->strategy, *file = own->request->file;
   const char *slash = strrchr(file, '/');
-  snprintf(own->title, sizeof own->title, "%s", slash != NULL ? slash + 1 : file);
+  if (slash != NULL) file = slash + 1;
+  mesh_text_escape(own->title, sizeof own->title, file, strlen(file));
   while (at != NULL && strncmp(at, "name:", 5) != 0) {
     at = strchr(at, '\n');
     if (at != NULL) at++;
   }
   if (at == NULL) return;
   at += 5 + strspn(at + 5, " \t\"'");
-  snprintf(own->title, sizeof own->title, "%.*s", (int)strcspn(at, "\r\n\"'#"), at);
+  mesh_text_escape(own->title, sizeof own->title, at, strcspn(at, "\r\n\"'#"));
   size_t size = strlen(own->title);
   while (size > 0 && own->title[size - 1] == ' ')
     own->title[--size] = '\0';
@@ -128,7 +130,7 @@ static void make_key(training *own) {
   mesh_bytes bytes = mesh_message_pack(&what.base);
   char digest[MESH_SHA256_HEX];
   mesh_sha256(mesh_bytes_view(bytes), digest);
-  snprintf(own->key, sizeof own->key, "train %s", digest);
+  mesh_text_format(own->key, sizeof own->key, "train %s", digest);
   free(bytes.data);
 }
 
@@ -264,9 +266,12 @@ static mesh_code check_strategy(mesh_call *call, mesh_frame request, void *self,
 }
 
 void training_manager_init(training_manager *self) {
-  static const mesh_method methods[] = {{.name = "Train", .run = train},
-                                        {.name = "Resume", .run = resume},
-                                        {.name = "CheckStrategy", .run = check_strategy}};
+  static const char *const documents[] = {"millrace.v1.TrainRequest.strategy",
+                                          "millrace.v1.CheckStrategyRequest.strategy", NULL};
+  static const mesh_method methods[] = {
+      {.name = "Train", .run = train, .documents = documents},
+      {.name = "Resume", .run = resume},
+      {.name = "CheckStrategy", .run = check_strategy, .documents = documents}};
   self->service = (mesh_service){"millrace.v1.TrainingManager", methods,
                                  sizeof methods / sizeof *methods, self};
 }

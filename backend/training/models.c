@@ -10,6 +10,7 @@
 #include "mesh/operation/relay.h"
 #include "mesh/program/file.h"
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/models.pb-c.h"
 
 enum { CHUNK_BYTES = 256 * 1024, MODEL_BYTES_MAX = 1 << 30 };
@@ -34,7 +35,7 @@ static void take_model(void *arg, const store_model *model) {
   if (about == NULL) return;
   about->version = model->version;
   if (about->result != NULL) about->result->version = model->version;
-  snprintf(own->sha256, sizeof own->sha256, "%s", model->sha256);
+  mesh_text_copy(own->sha256, sizeof own->sha256, model->sha256);
   own->version = model->version;
   own->found = reallocarray(own->found, own->count + 1, sizeof *own->found);
   if (own->found == NULL) abort();
@@ -90,8 +91,7 @@ static mesh_code list(mesh_call *call, mesh_frame frame, void *self, mesh_error 
 // ---- Get, Read, Delete: of one model ----
 
 static void append(mesh_error *err, const char *link, const char *text) {
-  size_t used = strlen(err->message);
-  snprintf(err->message + used, sizeof err->message - used, "%s%s", link, text);
+  mesh_text_append(err->message, sizeof err->message, "%s%s", link, text);
 }
 
 // Adds the names that there are to "there is no model".
@@ -104,9 +104,8 @@ static void name_others(job *own) {
   char text[200] = "";
   for (size_t i = 0; i < others.count; i++) {
     const char *name = others.found[i]->name;
-    size_t used = strlen(text);
     if (strstr(text, name) != NULL) continue;
-    snprintf(text + used, sizeof text - used, "%s%s", used > 0 ? ", " : "", name);
+    mesh_text_append(text, sizeof text, "%s%s", text[0] != '\0' ? ", " : "", name);
   }
   append(&own->err, text[0] == '\0' ? "; there are none yet" : "; there is: ", text);
   clear(&others);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/training_host.pb-c.h"
 
 // Of a call to the hosts; and how often they are asked while a training waits, since others may use
@@ -72,7 +73,7 @@ static void consider(const training_manager *self, choice *best,
   if (!best->mine && (free <= 0 || !better)) return;
   best->free = free;
   best->gpu = gpu;
-  snprintf(best->name, sizeof best->name, "%s", status->name);
+  mesh_text_copy(best->name, sizeof best->name, status->name);
 }
 
 // Asks all hosts. Where none answers there is no best one, and hosts is 0.
@@ -104,7 +105,7 @@ static choice choose(const training_manager *self, mesh_operation *operation, co
 static bool find_host(const training_manager *self, mesh_operation *operation, const char *device,
                       training_place *place) {
   choice best = choose(self, operation, device);
-  snprintf(place->host, sizeof place->host, "%s", best.name);
+  mesh_text_copy(place->host, sizeof place->host, best.name);
   // Without a host the run itself finds out why.
   return best.mine || best.free > 0 || best.hosts == 0;
 }
@@ -129,7 +130,7 @@ mesh_code training_queue_enter(training_manager *self, mesh_operation *operation
   bool adopted = mesh_operation_record_of(operation).epoch > 1;
   choice here = {.mine = false};
   if (adopted) here = choose(self, operation, device);
-  snprintf(place->host, sizeof place->host, "%s", here.name);
+  mesh_text_copy(place->host, sizeof place->host, here.name);
   if (!here.mine) {
     append(&self->waiting, place);
     code = wait_for_turn(self, operation, device, place, err);

@@ -77,9 +77,12 @@ static mesh_code check_strategy(mesh_call *call, mesh_frame frame, void *self, m
 }
 
 void training_service_init(training_service *self, mesh_link *manager) {
-  static const mesh_method methods[] = {{.name = "Train", .run = train},
-                                        {.name = "Resume", .run = resume},
-                                        {.name = "CheckStrategy", .run = check_strategy}};
+  static const char *const documents[] = {"millrace.v1.TrainRequest.strategy",
+                                          "millrace.v1.CheckStrategyRequest.strategy", NULL};
+  static const mesh_method methods[] = {
+      {.name = "Train", .run = train, .documents = documents},
+      {.name = "Resume", .run = resume},
+      {.name = "CheckStrategy", .run = check_strategy, .documents = documents}};
   *self = (training_service){
       .service = {"millrace.v1.TrainingService", methods, sizeof methods / sizeof *methods, self},
       .manager = manager};

@@ -6,6 +6,7 @@
 
 #include "cli/client.h"
 #include "mesh/program/closest.h"
+#include "mesh/runtime/text.h"
 
 enum { METHOD_MAX = 256, METHODS_MAX = 256, INPUT_CHUNK = 4096 };
 
@@ -19,7 +20,7 @@ static void spell_out(const char *given, char out[METHOD_MAX]) {
   const char *slash = strchr(given, '/');
   const char *dot = memchr(given, '.', slash != NULL ? (size_t)(slash - given) : strlen(given));
   bool bare = slash != NULL ? dot == NULL : dot != NULL && strchr(dot + 1, '.') == NULL;
-  snprintf(out, METHOD_MAX, "/%s%.200s", bare ? package : "", given);
+  mesh_text_format(out, METHOD_MAX, "/%s%.*s", bare ? package : "", MESH_TEXT_SHOWN(given, 200));
   if (slash != NULL) return;
   char *last = strrchr(out, '.');
   if (last != NULL) *last = '/';
@@ -28,7 +29,7 @@ static void spell_out(const char *given, char out[METHOD_MAX]) {
 // `method` has a slash in front of it and of its last word; the schema's names have dots.
 static mesh_code fail_unknown(client *own, const char *method, mesh_error *err) {
   char dotted[METHOD_MAX], *slash;
-  snprintf(dotted, sizeof dotted, "%s", method + 1);
+  mesh_text_copy(dotted, sizeof dotted, method + 1);
   while ((slash = strchr(dotted, '/')) != NULL)
     *slash = '.';
   const char *names[METHODS_MAX];

@@ -11,6 +11,7 @@
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
+#include "mesh/runtime/text.h"
 
 enum { BUFFER_BYTES = 1 << 20 };
 
@@ -55,7 +56,7 @@ static mesh_code fail_file(const char *path, mesh_error *err) {
   mesh_code code = errno == ENOENT || errno == ENOTDIR ? GRPC_STATUS_NOT_FOUND
                    : errno == EACCES || errno == EROFS ? GRPC_STATUS_PERMISSION_DENIED
                                                        : GRPC_STATUS_ABORTED;
-  return mesh_fail(err, code, "%.300s: %s", path, strerror(errno));
+  return mesh_fail(err, code, "%.*s: %s", MESH_TEXT_SHOWN(path, 300), strerror(errno));
 }
 
 // ---- to a file: written beside it, then renamed, so that nobody sees half of it ----

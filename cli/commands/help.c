@@ -11,6 +11,7 @@
 #include "market/timeframe.h"
 #include "mesh/program/closest.h"
 #include "mesh/program/version.h"
+#include "mesh/runtime/text.h"
 
 enum {
   COMMANDS_MAX = 64,
@@ -24,7 +25,7 @@ enum {
 
 static void print_command(FILE *out, const command *each) {
   char usage[USAGE_MAX];
-  snprintf(usage, sizeof usage, "%s %s", each->name, each->arguments);
+  mesh_text_format(usage, sizeof usage, "%s %s", each->name, each->arguments);
   wrap_row(out, output_columns(), COMMAND_INDENT, usage, each->summary);
 }
 
@@ -59,8 +60,8 @@ int help_group(const char *group) {
 static void list_flags(const args_flag *table) {
   for (; table != NULL && table->name != NULL; table++) {
     char usage[USAGE_MAX];
-    snprintf(usage, sizeof usage, "--%s%s%s", table->name, table->value != NULL ? " " : "",
-             table->value != NULL ? table->value : "");
+    mesh_text_format(usage, sizeof usage, "--%s%s%s", table->name, table->value != NULL ? " " : "",
+                     table->value != NULL ? table->value : "");
     wrap_row(stdout, output_columns(), FLAG_INDENT, usage, table->help);
   }
 }
@@ -80,10 +81,8 @@ int help_show(const command *self) {
 // The words before the first flag, at most `most` of them.
 static void join(int argc, char **argv, int most, char out[NAME_MAX_BYTES]) {
   out[0] = '\0';
-  size_t size = 0;
-  for (int i = 0; i < argc && i < most && argv[i][0] != '-' && size < NAME_MAX_BYTES; i++) {
-    size += (size_t)snprintf(out + size, NAME_MAX_BYTES - size, "%s%s", i == 0 ? "" : " ", argv[i]);
-  }
+  for (int i = 0; i < argc && i < most && argv[i][0] != '-'; i++)
+    mesh_text_append(out, NAME_MAX_BYTES, "%s%s", i == 0 ? "" : " ", argv[i]);
 }
 
 // The command that was meant; NULL where that is not clear, or where it takes something away: who

@@ -13,6 +13,7 @@
 #include "market/times.h"
 #include "mesh/program/file.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/models.pb-c.h"
 
 enum { VERSION_MAX = 1000000, LAST_BARS = 20, RETRY_S = 30 };
@@ -254,8 +255,8 @@ static mesh_code run_export(client *own, mesh_error *err) {
   if (code == GRPC_STATUS_OK) {
     char name[256], version[24] = "";
     if (request.version > 0) snprintf(version, sizeof version, "-%d", request.version);
-    snprintf(name, sizeof name, "%.200s%s.%s", request.name, version,
-             onnx ? "onnx" : "safetensors");
+    mesh_text_format(name, sizeof name, "%.*s%s.%s", MESH_TEXT_SHOWN(request.name, 200), version,
+                     onnx ? "onnx" : "safetensors");
     code = write_out(own, out != NULL ? out : name, mesh_bytes_view(file), err);
   }
   free(file.data);

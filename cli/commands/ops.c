@@ -11,6 +11,7 @@
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/runtime/text.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 
@@ -31,7 +32,7 @@ static mesh_code print_row(client *own, mesh_frame frame, void *arg, mesh_error 
       mesh_message_unpack(&millrace__v1__operation__descriptor, frame.data, frame.size_bytes);
   if (operation == NULL) return client_bad_reply("Operation", err);
   if (rows->count++ == 0) operation_print_header(stdout);
-  snprintf(rows->last, sizeof rows->last, "%s", operation->name);
+  mesh_text_copy(rows->last, sizeof rows->last, operation->name);
   operation_print_row(stdout, operation);
   millrace__v1__operation__free_unpacked(operation, NULL);
   return GRPC_STATUS_OK;

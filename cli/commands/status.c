@@ -11,6 +11,7 @@
 #include "cli/terminal/row.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/ib_host.pb-c.h"
 #include "millrace/v1/training_host.pb-c.h"
 
@@ -156,8 +157,8 @@ static void print_training(const client *own, const report *all) {
     const Millrace__V1__TrainingHostStatus *host = all->training[i];
     char detail[MESH_ERROR_MESSAGE_MAX];
     bool away = host->unreachable[0] != '\0';
-    snprintf(detail, sizeof detail, "%.64s, %d of %d slots taken", host->device, host->running,
-             host->slots);
+    mesh_text_format(detail, sizeof detail, "%.*s, %d of %d slots taken",
+                     MESH_TEXT_SHOWN(host->device, 64), host->running, host->slots);
     print_piece(own, host->name, away ? "UNREACHABLE" : "SERVING", "through the training adapter",
                 -1, away ? host->unreachable : detail);
   }

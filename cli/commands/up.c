@@ -16,6 +16,7 @@
 #include "cli/up_home.h"
 #include "mesh/program/process.h"
 #include "mesh/runtime/fiber.h"
+#include "mesh/runtime/text.h"
 #include "protos/descriptors.h"
 
 enum { PAPERGATE, IB_HOST, TRAINING_HOST, BACKEND, CHILDREN };
@@ -101,8 +102,8 @@ static void on_child(void *arg, child *who, const char *event) {
   if (strcmp(event, "started") == 0) snprintf(text, sizeof text, "pid %d", who->pid);
   if (strcmp(event, "died") == 0) {
     bool unable = who->exit_code == MESH_EXIT_UNABLE;
-    snprintf(text, sizeof text, "with code %d%s%s; starting it again", who->exit_code,
-             unable ? ": " : "", unable ? last_words(who) : "");
+    mesh_text_format(text, sizeof text, "with code %d%s%s; starting it again", who->exit_code,
+                     unable ? ": " : "", unable ? last_words(who) : "");
   }
   if (strcmp(event, "left") == 0) snprintf(text, sizeof text, "starting it again");
   if (strcmp(event, "refused") == 0) {
@@ -168,8 +169,10 @@ static command_line begin_child(up *own, int index) {
   child *who = &own->children[index];
   const char *home = setting_of(own, SETTING_HOME);
   who->name = names[index];
-  snprintf(who->log_path, sizeof who->log_path, "%.4000s/log/%s.log", home, who->name);
-  snprintf(who->lock_path, sizeof who->lock_path, "%.4000s/run/%s.lock", home, who->name);
+  snprintf(who->log_path, sizeof who->log_path, "%.*s/log/%s.log", MESH_TEXT_SHOWN(home, 4000),
+           who->name);
+  snprintf(who->lock_path, sizeof who->lock_path, "%.*s/run/%s.lock", MESH_TEXT_SHOWN(home, 4000),
+           who->name);
   return (command_line){who, 0};
 }
 
@@ -235,7 +238,7 @@ static mesh_code describe_backend(up *own, mesh_error *err) {
   add_flag(&line, "--ib-host", setting_of(own, SETTING_IB_HOST_ADDRESS));
   add_flag(&line, "--training-host", setting_of(own, SETTING_TRAINING_HOST_ADDRESS));
   const char *more = setting_of(own, SETTING_TRAINING_HOST_MORE);
-  snprintf(own->more, sizeof own->more, "%s", more != NULL ? more : "");
+  mesh_text_copy(own->more, sizeof own->more, more != NULL ? more : "");
   char *rest = own->more;
   for (char *address; (address = strsep(&rest, ",")) != NULL;) {
     if (address[0] != '\0') add_flag(&line, "--training-host", address);
@@ -279,7 +282,7 @@ static mesh_code describe_children(up *own, mesh_error *err) {
       [BACKEND] = describe_backend,
   };
   const char *gateway = setting_of(own, SETTING_GATEWAY_ADDRESS);
-  if (gateway != NULL) snprintf(own->gateway, sizeof own->gateway, "%s", gateway);
+  if (gateway != NULL) mesh_text_copy(own->gateway, sizeof own->gateway, gateway);
   for (int i = 0; i < CHILDREN; i++) {
     mesh_code code = is_ours(own, i) ? describe[i](own, err) : GRPC_STATUS_OK;
     if (code != GRPC_STATUS_OK) return code;
@@ -346,8 +349,9 @@ static void complain_of(const up *own, int index, const mesh_error *err) {
 
 static void say_ready(up *own) {
   char text[CHILD_PATH_MAX + 64];
-  snprintf(text, sizeof text, "%lld ms, at %s",
-           (long long)((mesh_now_ns() - own->started_ns) / MESH_MS_NS), own->backend_socket);
+  mesh_text_format(text, sizeof text, "%lld ms, at %s",
+                   (long long)((mesh_now_ns() - own->started_ns) / MESH_MS_NS),
+                   own->backend_socket);
   say(own, "ready", "mesh", text);
   for (int i = 0; i < CHILDREN; i++)
     own->children[i].healthy_pid = own->children[i].pid;
@@ -452,7 +456,8 @@ static mesh_code end_orphans(const up *own, mesh_error *err) {
   for (int i = CHILDREN - 1; i >= 0; i--) {
     char path[CHILD_PATH_MAX], text[64];
     pid_t pid;
-    snprintf(path, sizeof path, "%.4000s/run/%s.lock", setting_of(own, SETTING_HOME), names[i]);
+    snprintf(path, sizeof path, "%.*s/run/%s.lock",
+             MESH_TEXT_SHOWN(setting_of(own, SETTING_HOME), 4000), names[i]);
     mesh_code code = child_end_orphan(path, STOP_LIMIT_MS, &pid, err);
     if (code != GRPC_STATUS_OK) return code;
     if (pid == 0) continue;
@@ -485,7 +490,8 @@ static mesh_code prepare(up *own, const args *given, mesh_error *err) {
   snprintf(own->ib_socket, sizeof own->ib_socket, "%s", setting_of(own, SETTING_IB_HOST_ADDRESS));
   snprintf(own->training_socket, sizeof own->training_socket, "%s",
            setting_of(own, SETTING_TRAINING_HOST_ADDRESS));
-  snprintf(own->backend_socket, sizeof own->backend_socket, "unix:%.4000s/run/backend.sock", home);
+  snprintf(own->backend_socket, sizeof own->backend_socket, "unix:%.*s/run/backend.sock",
+           MESH_TEXT_SHOWN(home, 4000));
   code = check_numbers(own, err);
   if (code == GRPC_STATUS_OK) code = up_home_take(home, &own->lock, err);
   if (code == GRPC_STATUS_OK) code = end_orphans(own, err);

@@ -15,6 +15,7 @@
 #include "mesh/rpc/call.h"
 #include "mesh/rpc/message.h"
 #include "mesh/runtime/fiber.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 #define SERVING GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
@@ -57,8 +58,8 @@ static bool read_gateway(mesh_frame frame, char text[UP_GATEWAY_TEXT_MAX]) {
       mesh_message_unpack(&millrace__v1__host_status__descriptor, frame.data, frame.size_bytes);
   if (status == NULL) return false;
   bool ready = status->gateway == MILLRACE__V1__HOST_STATUS__GATEWAY__READY;
-  snprintf(text, UP_GATEWAY_TEXT_MAX, "%.100s%s%.300s", status->address, ready ? "" : ": ",
-           ready ? "" : status->detail);
+  mesh_text_format(text, UP_GATEWAY_TEXT_MAX, "%.*s%s%.*s", MESH_TEXT_SHOWN(status->address, 100),
+                   ready ? "" : ": ", MESH_TEXT_SHOWN(ready ? "" : status->detail, 300));
   millrace__v1__host_status__free_unpacked(status, NULL);
   return ready;
 }
@@ -138,7 +139,7 @@ bool up_ask_gateway(const char *address, int64_t timeout_ms) {
   const char *colon = strrchr(address, ':');
   char host[64];
   if (colon == NULL) return false;
-  snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
+  mesh_text_format(host, sizeof host, "%.*s", (int)(colon - address), address);
   name.sin_port = htons((uint16_t)atoi(colon + 1));
   if (inet_pton(AF_INET, host, &name.sin_addr) != 1) return false;
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -175,7 +176,8 @@ typedef struct patience {
 
 static void tell(const up_watch *what, const char *event, int64_t silent_ms) {
   char text[160];
-  snprintf(text, sizeof text, "%.100s was silent for %lld ms", what->address, (long long)silent_ms);
+  mesh_text_format(text, sizeof text, "%.*s was silent for %lld ms",
+                   MESH_TEXT_SHOWN(what->address, 100), (long long)silent_ms);
   what->on_change(what->arg, what->who, event, text);
 }
 

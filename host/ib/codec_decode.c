@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "host/ib/codec.h"
+#include "mesh/runtime/text.h"
 
 enum {
   BAR_FIELDS = 8,     // date, open, high, low, close, volume, WAP, count
@@ -68,14 +69,14 @@ mesh_code ib_decode_head(ib_fields *fields, int64_t *time_s, mesh_error *err) {
   mesh_code code = check(fields, "headTimestamp", err);
   if (code != GRPC_STATUS_OK) return code;
   if (parse_time(text, time_s)) return GRPC_STATUS_OK;
-  return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the gateway's head timestamp '%.32s' is no time",
-                   text);
+  return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the gateway's head timestamp '%.*s' is no time",
+                   MESH_TEXT_SHOWN(text, 32));
 }
 
 // ---- contracts ----
 
 static void take_text(ib_fields *fields, char *out, size_t capacity) {
-  snprintf(out, capacity, "%s", ib_take_text(fields));
+  mesh_text_copy(out, capacity, ib_take_text(fields));
 }
 
 mesh_code ib_decode_contract(ib_fields *fields, ib_contract *out, mesh_error *err) {
@@ -165,8 +166,8 @@ mesh_code ib_decode_bars(ib_fields *fields, size_t count, int64_t from_s, int64_
     if (code != GRPC_STATUS_OK) return code;
     if (!dated) {
       return mesh_fail(err, GRPC_STATUS_DATA_LOSS,
-                       "bar %zu of the gateway's historicalData message has the date '%.32s'",
-                       i + 1, date);
+                       "bar %zu of the gateway's historicalData message has the date '%.*s'", i + 1,
+                       MESH_TEXT_SHOWN(date, 32));
     }
     if (time_s >= from_s && time_s < to_s) out->count++;
   }
@@ -188,6 +189,6 @@ mesh_code ib_decode_bar_update(ib_fields *fields, bar_columns *out, mesh_error *
   mesh_code code = check(fields, "historicalDataUpdate", err);
   if (code != GRPC_STATUS_OK) return code;
   if (parse_time(date, &out->times[0])) return GRPC_STATUS_OK;
-  return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "a live bar of the gateway has the date '%.32s'",
-                   date);
+  return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "a live bar of the gateway has the date '%.*s'",
+                   MESH_TEXT_SHOWN(date, 32));
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "market/currency.h"
+#include "mesh/runtime/text.h"
 
 typedef struct index_contract {
   const char *symbol, *exchange, *currency;
@@ -18,10 +19,10 @@ static const index_contract indexes[] = {
 
 static void fill(ib_contract *out, const char *symbol, const char *sec_type, const char *exchange,
                  const char *currency) {
-  snprintf(out->symbol, sizeof out->symbol, "%s", symbol);
-  snprintf(out->sec_type, sizeof out->sec_type, "%s", sec_type);
-  snprintf(out->exchange, sizeof out->exchange, "%s", exchange);
-  snprintf(out->currency, sizeof out->currency, "%s", currency);
+  mesh_text_copy(out->symbol, sizeof out->symbol, symbol);
+  mesh_text_copy(out->sec_type, sizeof out->sec_type, sec_type);
+  mesh_text_copy(out->exchange, sizeof out->exchange, exchange);
+  mesh_text_copy(out->currency, sizeof out->currency, currency);
 }
 
 static mesh_code parse_explicit(const char *text, ib_contract *out, mesh_error *err) {
@@ -31,9 +32,9 @@ static mesh_code parse_explicit(const char *text, ib_contract *out, mesh_error *
       sscanf(text, "%63[^:]:%15[^:]:%23[^:]:%7[^:]%n", symbol, sec_type, exchange, currency, &used);
   if (count != 4 || text[used] != '\0') {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                     "contract '%.64s': use SYMBOL:SECTYPE:EXCHANGE:CURRENCY, such as "
+                     "contract '%.*s': use SYMBOL:SECTYPE:EXCHANGE:CURRENCY, such as "
                      "SPX:IND:CBOE:USD",
-                     text);
+                     MESH_TEXT_SHOWN(text, 64));
   }
   fill(out, symbol, sec_type, exchange, currency);
   return GRPC_STATUS_OK;
@@ -48,7 +49,7 @@ mesh_code ib_contract_of(const char *symbol, ib_contract *out, mesh_error *err) 
   if (strchr(symbol, ':') != NULL) return parse_explicit(symbol, out, err);
   if (currency_is_pair(symbol)) {
     char base[4];
-    snprintf(base, sizeof base, "%.3s", symbol);
+    mesh_text_format(base, sizeof base, "%.*s", MESH_TEXT_SHOWN(symbol, 3));
     fill(out, base, "CASH", "IDEALPRO", symbol + 3);
     return GRPC_STATUS_OK;
   }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mesh/program/flags.h"
+#include "mesh/runtime/text.h"
 
 void ib_options_help(void) {
   printf(
@@ -41,7 +42,7 @@ static mesh_code take_gateway(void *to, const char *text, mesh_error *err) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                      "--gateway '%s': use host:port, such as 127.0.0.1:4002", text);
   }
-  snprintf(out->host, sizeof out->host, "%.*s", (int)(colon - text), text);
+  mesh_text_format(out->host, sizeof out->host, "%.*s", (int)(colon - text), text);
   out->port = (int)port;
   return GRPC_STATUS_OK;
 }

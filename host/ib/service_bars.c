@@ -8,6 +8,7 @@
 #include "market/timeframe.h"
 #include "mesh/operation/event_stream.h"
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 enum { BATCH_BARS = 4096, NAME_MAX_BYTES = 128 };
@@ -134,7 +135,7 @@ static void sender_open(sender *to, ib_service *self, mesh_call *call, const cha
   to->sequence = 0;
   to->stream = mesh_event_stream_create(call);
   if (operation[0] != '\0') {
-    snprintf(to->operation, sizeof to->operation, "%s", operation);
+    mesh_text_copy(to->operation, sizeof to->operation, operation);
   } else {
     snprintf(to->operation, sizeof to->operation, "fetch-%llu",
              (unsigned long long)++self->next_operation);
@@ -166,7 +167,7 @@ static mesh_code fetch(ib_service *self, mesh_call *call, const char *operation,
   sender to;
   sender_open(&to, self, call, operation);
   ib_request request = {.kind = IB_ASK_BARS, .on_reply = on_reply, .arg = query};
-  snprintf(request.operation, sizeof request.operation, "%s", to.operation);
+  mesh_text_copy(request.operation, sizeof request.operation, to.operation);
   mesh_scope *scope = mesh_call_scope(call);
   mesh_code code = ib_request_open(self->session, scope, &request, encode_query, query, err);
   if (code == GRPC_STATUS_OK) {
@@ -223,7 +224,7 @@ static mesh_code watch(ib_service *self, mesh_call *call, const char *operation,
   sender to;
   sender_open(&to, self, call, operation);
   ib_request request = {.kind = IB_ASK_LIVE, .on_reply = on_reply, .arg = query};
-  snprintf(request.operation, sizeof request.operation, "%s", to.operation);
+  mesh_text_copy(request.operation, sizeof request.operation, to.operation);
   mesh_scope *scope = mesh_call_drain_scope(call);
   mesh_code code = ib_request_open(self->session, scope, &request, encode_query, query, err);
   if (code == GRPC_STATUS_OK) {

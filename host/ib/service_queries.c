@@ -5,6 +5,7 @@
 
 #include "host/ib/service_internal.h"
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/ib_host.pb-c.h"
 
 enum { FOUND_MAX = 64 };
@@ -56,7 +57,7 @@ static mesh_code find_head(ib_service *self, mesh_scope *scope, const char *symb
   if (code != GRPC_STATUS_OK) return code;
   ib_known_head *known = &self->heads[self->next_head];
   self->next_head = (self->next_head + 1) % IB_HEADS_MAX;
-  snprintf(known->symbol, sizeof known->symbol, "%s", symbol);
+  mesh_text_copy(known->symbol, sizeof known->symbol, symbol);
   known->time_s = *time_s;
   return GRPC_STATUS_OK;
 }
@@ -229,7 +230,7 @@ static Millrace__V1__HostStatus__Gateway gateway_state(ib_session_state state) {
 static mesh_code send_host_status(mesh_call *call, const ib_session_status *now, mesh_error *err) {
   enum { ACCOUNTS_MAX = 16 };
   char accounts[sizeof now->accounts], *names[ACCOUNTS_MAX], *rest = accounts;
-  snprintf(accounts, sizeof accounts, "%s", now->accounts);
+  mesh_text_copy(accounts, sizeof accounts, now->accounts);
   Millrace__V1__HostStatus status = MILLRACE__V1__HOST_STATUS__INIT;
   for (char *name; (name = strsep(&rest, ",")) != NULL && status.n_accounts < ACCOUNTS_MAX;) {
     if (name[0] != '\0') names[status.n_accounts++] = name;

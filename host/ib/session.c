@@ -9,6 +9,7 @@
 #include "host/ib/session_internal.h"
 #include "mesh/rpc/retry.h"
 #include "mesh/runtime/log.h"
+#include "mesh/runtime/text.h"
 
 #define LAYER "ib-host"
 
@@ -18,7 +19,8 @@ enum { CLIENT_IDS = 16 };  // how many ids are tried in turn
 
 static void break_off(ib_session *session, const char *why) {
   if (session->closed_why[0] == '\0') {
-    snprintf(session->closed_why, sizeof session->closed_why, "%.199s", why);
+    mesh_text_format(session->closed_why, sizeof session->closed_why, "%.*s",
+                     MESH_TEXT_SHOWN(why, 199));
   }
   ib_transport_close(session->transport);
 }
@@ -56,7 +58,7 @@ static void take_error(ib_session *session, ib_fields *fields) {
 
 static void take_accounts(ib_session *session, ib_fields *fields) {
   ib_skip(fields, 1);
-  snprintf(session->accounts, sizeof session->accounts, "%s", ib_take_text(fields));
+  mesh_text_copy(session->accounts, sizeof session->accounts, ib_take_text(fields));
   session->has_accounts = fields->bad_field == 0;
   mesh_signal_notify(&session->changed);
 }
@@ -129,7 +131,8 @@ static void on_closed(void *arg, const char *why) {
   ib_session *session = arg;
   session->closed = true;
   if (session->closed_why[0] == '\0') {
-    snprintf(session->closed_why, sizeof session->closed_why, "%.199s", why);
+    mesh_text_format(session->closed_why, sizeof session->closed_why, "%.*s",
+                     MESH_TEXT_SHOWN(why, 199));
   }
   mesh_signal_notify(&session->changed);
 }
@@ -146,8 +149,8 @@ static bool await_step(ib_session *session, const bool *flag, const bool *other,
     mesh_code code = mesh_signal_wait(&session->changed, session->scope, limit_ns, &err);
     if (code == GRPC_STATUS_OK) continue;
     if (session->scope->code == GRPC_STATUS_OK) {
-      snprintf(session->closed_why, sizeof session->closed_why, "no %s within %d ms", missing,
-               session->options.connect_timeout_ms);
+      mesh_text_format(session->closed_why, sizeof session->closed_why, "no %s within %d ms",
+                       missing, session->options.connect_timeout_ms);
     }
     return false;
   }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/ib/session_internal.h"
+#include "mesh/runtime/text.h"
 
 enum { READY_LIMIT_MS = 2000, RETRY_MS = 300 };
 
@@ -178,7 +179,7 @@ void ib_requests_error(ib_session *session, const ib_error_reply *error) {
     return;
   }
   if (class_ == IB_NO_DATA) {
-    snprintf(request->no_data, sizeof request->no_data, "%s", error->text);
+    mesh_text_copy(request->no_data, sizeof request->no_data, error->text);
     finish(request, GRPC_STATUS_OK);
     return;
   }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "host/ib/session_internal.h"
+#include "mesh/runtime/text.h"
 
 enum { RETRY_MS = 300 };
 
@@ -33,7 +34,7 @@ void ib_session_enter(ib_session *session, ib_session_state state, const char *d
   };
   assert(allowed_next[session->state] & (1u << state));
   session->state = state;
-  snprintf(session->detail, sizeof session->detail, "%.199s", detail);
+  mesh_text_format(session->detail, sizeof session->detail, "%.*s", MESH_TEXT_SHOWN(detail, 199));
   mesh_signal_notify(&session->changed);
 }
 
@@ -67,6 +68,6 @@ void ib_session_describe(const ib_session *session, ib_session_status *out) {
                              .round_trip_us = session->round_trip_us};
   snprintf(out->address, sizeof out->address, "%s:%d", session->options.host,
            session->options.port);
-  snprintf(out->detail, sizeof out->detail, "%s", session->detail);
-  snprintf(out->accounts, sizeof out->accounts, "%s", session->accounts);
+  mesh_text_copy(out->detail, sizeof out->detail, session->detail);
+  mesh_text_copy(out->accounts, sizeof out->accounts, session->accounts);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/ib/session_internal.h"
+#include "mesh/runtime/text.h"
 
 enum { CONFIRM_LIMIT_MS = 250 };
 
@@ -18,7 +19,7 @@ static void add_stop(stop_record *record, const char *layer, const char *detail)
   ib_stop *stop = &record->stops[record->count++];
   stop->layer = layer;
   stop->time_ns = mesh_wall_ns();
-  snprintf(stop->detail, sizeof stop->detail, "%s", detail);
+  mesh_text_copy(stop->detail, sizeof stop->detail, detail);
 }
 
 void ib_stops_note_cancel(ib_session *session, const char *operation, int id, const char *detail) {
@@ -28,7 +29,7 @@ void ib_stops_note_cancel(ib_session *session, const char *operation, int id, co
     record = &session->stops[session->stop_next];
     session->stop_next = (session->stop_next + 1) % STOP_RECORDS;
     *record = (stop_record){0};
-    snprintf(record->operation, sizeof record->operation, "%s", operation);
+    mesh_text_copy(record->operation, sizeof record->operation, operation);
   }
   record->request = id;
   record->cancelled_ns = mesh_now_ns();

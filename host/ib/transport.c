@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "mesh/runtime/text.h"
+
 enum { READ_BYTES = 256 * 1024, UNSENT_MAX = 16 * 1024 * 1024, WHY_MAX = 160 };
 
 typedef enum packet_kind { CONNECTED, MESSAGE, CLOSED } packet_kind;
@@ -116,7 +118,7 @@ static int open_socket(ib_transport *transport, char why[WHY_MAX]) {
   snprintf(service, sizeof service, "%d", transport->port);
   int failed = getaddrinfo(transport->host, service, &hints, &all);
   if (failed != 0) {
-    snprintf(why, WHY_MAX, "%s", gai_strerror(failed));
+    mesh_text_copy(why, WHY_MAX, gai_strerror(failed));
     return -1;
   }
   int fd = -1, error = ENOENT;
@@ -124,7 +126,7 @@ static int open_socket(ib_transport *transport, char why[WHY_MAX]) {
     fd = connect_to(transport, each, &error);
   }
   freeaddrinfo(all);
-  if (fd < 0) snprintf(why, WHY_MAX, "%s", strerror(error));
+  if (fd < 0) mesh_text_copy(why, WHY_MAX, strerror(error));
   return fd;
 }
 
@@ -137,7 +139,7 @@ static bool read_messages(ib_transport *transport, int fd, char why[WHY_MAX]) {
   ssize_t got = recv(fd, room, READ_BYTES, 0);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
   if (got <= 0) {
-    snprintf(why, WHY_MAX, "%s", got == 0 ? "the gateway closed the connection" : strerror(errno));
+    mesh_text_copy(why, WHY_MAX, got == 0 ? "the gateway closed the connection" : strerror(errno));
     return false;
   }
   ib_inbox_filled(&transport->inbox, (size_t)got);
@@ -165,7 +167,7 @@ static bool write_unsent(ib_transport *transport, char why[WHY_MAX]) {
       snprintf(why, WHY_MAX, "the gateway has read nothing for %d bytes", UNSENT_MAX);
       return false;
     } else if (errno != EINTR) {
-      snprintf(why, WHY_MAX, "%s", strerror(errno));
+      mesh_text_copy(why, WHY_MAX, strerror(errno));
       return false;
     }
   }
@@ -223,7 +225,7 @@ ib_transport *ib_transport_open(mesh_loop *loop, const char *host, int port, int
   transport->loop = loop;
   transport->events = *events;
   transport->arg = arg;
-  snprintf(transport->host, sizeof transport->host, "%s", host);
+  mesh_text_copy(transport->host, sizeof transport->host, host);
   transport->port = port;
   transport->timeout_ms = timeout_ms;
   transport->fd = -1;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "google/protobuf/timestamp.pb.h"
+#include "mesh/runtime/text.h"
 #include "mesh/runtime/time.h"
 #include "millrace/v1/operation.pb.h"
 
@@ -255,7 +256,7 @@ size_t mesh_event_encode(const mesh_event *event, uint8_t *out, size_t capacity)
 enum { LAYER_MAX = 40 };
 
 static mesh_view cut_layer(mesh_view layer) {
-  if (layer.size_bytes > LAYER_MAX) layer.size_bytes = LAYER_MAX;
+  layer.size_bytes = mesh_text_cut((const char *)layer.data, layer.size_bytes, LAYER_MAX);
   return layer;
 }
 

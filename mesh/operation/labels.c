@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "mesh/runtime/bytes.h"
+#include "mesh/runtime/text.h"
 
 static bool is_key(const char *key) {
   if (!islower((unsigned char)key[0])) return false;
@@ -15,8 +16,8 @@ static bool is_key(const char *key) {
 static mesh_code check_label(const char *key, const char *value, mesh_error *err) {
   if (strlen(key) > MESH_LABEL_KEY_MAX || !is_key(key)) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                     "label '%.70s': a key is [a-z][a-z0-9_./-]*, up to %d bytes", key,
-                     MESH_LABEL_KEY_MAX);
+                     "label '%.*s': a key is [a-z][a-z0-9_./-]*, up to %d bytes",
+                     MESH_TEXT_SHOWN(key, 70), MESH_LABEL_KEY_MAX);
   }
   if (strlen(value) > MESH_LABEL_VALUE_MAX || strpbrk(value, "\n\r") != NULL) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,

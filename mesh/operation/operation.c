@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mesh/operation/operation_internal.h"
+#include "mesh/runtime/text.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 #define TO(name) (1u << STATE(name))
@@ -159,9 +160,10 @@ mesh_operation *mesh_operation_create(mesh_operations *operations,
   mesh_operation *operation = calloc(1, sizeof *operation);
   if (operation == NULL) abort();
   operation->operations = operations;
-  snprintf(operation->name, sizeof operation->name, "%s", record->name);
+  mesh_text_copy(operation->name, sizeof operation->name, record->name);
   operation->kind = copy_text(record->kind);
   operation->title = copy_text(record->title);
+  mesh_text_mend_in_place(operation->title, strlen(operation->title));
   operation->request_id = copy_text(record->request_id);
   operation->work_key = copy_text(record->work_key);
   operation->labels = copy_text(record->labels);

@@ -6,6 +6,8 @@
 #include "mesh/operation/operation_internal.h"
 #include "mesh/rpc/pack.h"
 #include "mesh/rpc/status_details.h"
+#include "mesh/rpc/wire_text.h"
+#include "mesh/runtime/text.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 
@@ -32,7 +34,12 @@ mesh_bytes mesh_operation_encode(const mesh_operation *operation, mesh_event_cla
   if (data == NULL) abort();
   size_t size_bytes = mesh_event_encode(&event, data, bound);
   if (hops.size_bytes > 0) memcpy(data + size_bytes, hops.data, hops.size_bytes);
-  return (mesh_bytes){data, size_bytes + hops.size_bytes};
+  size_bytes += hops.size_bytes;
+  // What a host says is passed on unread: here, before it is journalled or shown, its text becomes
+  // what every protobuf library reads.
+  mesh_wire_mend_text(mesh_wire_type_of(&millrace__v1__operation_event__descriptor), data,
+                      size_bytes);
+  return (mesh_bytes){data, size_bytes};
 }
 
 mesh_operation_record mesh_operation_describe(const mesh_operation *operation) {
@@ -107,6 +114,8 @@ static mesh_code begin(mesh_operation *operation, const mesh_source *source, uin
   entry->record.checkpoint = (mesh_view){0};
   if (payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_CHECKPOINT) {
     mesh_bytes_set(&operation->checkpoint, body);
+    mesh_wire_mend_text(mesh_wire_type_of(&millrace__v1__checkpoint__descriptor),
+                        operation->checkpoint.data, operation->checkpoint.size_bytes);
     entry->record.checkpoint = mesh_bytes_view(operation->checkpoint);
   }
   mesh_bytes event =

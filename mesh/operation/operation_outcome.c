@@ -5,6 +5,7 @@
 #include "mesh/operation/operation_internal.h"
 #include "mesh/rpc/pack.h"
 #include "mesh/rpc/status_details.h"
+#include "mesh/rpc/wire_text.h"
 #include "mesh/runtime/log.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name

@@ -7,6 +7,7 @@
 #include "mesh/operation/labels.h"
 #include "mesh/operation/message_report.h"
 #include "mesh/operation/operation_internal.h"
+#include "mesh/runtime/text.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 
@@ -44,7 +45,7 @@ static mesh_operation *find_same(mesh_operations *operations, const mesh_start *
 }
 
 static void take_name(void *arg, const mesh_operation_record *record) {
-  snprintf(arg, MESH_OPERATION_NAME_MAX, "%s", record->name);
+  mesh_text_copy(arg, MESH_OPERATION_NAME_MAX, record->name);
 }
 
 static mesh_code find_in_journal(mesh_operations *operations, const mesh_start *start, char *name,
@@ -65,7 +66,7 @@ static mesh_code find_in_journal(mesh_operations *operations, const mesh_start *
 // A detached start that joins an attached operation makes it a detached one, for good.
 static mesh_code join(mesh_operation *operation, const mesh_start *start, const char *because,
                       char *name, mesh_error *err) {
-  snprintf(name, MESH_OPERATION_NAME_MAX, "%s", operation->name);
+  mesh_text_copy(name, MESH_OPERATION_NAME_MAX, operation->name);
   bool detaches = start->options != NULL && start->options->detached && !operation->detached;
   if (!detaches || operation->state != STATE(RUNNING)) return GRPC_STATUS_OK;
   operation->detached = true;
@@ -155,7 +156,7 @@ static mesh_code journal_creation(mesh_operation *operation, const mesh_start *s
 static mesh_code start_new(mesh_operations *operations, const mesh_start *start,
                            const mesh_work *work, const char *labels, char *name, mesh_error *err) {
   if (start->name != NULL) {
-    snprintf(name, MESH_OPERATION_NAME_MAX, "%s", start->name);
+    mesh_text_copy(name, MESH_OPERATION_NAME_MAX, start->name);
   } else {
     make_name(name, start->kind);
   }

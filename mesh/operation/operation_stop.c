@@ -6,6 +6,7 @@
 
 #include "mesh/operation/message_report.h"
 #include "mesh/operation/operation_internal.h"
+#include "mesh/runtime/text.h"
 #include "mesh/runtime/log.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
@@ -115,7 +116,7 @@ static void report_cancel(void *arg) {
 void mesh_operation_stop(mesh_operation *operation, const char *requested_by, bool known) {
   if (operation->state == STATE(RUNNING)) mesh_operation_enter(operation, STATE(CANCELLING));
   if (operation->state != STATE(CANCELLING) || operation->requested_by[0] != '\0') return;
-  snprintf(operation->requested_by, sizeof operation->requested_by, "%s", requested_by);
+  mesh_text_copy(operation->requested_by, sizeof operation->requested_by, requested_by);
   operation->requested_ns = mesh_wall_ns();
   mesh_operation_forget_key(operation);  // a start of the same work begins anew
   mesh_scope_cancel(&operation->scope, GRPC_STATUS_CANCELLED, "cancelled by %s", requested_by);

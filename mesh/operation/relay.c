@@ -5,6 +5,7 @@
 
 #include "mesh/operation/event_stream.h"
 #include "mesh/rpc/call_internal.h"
+#include "mesh/runtime/text.h"
 
 enum { RELAY_NAME_MAX = 64 };  // of an operation or a layer, in a Drain event
 
@@ -53,8 +54,8 @@ static mesh_event_tail tail_of(const relaying *own, char name[RELAY_NAME_MAX], i
   while (mesh_event_next(frame, &offset, &one, &bad)) {
     if (mesh_event_decode(one, &event, NULL) != GRPC_STATUS_OK) break;
     *epoch = event.epoch;
-    snprintf(name, RELAY_NAME_MAX, "%.*s", (int)event.operation.size_bytes,
-             (const char *)event.operation.data);
+    mesh_text_format(name, RELAY_NAME_MAX, "%.*s", (int)event.operation.size_bytes,
+                     (const char *)event.operation.data);
   }
   grpc_slice_unref(flat);
   return tail;
@@ -69,7 +70,7 @@ static mesh_code end_events(relaying *own, bool leaves, mesh_code code, mesh_err
   mesh_event_stream *stream = mesh_event_stream_create(own->caller);
   mesh_view layer = mesh_call_layer(own->caller);
   char text[RELAY_NAME_MAX];
-  snprintf(text, sizeof text, "%.*s", (int)layer.size_bytes, (const char *)layer.data);
+  mesh_text_format(text, sizeof text, "%.*s", (int)layer.size_bytes, (const char *)layer.data);
   mesh_event_stream_set_after(stream, tail.sequence);
   return mesh_event_stream_end(stream, mesh_event_stream_drain(stream, text, name, epoch, err),
                                err);

@@ -7,6 +7,7 @@
 #include "mesh/operation/operation_retry.h"
 #include "mesh/rpc/pack.h"
 #include "mesh/runtime/fiber.h"
+#include "mesh/runtime/text.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 
@@ -74,8 +75,8 @@ static mesh_code refuse_lost(const relaying *own, mesh_error *err) {
       own->broken.code == GRPC_STATUS_OK ? "before this process began" : own->broken.message;
   mesh_code code = mesh_fail(err, GRPC_STATUS_ABORTED,
                              "its host did not survive it %d times since the last checkpoint: it "
-                             "is not begun again; the last time: %.200s",
-                             count_lost(own->operation), how);
+                             "is not begun again; the last time: %.*s",
+                             count_lost(own->operation), MESH_TEXT_SHOWN(how, 200));
   mesh_error_set_reason(err, "RUN_LOST", "mesh.millrace");
   return code;
 }

@@ -8,6 +8,7 @@
 
 #include "mesh/program/closest.h"
 #include "mesh/program/config_internal.h"
+#include "mesh/runtime/text.h"
 
 #define PREFIX "MILLRACE_"
 enum { PREFIX_BYTES = sizeof PREFIX - 1 };
@@ -22,7 +23,7 @@ static char *copy_text(const char *text) {
 
 static char *variable_of(const char *path) {
   char name[MESH_CONFIG_PATH_MAX + sizeof PREFIX];
-  snprintf(name, sizeof name, PREFIX "%s", path);
+  mesh_text_format(name, sizeof name, PREFIX "%s", path);
   for (char *at = name; *at != '\0'; at++)
     *at = *at == '.' ? '_' : (char)toupper((unsigned char)*at);
   return copy_text(name);
@@ -138,7 +139,7 @@ mesh_code mesh_config_load_environment(mesh_config *config, char **environment, 
     const char *text = find_variable(environment, setting->variable);
     if (text == NULL || text[0] == '\0') continue;
     char origin[MESH_CONFIG_PATH_MAX + 32];
-    snprintf(origin, sizeof origin, "environment %s", setting->variable);
+    mesh_text_format(origin, sizeof origin, "environment %s", setting->variable);
     mesh_code code = mesh_config_take(config, setting, text, BY_ENVIRONMENT, origin, origin, err);
     if (code != GRPC_STATUS_OK) return code;
   }
@@ -155,7 +156,7 @@ static bool is_variable(const mesh_config *config, const char *name, size_t size
 
 static const char *closest_variable(const mesh_config *config, const char *name, size_t size) {
   char word[MESH_CONFIG_PATH_MAX];
-  snprintf(word, sizeof word, "%.*s", (int)(size - PREFIX_BYTES), name + PREFIX_BYTES);
+  mesh_text_format(word, sizeof word, "%.*s", (int)(size - PREFIX_BYTES), name + PREFIX_BYTES);
   const char **words = calloc(config->count + 1, sizeof *words);
   if (words == NULL) abort();
   for (size_t i = 0; i < config->count; i++)

@@ -5,6 +5,7 @@
 
 #include "mesh/program/closest.h"
 #include "mesh/program/config_internal.h"
+#include "mesh/runtime/text.h"
 
 config_setting *mesh_config_find(const mesh_config *config, const char *path) {
   for (size_t i = 0; i < config->count; i++) {
@@ -50,14 +51,14 @@ mesh_code mesh_config_fail_unknown(const mesh_config *config, const char *path, 
   const char **words = calloc(config->count, sizeof *words);
   if (cut == NULL || words == NULL) abort();
   for (size_t i = 0; i < config->count; i++) {
-    snprintf(cut[i], sizeof cut[i], "%s", config->settings[i].path);
+    mesh_text_copy(cut[i], sizeof cut[i], config->settings[i].path);
     keep_dots(cut[i], dots_in(path));
     words[i] = cut[i];
   }
   const char *near = mesh_closest(path, words, config->count);
-  mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s: unknown key '%.100s'%s%s%s", place, path,
-            near != NULL ? "; did you mean " : "", near != NULL ? near : "",
-            near != NULL ? "?" : "");
+  mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s: unknown key '%.*s'%s%s%s", place,
+            MESH_TEXT_SHOWN(path, 100), near != NULL ? "; did you mean " : "",
+            near != NULL ? near : "", near != NULL ? "?" : "");
   free(words);
   free(cut);
   return GRPC_STATUS_INVALID_ARGUMENT;

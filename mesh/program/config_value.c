@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "mesh/program/config_internal.h"
+#include "mesh/runtime/text.h"
 
 // ---- what a text means ----
 
@@ -70,15 +71,14 @@ static void describe(const mesh_config *config, const mesh_field_info *field, ch
   }
   if (field->kind != MESH_FIELD_CHOICE) return;
   const char *name, *next = mesh_schema_choice(config->schema, field->type, 0);
-  size_t size = 0;
-  for (size_t i = 1; (name = next) != NULL && size < capacity; i++) {
+  out[0] = '\0';
+  for (size_t i = 1; (name = next) != NULL; i++) {
     next = mesh_schema_choice(config->schema, field->type, i);
     const char *joint = i == 1 ? "" : next != NULL ? ", " : " or ";
-    int more = snprintf(out + size, capacity - size, "%s%s", joint, name);
-    for (char *at = out + size; *at != '\0'; at++)
-      *at = (char)tolower((unsigned char)*at);
-    size += (size_t)more;
+    mesh_text_append(out, capacity, "%s%s", joint, name);
   }
+  for (char *at = out; *at != '\0'; at++)
+    *at = (char)tolower((unsigned char)*at);
 }
 
 mesh_code mesh_config_take(mesh_config *config, config_setting *setting, const char *text,
@@ -88,8 +88,8 @@ mesh_code mesh_config_take(mesh_config *config, config_setting *setting, const c
   char *kept, *origin_kept, right[160];
   if (!parse(config, &setting->field, text, &number, &kept)) {
     describe(config, &setting->field, right, sizeof right);
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s: %s '%.60s': use %s", place,
-                     setting->path, text, right);
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s: %s '%.*s': use %s", place,
+                     setting->path, MESH_TEXT_SHOWN(text, 60), right);
   }
   if (giver < setting->giver) {
     free(kept);  // it had to be right, but somebody stronger has spoken

@@ -5,6 +5,7 @@
 #include <yaml.h>
 
 #include "mesh/program/config_internal.h"
+#include "mesh/runtime/text.h"
 
 typedef struct reader {
   mesh_config *config;
@@ -16,7 +17,8 @@ enum { PLACE_MAX = 256, FILE_SHOWN = 200 };  // bytes; of a long path the rest i
 
 // "FILE:LINE:COLUMN", both from 1.
 static void write_place(const reader *own, yaml_mark_t mark, char out[PLACE_MAX]) {
-  snprintf(out, PLACE_MAX, "%.*s:%zu:%zu", FILE_SHOWN, own->path, mark.line + 1, mark.column + 1);
+  mesh_text_format(out, PLACE_MAX, "%.*s:%zu:%zu", MESH_TEXT_SHOWN(own->path, FILE_SHOWN),
+                   mark.line + 1, mark.column + 1);
 }
 
 static mesh_code refuse(const reader *own, const yaml_node_t *node, const char *key,
@@ -92,13 +94,13 @@ static mesh_code take_section(reader *own, const char *section, const yaml_node_
 static mesh_code fail_parse(const reader *own, const yaml_parser_t *parser, FILE *file,
                             mesh_error *err) {
   if (ferror(file)) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%.*s: %s", FILE_SHOWN, own->path,
-                     strerror(errno));
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%.*s: %s",
+                     MESH_TEXT_SHOWN(own->path, FILE_SHOWN), strerror(errno));
   }
   const char *problem = parser->problem != NULL ? parser->problem : "no YAML";
   if (parser->error == YAML_READER_ERROR) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%.*s: byte %zu: %s", FILE_SHOWN, own->path,
-                     parser->problem_offset, problem);
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%.*s: byte %zu: %s",
+                     MESH_TEXT_SHOWN(own->path, FILE_SHOWN), parser->problem_offset, problem);
   }
   char place[PLACE_MAX];
   write_place(own, parser->problem_mark, place);
@@ -124,7 +126,7 @@ mesh_code mesh_config_load_yaml(mesh_config *config, const char *path, mesh_erro
   FILE *file = fopen(path, "re");
   if (file == NULL) {
     mesh_code code = errno == EACCES ? GRPC_STATUS_PERMISSION_DENIED : GRPC_STATUS_NOT_FOUND;
-    return mesh_fail(err, code, "%.*s: %s", FILE_SHOWN, path, strerror(errno));
+    return mesh_fail(err, code, "%.*s: %s", MESH_TEXT_SHOWN(path, FILE_SHOWN), strerror(errno));
   }
   yaml_parser_t parser;
   if (!yaml_parser_initialize(&parser)) abort();

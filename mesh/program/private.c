@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mesh/runtime/text.h"
+
 enum { LINKS_MAX = 40, OTHERS = 077, OTHERS_WRITE = 022, MODE_BITS = 07777 };
 
 // ---- what is refused ----
@@ -21,7 +23,7 @@ static mesh_code fail_errno(const char *path, int why, mesh_error *err) {
   if (why == ENOSPC || why == EDQUOT || why == EMFILE || why == ENFILE) {
     code = GRPC_STATUS_RESOURCE_EXHAUSTED;
   }
-  return mesh_fail(err, code, "%.300s: %s", path, strerror(why));
+  return mesh_fail(err, code, "%.*s: %s", MESH_TEXT_SHOWN(path, 300), strerror(why));
 }
 
 // "nobody (uid 65534)", or the number alone.
@@ -30,7 +32,8 @@ static void name_user(uid_t uid, char *out, size_t capacity) {
   struct passwd entry, *found = NULL;
   bool known = getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found != NULL;
   if (known) {
-    snprintf(out, capacity, "%.40s (uid %u)", found->pw_name, (unsigned)uid);
+    mesh_text_format(out, capacity, "%.*s (uid %u)", MESH_TEXT_SHOWN(found->pw_name, 40),
+                     (unsigned)uid);
   } else {
     snprintf(out, capacity, "uid %u", (unsigned)uid);
   }
@@ -40,8 +43,8 @@ static mesh_code refuse_owner(const char *path, const char *what, uid_t uid, mes
   char owner[80], we[80];
   name_user(uid, owner, sizeof owner);
   name_user(geteuid(), we, sizeof we);
-  return mesh_fail(err, GRPC_STATUS_PERMISSION_DENIED, "%.200s %s %s, and this program runs as %s",
-                   path, what, owner, we);
+  return mesh_fail(err, GRPC_STATUS_PERMISSION_DENIED, "%.*s %s %s, and this program runs as %s",
+                   MESH_TEXT_SHOWN(path, 200), what, owner, we);
 }
 
 // ---- the walk ----
@@ -78,7 +81,8 @@ static mesh_code take_name(walk *own, mesh_error *err) {
 static mesh_code follow_link(walk *own, int fd, const struct stat *about, mesh_error *err) {
   if (about->st_uid != geteuid() && about->st_uid != 0) {
     char link[NAME_MAX + 32];
-    snprintf(link, sizeof link, "leads over a link ('%.60s') of", own->name);
+    mesh_text_format(link, sizeof link, "leads over a link ('%.*s') of",
+                     MESH_TEXT_SHOWN(own->name, 60));
     return refuse_owner(own->path, link, about->st_uid, err);
   }
   if (++own->links > LINKS_MAX) return fail_errno(own->path, ELOOP, err);
@@ -148,12 +152,13 @@ static mesh_code check_owner(const char *path, const struct stat *about, mesh_er
 
 static mesh_code refuse_kind(const char *path, const struct stat *about, mesh_error *err) {
   if (S_ISDIR(about->st_mode)) return fail_errno(path, EISDIR, err);
-  return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "%.300s is no regular file", path);
+  return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "%.*s is no regular file",
+                   MESH_TEXT_SHOWN(path, 300));
 }
 
 static mesh_code refuse_mode(const char *path, const struct stat *about, int why, mesh_error *err) {
   return mesh_fail(err, GRPC_STATUS_PERMISSION_DENIED,
-                   "%.300s has mode %04o and cannot be made private: %s", path,
+                   "%.*s has mode %04o and cannot be made private: %s", MESH_TEXT_SHOWN(path, 300),
                    (unsigned)(about->st_mode & MODE_BITS), strerror(why));
 }
 
@@ -261,9 +266,9 @@ static mesh_code check_directory(const char *path, int fd, bool home, mesh_error
   if (!home || is_home_like(fd)) return make_private(path, fd, &about, err);
   if ((about.st_mode & OTHERS_WRITE) == 0) return GRPC_STATUS_OK;
   return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
-                   "%.300s has other things in it, and others may write there (mode %04o): name "
+                   "%.*s has other things in it, and others may write there (mode %04o): name "
                    "a directory of its own, or chmod 700 it",
-                   path, (unsigned)(about.st_mode & MODE_BITS));
+                   MESH_TEXT_SHOWN(path, 300), (unsigned)(about.st_mode & MODE_BITS));
 }
 
 static mesh_code make_directory(const char *path, bool home, mesh_error *err) {

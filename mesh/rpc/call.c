@@ -105,8 +105,10 @@ mesh_frame mesh_call_flatten(mesh_call *call) {
 mesh_code mesh_call_receive(mesh_call *call, mesh_frame *frame, mesh_error *err) {
   *frame = (mesh_frame){.end = true};
   mesh_code code = mesh_call_receive_raw(call, err);
-  if (code == GRPC_STATUS_OK) *frame = mesh_call_flatten(call);
-  return code;
+  if (code != GRPC_STATUS_OK) return code;
+  *frame = mesh_call_flatten(call);
+  if (call->check == NULL || frame->end) return GRPC_STATUS_OK;
+  return call->check(call, (mesh_view){frame->data, frame->size_bytes}, err);
 }
 
 void mesh_call_start_send(mesh_call *call, mesh_await *await, grpc_byte_buffer *buffer) {

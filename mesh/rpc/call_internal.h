@@ -45,6 +45,8 @@ struct mesh_call {
 
   grpc_byte_buffer *received;
   grpc_slice flat;  // `received` in one piece, where it had several
+  // Looks at each message before mesh_call_receive() hands it out; NULL: nobody does.
+  mesh_code (*check)(const mesh_call *call, mesh_view message, mesh_error *err);
 };
 
 // Prepares a zeroed call that lives below `parent`.

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mesh/rpc/status_details.h"
+#include "mesh/runtime/text.h"
 
 enum { DRAINING_RETRY_MS = 100 };
 
@@ -184,10 +185,9 @@ void mesh_served_call_begin(mesh_served_call *served) {
 // "...; DataAdapter had it for 188 ms": each layer on the way up adds what it used.
 static void account_deadline(const mesh_served_call *served, mesh_error *err) {
   mesh_view layer = mesh_call_layer(&served->call);
-  size_t size = strlen(err->message);
   long long used_ms = (mesh_now_ns() - served->accepted_ns) / MESH_MS_NS;
-  snprintf(err->message + size, sizeof err->message - size, "; %.*s had it for %lld ms",
-           (int)layer.size_bytes, (const char *)layer.data, used_ms);
+  mesh_text_append(err->message, sizeof err->message, "; %.*s had it for %lld ms",
+                   (int)layer.size_bytes, (const char *)layer.data, used_ms);
   err->details_size = 0;  // they repeat the message; what else they say is in the other fields
 }
 

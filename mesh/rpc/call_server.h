@@ -4,6 +4,7 @@
 #define MILLRACE_MESH_RPC_CALL_SERVER_H
 
 #include "mesh/rpc/call_internal.h"
+#include "mesh/rpc/wire_text.h"
 
 typedef struct mesh_served_call mesh_served_call;
 
@@ -20,6 +21,8 @@ struct mesh_served_call {
   int cancelled;                 // how the call closed
   int64_t accepted_ns;           // monotonic
   bool works;                    // it counts as work of the server
+  mesh_wire_type request_type;   // of each message that comes
+  const char *const *documents;  // the method's
   mesh_drain *drain;             // the server's
   mesh_scope drain_scope;        // open while `drains`
   bool drains;

@@ -8,6 +8,7 @@
 #include "grpc/health/v1/health.pb-c.h"
 #include "mesh/rpc/message.h"
 #include "mesh/runtime/fiber.h"
+#include "mesh/runtime/text.h"
 
 #define SERVING GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING
 #define NOT_SERVING GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING
@@ -43,7 +44,7 @@ void mesh_health_set(mesh_health *health, const char *service, bool serving) {
   if (state == NULL) {
     assert(health->count < SERVICES_MAX && strlen(service) < NAME_MAX_BYTES);
     state = &health->states[health->count++];
-    snprintf(state->name, sizeof state->name, "%s", service);
+    mesh_text_copy(state->name, sizeof state->name, service);
   }
   state->serving = serving && !health->stopped;
   mesh_signal_notify(&health->changed);
@@ -75,7 +76,7 @@ static mesh_code take_name(mesh_frame request, char name[NAME_MAX_BYTES], mesh_e
   if (message == NULL) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "the request is no HealthCheckRequest");
   }
-  snprintf(name, NAME_MAX_BYTES, "%s", message->service);
+  mesh_text_copy(name, NAME_MAX_BYTES, message->service);
   grpc__health__v1__health_check_request__free_unpacked(message, NULL);
   return GRPC_STATUS_OK;
 }

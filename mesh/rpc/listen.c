@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "mesh/runtime/text.h"
+
 enum { SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)NULL)->sun_path - 1 };
 
 static mesh_code fail_errno(const char *address, int number, mesh_error *err) {
@@ -45,8 +47,8 @@ static mesh_code check_unix(const char *address, mesh_error *err) {
   const char *path = address + strlen("unix:");
   if (path[0] == '\0' || strlen(path) > SOCKET_PATH_MAX) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                     "cannot listen on %.200s: a socket's path has 1 to %d bytes", address,
-                     SOCKET_PATH_MAX);
+                     "cannot listen on %.*s: a socket's path has 1 to %d bytes",
+                     MESH_TEXT_SHOWN(address, 200), SOCKET_PATH_MAX);
   }
   mesh_code code = check_place(address, path, err);
   if (code != GRPC_STATUS_OK) return code;
@@ -67,7 +69,7 @@ static bool parse_loopback(const char *address, struct sockaddr_storage *out, so
   const char *colon = strrchr(address, ':');
   char host[64];
   if (colon == NULL || (size_t)(colon - address) >= sizeof host) return false;
-  snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
+  mesh_text_format(host, sizeof host, "%.*s", (int)(colon - address), address);
   char *end;
   long port = strtol(colon + 1, &end, 10);
   if (end == colon + 1 || *end != '\0' || port < 0 || port > 65535) return false;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mesh/rpc/wire_text.h"
 #include "mesh/runtime/text.h"
 
 mesh_bytes mesh_message_pack(const ProtobufCMessage *message) {
@@ -10,6 +11,7 @@ mesh_bytes mesh_message_pack(const ProtobufCMessage *message) {
   bytes.data = malloc(bytes.size_bytes + 1);
   if (bytes.data == NULL) abort();
   protobuf_c_message_pack(message, bytes.data);
+  mesh_wire_mend_text(mesh_wire_type_of(message->descriptor), bytes.data, bytes.size_bytes);
   return bytes;
 }
 
@@ -18,8 +20,49 @@ bool mesh_message_pack_into(const ProtobufCMessage *message, void *room, size_t 
   *size_bytes = 0;
   if (protobuf_c_message_get_packed_size(message) > room_bytes) return false;
   *size_bytes = protobuf_c_message_pack(message, room);
+  mesh_wire_mend_text(mesh_wire_type_of(message->descriptor), room, *size_bytes);
   return true;
 }
+
+// ---- text ----
+
+static void mend_message(ProtobufCMessage *message);
+
+static void mend_value(const ProtobufCFieldDescriptor *field, void *value) {
+  if (field->type == PROTOBUF_C_TYPE_STRING) {
+    char *text = *(char **)value;
+    if (text != NULL) mesh_text_mend_in_place(text, strlen(text));
+  } else if (*(ProtobufCMessage **)value != NULL) {
+    mend_message(*(ProtobufCMessage **)value);
+  }
+}
+
+// True if the field is the member of its oneof that is set, or in none.
+static bool is_set(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field) {
+  if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) == 0) return true;
+  return *(const uint32_t *)((const char *)message + field->quantifier_offset) == field->id;
+}
+
+// A message that was unpacked owns its strings; those that are not there are "" and need no
+// mending.
+static void mend_message(ProtobufCMessage *message) {
+  for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+    const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+    bool text = field->type == PROTOBUF_C_TYPE_STRING,
+         inner = field->type == PROTOBUF_C_TYPE_MESSAGE;
+    if ((!text && !inner) || !is_set(message, field)) continue;
+    char *member = (char *)message + field->offset;
+    if (field->label != PROTOBUF_C_LABEL_REPEATED) {
+      mend_value(field, member);
+      continue;
+    }
+    size_t count = *(const size_t *)((const char *)message + field->quantifier_offset);
+    for (size_t k = 0; k < count; k++)
+      mend_value(field, *(char ***)member + k);
+  }
+}
+
+// ---- unpacking ----
 
 // What is left of what one message may take. Nothing is given back: all that a message takes on
 // its way counts.
@@ -35,44 +78,6 @@ static void give_back(void *left, void *memory) {
   free(memory);
 }
 
-// ---- text: protobuf-c takes any bytes as a string ----
-
-static bool is_text(const ProtobufCMessage *message);
-
-static bool is_text_value(const ProtobufCFieldDescriptor *field, const void *value) {
-  if (value == NULL) return true;
-  if (field->type == PROTOBUF_C_TYPE_MESSAGE) return is_text(value);
-  size_t size_bytes = strlen(value);
-  return mesh_text_valid_bytes(value, size_bytes) == size_bytes;
-}
-
-// Members of a oneof share their place: only the one that is set may be looked at.
-static bool is_text_field(const ProtobufCMessage *message, const ProtobufCFieldDescriptor *field) {
-  const char *base = (const char *)message;
-  const char *quantifier = base + field->quantifier_offset, *member = base + field->offset;
-  if ((field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) && *(const uint32_t *)quantifier != field->id) {
-    return true;
-  }
-  void *const *values = (void *const *)member;
-  if (field->label != PROTOBUF_C_LABEL_REPEATED) return is_text_value(field, *values);
-  size_t count = *(const size_t *)quantifier;
-  values = *(void *const *const *)member;
-  for (size_t i = 0; i < count; i++) {
-    if (!is_text_value(field, values[i])) return false;
-  }
-  return true;
-}
-
-static bool is_text(const ProtobufCMessage *message) {
-  const ProtobufCMessageDescriptor *type = message->descriptor;
-  for (unsigned i = 0; i < type->n_fields; i++) {
-    const ProtobufCFieldDescriptor *field = &type->fields[i];
-    bool holds = field->type == PROTOBUF_C_TYPE_STRING || field->type == PROTOBUF_C_TYPE_MESSAGE;
-    if (holds && !is_text_field(message, field)) return false;
-  }
-  return true;
-}
-
 void *mesh_message_unpack(const ProtobufCMessageDescriptor *type, const void *bytes,
                           size_t size_bytes) {
   size_t left_bytes;
@@ -82,7 +87,6 @@ void *mesh_message_unpack(const ProtobufCMessageDescriptor *type, const void *by
   }
   ProtobufCAllocator bounded = {take, give_back, &left_bytes};
   ProtobufCMessage *message = protobuf_c_message_unpack(type, &bounded, size_bytes, bytes);
-  if (message == NULL || is_text(message)) return message;
-  protobuf_c_message_free_unpacked(message, NULL);
-  return NULL;
+  if (message != NULL) mend_message(message);
+  return message;
 }

@@ -1,6 +1,8 @@
 // mesh_message_pack, mesh_message_unpack: protobuf-c messages to bytes and back. The only place
 // that calls protobuf-c for either, so that no message is written into room that was guessed, and
-// none that came from outside takes more memory than is written here. Any thread.
+// none that came from outside takes more memory than is written here. Text is UTF-8 on both sides,
+// whatever it was before: a damaged byte becomes '?'. (A request with such text is refused before
+// it is unpacked, see server.h; this is for what a host says, and what a store holds.) Any thread.
 #ifndef MILLRACE_MESH_RPC_PACK_H
 #define MILLRACE_MESH_RPC_PACK_H
 
@@ -23,7 +25,7 @@ MESH_NODISCARD bool mesh_message_pack_into(const ProtobufCMessage *message, void
                                            size_t room_bytes, size_t *size_bytes);
 
 // The message in `bytes`, as protobuf-c makes it; release it with its __free_unpacked(message,
-// NULL). NULL: they are no `type`, a string in them is no UTF-8, or they would take more than MESH_UNPACK_FREE + MESH_UNPACK_TIMES *
+// NULL). NULL: they are no `type`, or would take more than MESH_UNPACK_FREE + MESH_UNPACK_TIMES *
 // size_bytes once they are unpacked (two bytes can announce a message of a hundred). `type` must
 // not contain itself: protobuf-c's recursion has no other bound. A test walks our types for that.
 void *mesh_message_unpack(const ProtobufCMessageDescriptor *type, const void *bytes,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "google/protobuf/descriptor.upb.h"
+#include "mesh/runtime/text.h"
 #include "upb/decode.h"
 #include "upb/def.h"
 #include "upb/encode.h"
@@ -192,7 +193,7 @@ static const upb_MethodDef *find_method(const mesh_schema *schema, const char *m
   const char *cut = strrchr(method, '/');
   if (cut == NULL) cut = strrchr(method, '.');
   if (cut == NULL || (size_t)(cut - method) >= sizeof service) return NULL;
-  snprintf(service, sizeof service, "%.*s", (int)(cut - method), method);
+  mesh_text_format(service, sizeof service, "%.*s", (int)(cut - method), method);
   const upb_ServiceDef *def = upb_DefPool_FindServiceByName(schema->pool, service);
   return def == NULL ? NULL : upb_ServiceDef_FindMethodByName(def, cut + 1);
 }
@@ -221,6 +222,30 @@ const char *mesh_schema_method_name(const mesh_schema *schema, size_t index) {
     }
   }
   return NULL;
+}
+
+// ---- text ----
+
+static const char *name_in_upb(const void *type) {
+  return upb_MessageDef_FullName(type);
+}
+
+static bool find_in_upb(const void *type, uint32_t number, mesh_wire_field *out) {
+  const upb_FieldDef *field = upb_MessageDef_FindFieldByNumber(type, number);
+  if (field == NULL) return false;
+  *out = (mesh_wire_field){.name = upb_FieldDef_Name(field)};
+  if (upb_FieldDef_CType(field) == kUpb_CType_String) out->kind = MESH_WIRE_TEXT;
+  if (upb_FieldDef_CType(field) == kUpb_CType_Message) {
+    out->kind = MESH_WIRE_MESSAGE;
+    out->type = upb_FieldDef_MessageSubDef(field);
+  }
+  return true;
+}
+
+bool mesh_schema_wire_type(const mesh_schema *schema, const char *type, mesh_wire_type *out) {
+  const upb_MessageDef *def = upb_DefPool_FindMessageByName(schema->pool, type);
+  *out = (mesh_wire_type){def, name_in_upb, find_in_upb};
+  return def != NULL;
 }
 
 // ---- reflection ----

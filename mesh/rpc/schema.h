@@ -5,8 +5,7 @@
 
 #include <stdbool.h>
 
-#include "mesh/runtime/status.h"
-#include "mesh/runtime/view.h"
+#include "mesh/rpc/wire_text.h"
 
 typedef struct mesh_schema mesh_schema;
 
@@ -35,6 +34,10 @@ typedef struct mesh_method_info {
 } mesh_method_info;
 MESH_NODISCARD mesh_code mesh_schema_method(const mesh_schema *schema, const char *method,
                                             mesh_method_info *out, mesh_error *err);
+
+// The text of messages of `type`, for mesh_wire_check_text() and mesh_wire_mend_text(). False: no
+// such type.
+bool mesh_schema_wire_type(const mesh_schema *schema, const char *type, mesh_wire_type *out);
 
 // The methods of all services by their full names, "millrace.v1.DataService.Load", one at a time:
 // index 0, 1, ...; NULL after the last. Strings belong to the schema.

@@ -27,6 +27,7 @@ typedef struct arrival {
 } arrival;
 
 struct mesh_server {
+  const mesh_schema *schema;
   mesh_loop *loop;
   grpc_server *server;
   mesh_scope scope;  // of all calls
@@ -48,6 +49,7 @@ static void on_arrival(mesh_op *op, bool ok);
 mesh_server *mesh_server_create(mesh_loop *loop, const mesh_schema *schema) {
   mesh_server *server = calloc(1, sizeof *server);
   if (server == NULL) abort();
+  server->schema = schema;
   server->loop = loop;
   server->server = grpc_server_create(mesh_server_channel_args(), NULL);
   grpc_server_register_completion_queue(server->server, mesh_loop_queue(loop), NULL);
@@ -137,6 +139,24 @@ static bool is_control(const char *path) {
   return strncmp(path, "/grpc.", 6) == 0 || strncmp(path, "/millrace.v1.HostControl/", 25) == 0;
 }
 
+static mesh_code check_request(const mesh_call *call, mesh_view message, mesh_error *err) {
+  const mesh_served_call *served = MESH_CONTAINER_OF(call, const mesh_served_call, call);
+  return mesh_wire_check_text(served->request_type, message, served->documents, err);
+}
+
+// Whatever the method does with its requests, their text is looked at first. A method that the
+// schema does not know takes bytes.
+static void check_requests(const mesh_server *server, mesh_served_call *served,
+                           const mesh_method *method, const char *path) {
+  mesh_method_info info;
+  if (mesh_schema_method(server->schema, path, &info, NULL) != GRPC_STATUS_OK) return;
+  bool found = mesh_schema_wire_type(server->schema, info.input_type, &served->request_type);
+  assert(found);
+  (void)found;
+  served->documents = method->documents;
+  served->call.check = check_request;
+}
+
 static mesh_code find_served(mesh_server *server, mesh_served_call *served,
                              const mesh_method **method, void **self, mesh_error *err) {
   char *path = grpc_slice_to_c_string(served->details.method);
@@ -151,6 +171,7 @@ static mesh_code find_served(mesh_server *server, mesh_served_call *served,
     server->working++;
     mesh_signal_notify(&server->changed);
   }
+  if (code == GRPC_STATUS_OK) check_requests(server, served, *method, path);
   gpr_free(path);
   return code;
 }

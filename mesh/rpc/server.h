@@ -8,7 +8,8 @@
 #include "mesh/runtime/fiber.h"
 
 // Creates a server on `loop`, with health and reflection. Add services and ports, then start it.
-// `schema` must describe every service that is added; borrowed until the server is destroyed.
+// `schema` must describe every service that is added, so that the text of its requests is checked
+// before it sees them (service.h); borrowed until the server is destroyed.
 mesh_server *mesh_server_create(mesh_loop *loop, const mesh_schema *schema);
 
 // Adds a service before the start; its tables are borrowed until the server is destroyed.

@@ -7,7 +7,8 @@
 
 // A method: sends with mesh_call_send() and returns the call's status. `request` is the one request
 // message, borrowed until it returns (unused if the method streams requests: receive them with
-// mesh_call_receive()). In a fiber of its own, on the server's loop.
+// mesh_call_receive()). The text in a request was checked (mesh_wire_check_text()). In a fiber of
+// its own, on the server's loop.
 typedef mesh_code (*mesh_method_run)(mesh_call *call, mesh_frame request, void *self,
                                      mesh_error *err);
 
@@ -16,6 +17,9 @@ typedef struct mesh_method {
   mesh_method_run run;
   bool streams_requests;
   bool while_draining;  // served while the process leaves, too: it refuses new work by itself
+  // The fields of its requests that may be long and of several lines, by their full names,
+  // "millrace.v1.TrainRequest.strategy"; ends with NULL. NULL: none; every string is a line.
+  const char *const *documents;
 } mesh_method;
 
 typedef struct mesh_service {

@@ -7,6 +7,7 @@
 #include "google/rpc/error_details.pb-c.h"
 #include "google/rpc/status.pb-c.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/runtime/text.h"
 #include "mesh/runtime/time.h"
 
 #define ERROR_INFO_URL "type.googleapis.com/google.rpc.ErrorInfo"
@@ -59,8 +60,8 @@ static void take_error_info(mesh_error *err, const ProtobufCBinaryData *value) {
   Google__Rpc__ErrorInfo *info =
       mesh_message_unpack(&google__rpc__error_info__descriptor, value->data, value->len);
   if (info == NULL) return;
-  snprintf(err->reason, sizeof err->reason, "%s", info->reason);
-  snprintf(err->domain, sizeof err->domain, "%s", info->domain);
+  mesh_text_copy(err->reason, sizeof err->reason, info->reason);
+  mesh_text_copy(err->domain, sizeof err->domain, info->domain);
   google__rpc__error_info__free_unpacked(info, NULL);
 }
 

@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mesh/runtime/text.h"
+
 enum { LINE_MAX_BYTES = 2048 };
 
 // The sink. Written once, before the first thread.
@@ -58,7 +60,7 @@ static void format_time(char *out, size_t capacity) {
   clock_gettime(CLOCK_REALTIME, &now);
   gmtime_r(&now.tv_sec, &utc);
   strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
-  snprintf(out, capacity, "%s.%03ldZ", seconds, now.tv_nsec / 1000000);
+  mesh_text_format(out, capacity, "%s.%03ldZ", seconds, now.tv_nsec / 1000000);
 }
 
 void mesh_log(mesh_log_level level, const char *layer, const char *format, ...) {

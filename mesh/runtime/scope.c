@@ -2,10 +2,10 @@
 
 #include <assert.h>
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "mesh/runtime/fiber.h"
 #include "mesh/runtime/loop_internal.h"
+#include "mesh/runtime/text.h"
 
 static void on_deadline(mesh_timer *timer) {
   mesh_scope *scope = MESH_CONTAINER_OF(timer, mesh_scope, timer);
@@ -40,7 +40,7 @@ void mesh_scope_set_deadline(mesh_scope *scope, int64_t deadline_ns) {
 static void cancel_tree(mesh_scope *scope, mesh_code code, const char *why) {
   if (scope->code != GRPC_STATUS_OK) return;
   scope->code = code;
-  snprintf(scope->why, sizeof scope->why, "%s", why);
+  mesh_text_copy(scope->why, sizeof scope->why, why);
   mesh_timer_stop(&scope->timer);
   while (scope->hooks.next != &scope->hooks) {
     mesh_cancel_hook *hook = scope->hooks.next;
@@ -57,7 +57,7 @@ void mesh_scope_cancel(mesh_scope *scope, mesh_code code, const char *format, ..
   char why[sizeof scope->why];
   va_list args;
   va_start(args, format);
-  vsnprintf(why, sizeof why, format, args);
+  mesh_text_vformat(why, sizeof why, format, args);
   va_end(args);
   cancel_tree(scope, code, why);
 }

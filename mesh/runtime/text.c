@@ -164,6 +164,15 @@ size_t mesh_text_mend(char *out, size_t capacity, const char *text, size_t size_
   return written;
 }
 
+size_t mesh_text_mend_in_place(char *text, size_t size_bytes) {
+  size_t at = mesh_text_valid_bytes(text, size_bytes), damaged = 0;
+  for (; at < size_bytes; damaged++) {
+    text[at++] = '?';
+    at += mesh_text_valid_bytes(text + at, size_bytes - at);
+  }
+  return damaged;
+}
+
 // How a control character is written; returns the size.
 static size_t write_escape(uint32_t character, char out[ESCAPE_MAX]) {
   const char *short_form = character == '\n'   ? "\\n"

@@ -65,6 +65,10 @@ bool mesh_text_copy(char *out, size_t capacity, const char *text);
 // ends nothing and becomes U+FFFD too. Returns the size without the NUL; cut to fit.
 size_t mesh_text_mend(char *out, size_t capacity, const char *text, size_t size_bytes);
 
+// Replaces each damaged byte of text[0 .. size_bytes) by '?', where it stands: for what must keep
+// its size. Returns how many there were.
+size_t mesh_text_mend_in_place(char *text, size_t size_bytes);
+
 // Copies text[0 .. size_bytes) so that it can be written into a line for people, and a NUL: what
 // mesh_text_is_control() names becomes \n, \t, \x1b or \u202e, a damaged byte \xff; the rest stays.
 // Returns the size without the NUL; cut to fit, between characters and never inside an escape.

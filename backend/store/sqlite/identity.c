@@ -16,6 +16,7 @@
 #include "backend/store/sqlite/internal.h"
 #include "mesh/program/file.h"
 #include "mesh/runtime/log.h"
+#include "mesh/runtime/text.h"
 
 enum { FILE_MAX_BYTES = 4096, CREATED_MAX = 32 };
 
@@ -87,9 +88,10 @@ mesh_code store_write_identity(store *store, bool closed, mesh_error *err) {
                       "# While this file is here, millrace refuses to start without the database\n"
                       "# beside it, or with one that has lost its log. Removing it accepts what\n"
                       "# there is.\n"
-                      "# database %.255s\n",
+                      "# database %.*s\n",
                       store->id, STORE_SCHEMA_VERSION, store->created, (long long)store->generation,
-                      closed ? "closed" : "open", name == NULL ? store->path : name + 1);
+                      closed ? "closed" : "open",
+                      MESH_TEXT_SHOWN(name == NULL ? store->path : name + 1, 255));
   return mesh_file_write(store->identity_path, (mesh_view){(const uint8_t *)text, (size_t)size},
                          err);
 }
@@ -135,9 +137,10 @@ mesh_code store_check_files(store *store, store_identity **out, mesh_error *err)
 
 static mesh_code refuse_other(store *store, const store_identity *file, mesh_error *err) {
   return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
-                   "store %s: it is store %.8s, but %s is of store %.8s: put the right file back, "
+                   "store %s: it is store %.*s, but %s is of store %.*s: put the right file back, "
                    "or remove %s to go on with this one",
-                   store->path, store->id, store->identity_path, file->id, store->identity_path);
+                   store->path, MESH_TEXT_SHOWN(store->id, 8), store->identity_path,
+                   MESH_TEXT_SHOWN(file->id, 8), store->identity_path);
 }
 
 static mesh_code refuse_older(store *store, const store_identity *file, int64_t generation,

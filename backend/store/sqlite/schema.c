@@ -3,6 +3,7 @@
 
 #include "backend/store/sqlite/internal.h"
 #include "mesh/runtime/log.h"
+#include "mesh/runtime/text.h"
 
 enum {
   APPLICATION_ID = 0x4d494c52,  // "MILR"
@@ -162,7 +163,7 @@ static mesh_code check_schema(store *store, mesh_error *err) {
 // ---- taking over ----
 
 static void copy_text(char *out, size_t capacity, sqlite3_stmt *statement, int column) {
-  snprintf(out, capacity, "%s", store_text_column(statement, column));
+  mesh_text_copy(out, capacity, store_text_column(statement, column));
 }
 
 // What the file says of itself: its id, its generation, its clock.

@@ -7,6 +7,7 @@
 #include "host/training/engine/cpu_internal.h"
 #include "host/training/engine/cpu_threads.h"
 #include "host/training/engine/cpu_workers.h"
+#include "mesh/runtime/text.h"
 
 enum {
   SPAN = 4096,             // parameters that are reduced or changed together
@@ -327,9 +328,9 @@ static mesh_code choose_gemm(const train_network *network, train_products produc
 
 static void describe(cpu_engine *own, int threads) {
   const cpu_gemm *gemm = own->shape.gemm;
-  snprintf(own->base.device, sizeof own->base.device, "cpu %s%s%s, %d thread%s", own->kernels->name,
-           gemm != NULL ? ", " : "", gemm != NULL ? gemm->name : "", threads,
-           threads > 1 ? "s" : "");
+  mesh_text_format(own->base.device, sizeof own->base.device, "cpu %s%s%s, %d thread%s",
+                   own->kernels->name, gemm != NULL ? ", " : "", gemm != NULL ? gemm->name : "",
+                   threads, threads > 1 ? "s" : "");
 }
 
 static mesh_code check(const train_setup *setup, const train_cpu_options *options,

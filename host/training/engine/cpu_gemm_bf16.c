@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "host/training/engine/cpu_gemm.h"
+#include "mesh/runtime/text.h"
 
 // oneDNN's functions, as its header names them.
 #define FUNCTIONS(each)                                                                          \
@@ -135,7 +136,7 @@ static void name_kernels(void) {
       .m = 128, .n = 512, .k = 512, .a = {.stride = 512}, .b = {.stride = 512}, .c_stride = 512};
   shape shape = describe_product(&some);
   must(dnn.primitive_desc_query(shape.desc, dnnl_query_impl_info_str, 0, &name));
-  snprintf(dnn.table.name, sizeof dnn.table.name, "oneDNN %.36s", name);
+  mesh_text_format(dnn.table.name, sizeof dnn.table.name, "oneDNN %.*s", MESH_TEXT_SHOWN(name, 36));
   dnn.primitive_desc_destroy(shape.desc);
 }
 

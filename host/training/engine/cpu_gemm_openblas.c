@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "host/training/engine/cpu_gemm.h"
+#include "mesh/runtime/text.h"
 
 static struct {
   __typeof__(&cblas_sgemm) sgemm;
@@ -47,7 +48,8 @@ static void open_library(void) {
     *(void **)&openblas.set_openmp_threads = dlsym(library, "omp_set_num_threads");
   }
   set_num_threads(1);
-  snprintf(openblas.table.name, sizeof openblas.table.name, "OpenBLAS %.32s", corename());
+  mesh_text_format(openblas.table.name, sizeof openblas.table.name, "OpenBLAS %.*s",
+                   MESH_TEXT_SHOWN(corename(), 32));
   openblas.table.multiply = multiply;
 }
 

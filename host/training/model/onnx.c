@@ -4,6 +4,7 @@
 
 #include "host/training/model/model.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/runtime/text.h"
 #include "onnx/onnx.pb-c.h"
 
 // onnx.proto's "IR_VERSION_2020_5_8" and opset 13: the oldest with all that is used here.
@@ -30,7 +31,7 @@ static char *add_tensor(drawing *own, const char *name, const float *numbers, in
   size_t i = own->tensors_made++;
   Onnx__TensorProto *tensor = &own->tensors[i];
   onnx__tensor_proto__init(tensor);
-  snprintf(own->tensor_names[i], TEXT_MAX, "%s", name);
+  mesh_text_copy(own->tensor_names[i], TEXT_MAX, name);
   own->dims[i][0] = rows;
   own->dims[i][1] = columns;
   tensor->name = own->tensor_names[i];
@@ -51,7 +52,7 @@ static Onnx__NodeProto *add_node(drawing *own, const char *type, char *second, c
   size_t i = own->nodes_made++;
   Onnx__NodeProto *node = &own->nodes[i];
   onnx__node_proto__init(node);
-  snprintf(own->texts[i], TEXT_MAX, "%s", output);
+  mesh_text_copy(own->texts[i], TEXT_MAX, output);
   own->ins[i][0] = own->last;
   own->ins[i][1] = second;
   own->ins[i][2] = third;

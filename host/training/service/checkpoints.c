@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "mesh/program/private.h"
+#include "mesh/runtime/text.h"
 
 enum { PATH_MAX_BYTES = 4096, KEEP = 3, FILES_MAX = 64, BYTES_MAX = 2000 << 20 };
 
@@ -23,7 +24,7 @@ static bool is_plain(const char *name) {
 
 static void write_path(const char *directory, const char *name, const char *suffix,
                        char out[PATH_MAX_BYTES]) {
-  snprintf(out, PATH_MAX_BYTES, "%s/%s%s", directory, name, suffix);
+  mesh_text_format(out, PATH_MAX_BYTES, "%s/%s%s", directory, name, suffix);
 }
 
 bool checkpoints_model_path(const char *directory, const char *operation, const char *suffix,
@@ -83,7 +84,7 @@ mesh_code checkpoints_write(const char *directory, const char *operation, int64_
   mesh_code code = mesh_private_directory(path, err);
   if (code != GRPC_STATUS_OK) return code;
   mesh_sha256(bytes, digest);
-  snprintf(name, CHECKPOINT_NAME_MAX, "%s/%012lld-%s", operation, (long long)step, digest);
+  mesh_text_format(name, CHECKPOINT_NAME_MAX, "%s/%012lld-%s", operation, (long long)step, digest);
   write_path(directory, name, SUFFIX, path);
   code = mesh_file_write(path, bytes, err);
   if (code == GRPC_STATUS_OK) remove_beyond(directory, operation, KEEP);
@@ -114,8 +115,8 @@ mesh_code checkpoints_read_newest(const char *directory, const char *operation, 
   size_t count = list(directory, operation, names);
   mesh_code code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no checkpoint of %s", operation);
   for (size_t i = 0; i < count && code != GRPC_STATUS_OK; i++) {
-    snprintf(name, sizeof name, "%.60s/%.*s", operation, (int)(strlen(names[i]) - strlen(SUFFIX)),
-             names[i]);
+    mesh_text_format(name, sizeof name, "%.*s/%.*s", MESH_TEXT_SHOWN(operation, 60),
+                     (int)(strlen(names[i]) - strlen(SUFFIX)), names[i]);
     code = checkpoints_read(directory, name, out, err);
   }
   free_names(names, count);

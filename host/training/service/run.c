@@ -6,8 +6,11 @@
 #include <string.h>
 
 #include "mesh/operation/message_report.h"
+#include "mesh/rpc/pack.h"
+#include "mesh/rpc/wire_text.h"
 #include "mesh/runtime/fiber.h"
 #include "mesh/runtime/log.h"
+#include "mesh/runtime/text.h"
 
 enum { SLICE_MS = 50, RETRY_FULL_MS = 1000, PIECE_S = 30 };
 
@@ -168,7 +171,7 @@ static mesh_code read_series(training_run *own, mesh_error *err) {
     const char *symbol = strategy->symbols[i / (size_t)strategy->timeframe_count];
     const char *timeframe = strategy->timeframes[i % (size_t)strategy->timeframe_count];
     char note[TRAINING_TEXT_MAX];
-    snprintf(note, sizeof note, "reading %s %s", symbol, timeframe);
+    mesh_text_format(note, sizeof note, "reading %s %s", symbol, timeframe);
     show_note(own, note);
     mesh_code code =
         series_cache_read(&own->host->cache, mesh_operation_scope(own->operation),
@@ -325,6 +328,17 @@ static void destroy(void *arg) {
   free(own);
 }
 
+// What a RunRequest carries is bytes for whoever passes it on: its text is looked at here.
+static mesh_code unpack_request(training_run *own, mesh_view request, mesh_error *err) {
+  static const char *const documents[] = {"millrace.v1.TrainRequest.strategy", NULL};
+  mesh_wire_type type = mesh_wire_type_of(&millrace__v1__train_request__descriptor);
+  mesh_code code = mesh_wire_check_text(type, request, documents, err);
+  if (code != GRPC_STATUS_OK) return code;
+  own->request = mesh_message_unpack(&millrace__v1__train_request__descriptor, request.data,
+                                     request.size_bytes);
+  return own->request != NULL ? GRPC_STATUS_OK : mesh_message_refuse("TrainRequest", err);
+}
+
 static mesh_code read_strategy(training_run *own, mesh_error *err) {
   const Millrace__V1__TrainRequest *request = own->request;
   strategy_overrides overrides = {.symbols = (const char *const *)request->symbols,
@@ -359,9 +373,8 @@ mesh_code training_run_prepare(void *self, const Millrace__V1__RunRequest *reque
   own->next = host->runs;
   host->runs = own;
   host->running++;
-  own->request = mesh_message_unpack(&millrace__v1__train_request__descriptor,
-                                     request->request.data, request->request.len);
-  code = own->request == NULL ? mesh_message_refuse("TrainRequest", err) : read_strategy(own, err);
+  code = unpack_request(own, (mesh_view){request->request.data, request->request.len}, err);
+  if (code == GRPC_STATUS_OK) code = read_strategy(own, err);
   if (code != GRPC_STATUS_OK) {
     destroy(own);
     return code;

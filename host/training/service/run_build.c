@@ -4,6 +4,7 @@
 
 #include "host/training/engine/cuda.h"
 #include "host/training/service/run.h"
+#include "mesh/runtime/text.h"
 
 // ---- rows ----
 
@@ -54,7 +55,8 @@ static mesh_code create_on_cpu(training_run *own, const train_setup *setup, mesh
   }
   mesh_code code = train_cpu_create(setup, &options, &own->engine, err);
   if (code == GRPC_STATUS_UNAVAILABLE) {  // not a host that is away: one that cannot
-    code = mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "precision bf16: %.200s", err->message);
+    code = mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "precision bf16: %.*s",
+                     MESH_TEXT_SHOWN(err->message, 200));
   }
   return code;
 }
@@ -79,7 +81,8 @@ static train_setup setup_of(const training_run *own) {
 
 static void tell_fallback(training_run *own, char note[TRAINING_TEXT_MAX], const mesh_error *why) {
   own->gpu_failed = why->code == GRPC_STATUS_INTERNAL;
-  snprintf(note, TRAINING_TEXT_MAX, "on the CPU, since CUDA has failed: %.200s", why->message);
+  mesh_text_format(note, TRAINING_TEXT_MAX, "on the CPU, since CUDA has failed: %.*s",
+                   MESH_TEXT_SHOWN(why->message, 200));
 }
 
 // A GPU where one is asked for or, without a wish, where there is one that takes the network.
@@ -135,11 +138,12 @@ static mesh_code find_checkpoint(training_run *own, mesh_bytes *out, char note[T
   const char *directory = own->host->options.directory;
   mesh_code code = checkpoints_read(directory, own->resume_from, out, err);
   if (code == GRPC_STATUS_OK) return code;
-  snprintf(note, TRAINING_TEXT_MAX, "the last checkpoint is lost (%.150s): an older one is used",
-           err->message);
+  mesh_text_format(note, TRAINING_TEXT_MAX,
+                   "the last checkpoint is lost (%.*s): an older one is used",
+                   MESH_TEXT_SHOWN(err->message, 150));
   char operation[CHECKPOINT_NAME_MAX];
-  snprintf(operation, sizeof operation, "%.*s", (int)strcspn(own->resume_from, "/"),
-           own->resume_from);
+  mesh_text_format(operation, sizeof operation, "%.*s", (int)strcspn(own->resume_from, "/"),
+                   own->resume_from);
   return checkpoints_read_newest(directory, operation, out, err);
 }
 
@@ -147,8 +151,8 @@ static mesh_code restore(training_run *own, char note[TRAINING_TEXT_MAX], mesh_e
   mesh_bytes file;
   if (own->resume_from[0] == '\0') return GRPC_STATUS_OK;
   if (find_checkpoint(own, &file, note, err) != GRPC_STATUS_OK) {
-    snprintf(note, TRAINING_TEXT_MAX, "no checkpoint is left (%.150s): training begins again",
-             err->message);
+    mesh_text_format(note, TRAINING_TEXT_MAX, "no checkpoint is left (%.*s): training begins again",
+                     MESH_TEXT_SHOWN(err->message, 150));
     return GRPC_STATUS_OK;
   }
   tensors *read;

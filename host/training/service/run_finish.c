@@ -7,6 +7,7 @@
 #include "mesh/program/private.h"
 #include "mesh/program/version.h"
 #include "mesh/runtime/loop.h"
+#include "mesh/runtime/text.h"
 
 // ---- messages ----
 
@@ -55,8 +56,7 @@ void training_epoch_fill(const training_run *own, const trainer_epoch *from,
 
 // "A, B, C", cut where it is too long.
 static void join(char out[TRAINING_TEXT_MAX], const char *text) {
-  size_t used = strlen(out);
-  snprintf(out + used, TRAINING_TEXT_MAX - used, "%s%s", used > 0 ? ", " : "", text);
+  mesh_text_append(out, TRAINING_TEXT_MAX, "%s%s", out[0] != '\0' ? ", " : "", text);
 }
 
 static void fill_about(training_run *own, int best_epoch) {
@@ -78,7 +78,7 @@ static void fill_about(training_run *own, int best_epoch) {
   out->stopped_early = trainer_stopped_early(own->trainer);
   out->elapsed_s = (double)(mesh_now_ns() - own->began_ns) * 1e-9;
   out->samples_per_s = trainer_last_epoch(own->trainer)->samples_per_s;
-  snprintf(own->device, sizeof own->device, "%s", own->engine->device);
+  mesh_text_copy(own->device, sizeof own->device, own->engine->device);
   out->device = own->device;
   out->seed = own->request->seed;
 }
@@ -103,12 +103,13 @@ static void summarise(training_run *own) {
   const Millrace__V1__Metrics *shown = result->test != NULL ? result->test : result->validation;
   char tested[80] = "";
   if (shown != NULL) {
-    snprintf(tested, sizeof tested, ", %s loss %.4f, accuracy %.1f %%",
-             result->test != NULL ? "test" : "validation", shown->loss, 100 * shown->accuracy);
+    mesh_text_format(tested, sizeof tested, ", %s loss %.4f, accuracy %.1f %%",
+                     result->test != NULL ? "test" : "validation", shown->loss,
+                     100 * shown->accuracy);
   }
-  snprintf(own->summary, sizeof own->summary, "%d epochs%s, best %d%s, %.2f s", result->epochs,
-           result->stopped_early ? " (stopped early)" : "", result->best_epoch, tested,
-           result->elapsed_s);
+  mesh_text_format(own->summary, sizeof own->summary, "%d epochs%s, best %d%s, %.2f s",
+                   result->epochs, result->stopped_early ? " (stopped early)" : "",
+                   result->best_epoch, tested, result->elapsed_s);
 }
 
 // ---- the model's file ----

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/data.pb-c.h"
 
 enum { SYMBOL_MAX = 64, TIMEFRAME_MAX = 8 };
@@ -97,8 +98,8 @@ static void keep(series_cache *cache, const char *symbol, const char *timeframe,
   if (sizeof(entry) + series_bytes(read) > cache->limit_bytes) return;
   entry *made = calloc(1, sizeof *made);
   if (made == NULL) abort();
-  snprintf(made->symbol, sizeof made->symbol, "%s", symbol);
-  snprintf(made->timeframe, sizeof made->timeframe, "%s", timeframe);
+  mesh_text_copy(made->symbol, sizeof made->symbol, symbol);
+  mesh_text_copy(made->timeframe, sizeof made->timeframe, timeframe);
   made->window = *window;
   made->revision = *revision;
   series_join(&made->series, read);

@@ -10,6 +10,7 @@
 #include "host/training/service/send_file.h"
 #include "mesh/rpc/pack.h"
 #include "mesh/runtime/log.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/training_host.pb-c.h"
 
 enum { ABOUT_MAX = 64 << 20, KEEP_S = 30 * 86400, SLOTS_MAX = 64 };
@@ -70,11 +71,11 @@ static const char *name_of_labels(train_label_source source) {
 
 static void describe_network(const train_network *network, char out[TRAINING_TEXT_MAX]) {
   static const char *const activations[] = {"relu", "tanh", "sigmoid", "leaky_relu"};
-  int used = snprintf(out, TRAINING_TEXT_MAX, "%d", network->inputs);
+  mesh_text_format(out, TRAINING_TEXT_MAX, "%d", network->inputs);
   for (int i = 0; i < network->hidden_count; i++)
-    used += snprintf(out + used, (size_t)(TRAINING_TEXT_MAX - used), "-%d", network->hidden[i]);
-  snprintf(out + used, (size_t)(TRAINING_TEXT_MAX - used), "-%d %s, dropout %g", network->outputs,
-           activations[network->activation], (double)network->dropout);
+    mesh_text_append(out, TRAINING_TEXT_MAX, "-%d", network->hidden[i]);
+  mesh_text_append(out, TRAINING_TEXT_MAX, "-%d %s, dropout %g", network->outputs,
+                   activations[network->activation], (double)network->dropout);
 }
 
 static mesh_code send_report(mesh_call *call, const strategy *strategy, mesh_error *err) {
@@ -169,17 +170,18 @@ static void look_for_gpu(void *arg) {
     host->no_gpu = "its GPU cannot be used: the log says why";
     return;
   }
-  snprintf(host->device, sizeof host->device, "cuda:0 %s", device.name);
+  mesh_text_format(host->device, sizeof host->device, "cuda:0 %s", device.name);
   host->no_gpu = "";
 }
 
 void training_host_init(training_host *host, mesh_loop *loop, mesh_pool *pool, mesh_link *backend,
                         const mesh_schema *schema, const training_host_options *options) {
+  static const char *const documents[] = {"millrace.v1.CheckStrategyRequest.strategy", NULL};
   static const mesh_method methods[] = {
       {.name = "Run", .run = run, .while_draining = true},
       {.name = "Cancel", .run = cancel, .while_draining = true},
       {.name = "FetchModel", .run = fetch_model},
-      {.name = "CheckStrategy", .run = check_strategy},
+      {.name = "CheckStrategy", .run = check_strategy, .documents = documents},
       {.name = "Predict", .run = training_predict},
       {.name = "ExportModel", .run = training_export},
       {.name = "Status", .run = status},

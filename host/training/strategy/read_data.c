@@ -5,6 +5,7 @@
 #include "host/training/strategy/internal.h"
 #include "market/timeframe.h"
 #include "market/times.h"
+#include "mesh/runtime/text.h"
 
 // ---- symbols and timeframes: the same shape, two rooms ----
 
@@ -74,7 +75,7 @@ static mesh_code read_timeframes(strategy_reading *own, mesh_error *err) {
       return strategy_refuse(own->tree, all.nodes[i], err,
                              "timeframe '%s' is none of " TIMEFRAMES_LOADABLE, all.text[i]);
     }
-    snprintf(out->timeframes[i], sizeof out->timeframes[i], "%s", all.text[i]);
+    mesh_text_copy(out->timeframes[i], sizeof out->timeframes[i], all.text[i]);
     if (timeframe_seconds(all.text[i]) < timeframe_seconds(out->timeframes[out->base])) {
       out->base = i;
     }

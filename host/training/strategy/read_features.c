@@ -5,6 +5,7 @@
 
 #include "host/training/strategy/internal.h"
 #include "mesh/program/closest.h"
+#include "mesh/runtime/text.h"
 
 enum { INDICATORS_MAX = 256, FUZZY_SETS_MAX = 256, MEMBERS_MAX = 64, LOOKBACK_MAX = 100 };
 
@@ -35,8 +36,7 @@ static mesh_code refuse_parameter(const strategy_reading *own, const strategy_no
                                   const train_indicator *row, mesh_error *err) {
   char all[200] = "";
   for (int i = 0; i < TRAIN_PARAMETERS_MAX && row->parameters[i].name != NULL; i++) {
-    size_t used = strlen(all);
-    snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? ", " : "", row->parameters[i].name);
+    mesh_text_append(all, sizeof all, "%s%s", i > 0 ? ", " : "", row->parameters[i].name);
   }
   return strategy_refuse(own->tree, node, err, "%s: %s has no such parameter; it has: %s",
                          node->key, row->name, all[0] == '\0' ? "none" : all);
@@ -110,8 +110,7 @@ static mesh_code find_named_output(const strategy_reading *own, const strategy_n
   for (int i = 0; i < TRAIN_OUTPUTS_MAX && row->outputs[i] != NULL; i++) {
     *output = i;
     if (name == NULL || strcmp(row->outputs[i], name) == 0) return GRPC_STATUS_OK;
-    size_t used = strlen(all);
-    snprintf(all + used, sizeof all - used, "%s%s", i > 0 ? ", " : "", row->outputs[i]);
+    mesh_text_append(all, sizeof all, "%s%s", i > 0 ? ", " : "", row->outputs[i]);
   }
   return strategy_refuse(own->tree, node, err, "%s: %s has no output '%s'; it has: %s", node->key,
                          row->name, name, all);
@@ -221,8 +220,8 @@ static void add_fuzzy(strategy *out, int timeframe, int set) {
                                 .output = from->output,
                                 .fuzzy_set = set,
                                 .member = i};
-    snprintf(added->name, sizeof added->name, "%s_%s_%s", out->timeframes[timeframe], from->id,
-             from->members[i].name);
+    mesh_text_format(added->name, sizeof added->name, "%s_%s_%s", out->timeframes[timeframe],
+                     from->id, from->members[i].name);
   }
 }
 
@@ -231,8 +230,9 @@ static void add_raw(strategy *out, int timeframe, const strategy_feature *what) 
   const strategy_indicator *from = &out->indicators[what->indicator];
   *added = *what;
   added->timeframe = timeframe;
-  snprintf(added->name, sizeof added->name, "%s_%s%s%s_raw", out->timeframes[timeframe], from->id,
-           what->output > 0 ? "." : "", what->output > 0 ? from->row->outputs[what->output] : "");
+  mesh_text_format(added->name, sizeof added->name, "%s_%s%s%s_raw", out->timeframes[timeframe],
+                   from->id, what->output > 0 ? "." : "",
+                   what->output > 0 ? from->row->outputs[what->output] : "");
 }
 
 // What one entry of nn_inputs names.

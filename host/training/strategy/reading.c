@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host/training/strategy/internal.h"
+#include "mesh/runtime/text.h"
 
 mesh_code strategy_copy_name(const strategy_reading *own, const strategy_node *node,
                              const char *name, char *out, size_t capacity, mesh_error *err) {
@@ -16,7 +17,7 @@ mesh_code strategy_copy_name(const strategy_reading *own, const strategy_node *n
 }
 
 void strategy_warn(strategy_reading *own, const strategy_node *node, const char *text) {
-  size_t used = strlen(own->out->warning);
-  snprintf(own->out->warning + used, STRATEGY_WARNING_MAX - used, "%sline %d: %s",
-           used > 0 ? "; " : "", node->line, text);
+  char *all = own->out->warning;
+  mesh_text_append(all, STRATEGY_WARNING_MAX, "%sline %d: %s", all[0] != '\0' ? "; " : "",
+                   node->line, text);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "host/training/strategy/internal.h"
+#include "mesh/runtime/text.h"
 
 static mesh_code read_head(strategy_reading *own, mesh_error *err) {
   const strategy_node *name = strategy_get(own->root, "name");

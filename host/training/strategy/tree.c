@@ -11,6 +11,7 @@
 #include <yaml.h>
 
 #include "mesh/program/closest.h"
+#include "mesh/runtime/text.h"
 
 enum { DEPTH_MAX = 12, NODES_MAX = 100000, FILE_SHOWN = 160 };
 
@@ -52,9 +53,9 @@ static const struct short_form {
 static mesh_code refuse_at(const strategy_tree *tree, int line, int column, mesh_error *err,
                            const char *format, va_list args) {
   char text[MESH_ERROR_MESSAGE_MAX];
-  vsnprintf(text, sizeof text, format, args);
-  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%.*s:%d:%d: %s", FILE_SHOWN, tree->file,
-                   line, column, text);
+  mesh_text_vformat(text, sizeof text, format, args);
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%.*s:%d:%d: %s",
+                   MESH_TEXT_SHOWN(tree->file, FILE_SHOWN), line, column, text);
 }
 
 mesh_code strategy_refuse(const strategy_tree *tree, const strategy_node *node, mesh_error *err,
@@ -159,8 +160,7 @@ static mesh_code take_choice(const reader *own, const yaml_node_t *node,
       out->number = (double)i;
       return GRPC_STATUS_OK;
     }
-    size_t used = strlen(all);
-    snprintf(all + used, sizeof all - used, "%s%s", used > 0 ? ", " : "", name);
+    mesh_text_append(all, sizeof all, "%s%s", all[0] != '\0' ? ", " : "", name);
   }
   for (char *at = all; *at != '\0'; at++)
     *at = (char)tolower((unsigned char)*at);
@@ -344,8 +344,9 @@ static mesh_code take_field(reader *own, int index, const mesh_field_info *field
 static mesh_code fail_parse(const strategy_tree *tree, const yaml_parser_t *parser,
                             mesh_error *err) {
   const char *problem = parser->problem != NULL ? parser->problem : "no YAML";
-  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%.*s:%zu:%zu: %s", FILE_SHOWN, tree->file,
-                   parser->problem_mark.line + 1, parser->problem_mark.column + 1, problem);
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%.*s:%zu:%zu: %s",
+                   MESH_TEXT_SHOWN(tree->file, FILE_SHOWN), parser->problem_mark.line + 1,
+                   parser->problem_mark.column + 1, problem);
 }
 
 static mesh_code read_document(reader *own, const char *type, yaml_parser_t *parser,

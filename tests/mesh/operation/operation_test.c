@@ -196,6 +196,34 @@ static void events_are_dense_and_end_with_one_outcome(bench *own) {
   mesh_call_close(call);
 }
 
+// What a host reports is passed on unread.
+static mesh_code report_damage(mesh_operation *operation, void *arg,
+                               Millrace__V1__Succeeded *succeeded,
+                               Millrace__V1__Cancelled *cancelled, mesh_error *err) {
+  (void)arg, (void)cancelled;
+  static char summary[] = "\xfc";
+  succeeded->summary = summary;
+  return report_text(operation, "\x12\x02ib\x1a\x09M\xfcller \xc3\xbc", err);
+}
+
+static void damaged_text_never_enters_the_journal(bench *own) {
+  own->work.run = report_damage;
+  mesh_call *call = open_call(own, "/test.Bench/Run", "");
+  expect(call, 1, ACCEPTED);
+  mesh_event event = next_event(call);
+  assert_int_equal(event.payload, LOG);
+  assert_int_equal(event.body.size_bytes, 15);
+  assert_memory_equal(event.body.data, "\x12\x02ib\x1a\x09M?ller \xc3\xbc", 15);
+  Millrace__V1__Outcome *outcome = expect_outcome(call, 3);
+  assert_string_equal(outcome->succeeded->summary, "?");
+  millrace__v1__outcome__free_unpacked(outcome, NULL);
+  mesh_call_close(call);
+  mesh_call *later = open_call(own, "/test.Bench/Watch", "1");  // from the journal
+  event = next_event(later);
+  assert_memory_equal(event.body.data, "\x12\x02ib\x1a\x09M?ller \xc3\xbc", 15);
+  mesh_call_close(later);
+}
+
 static void a_late_watcher_gets_history_then_live(bench *own) {
   mesh_call *first = open_call(own, "/test.Bench/Run", "");
   expect(first, 1, ACCEPTED);
@@ -853,6 +881,7 @@ typedef struct row {
 
 static const row rows[] = {
     {"events are dense and end with one outcome", events_are_dense_and_end_with_one_outcome},
+    {"damaged text never enters the journal", damaged_text_never_enters_the_journal},
     {"a late watcher gets history, then live", a_late_watcher_gets_history_then_live},
     {"attached: ends with its last watcher", an_attached_one_ends_with_its_last_watcher},
     {"detached: goes on alone", a_detached_one_goes_on_alone},

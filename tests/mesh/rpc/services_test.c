@@ -94,6 +94,28 @@ static void check_of_an_unknown_service_is_not_found(bench *own) {
   mesh_call_close(call);
 }
 
+// Health and reflection do nothing for it: the server looks at every request's text.
+static void damaged_text_is_refused(bench *own) {
+  mesh_call *call = open_health(own, "/grpc.health.v1.Health/Check", "M\xfcller");
+  mesh_frame frame;
+  mesh_error err;
+  assert_int_equal(mesh_call_receive(call, &frame, &err), GRPC_STATUS_INVALID_ARGUMENT);
+  assert_string_equal(err.message, "service is no UTF-8 at byte 1");
+  mesh_call_close(call);
+  static const char *const method = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
+  assert_int_equal(mesh_call_open_stream(&own->test->scope, own->link, method, NULL, &call, &err),
+                   GRPC_STATUS_OK);
+  for (int i = 0; i < 2; i++) {  // the second one of a stream, too
+    const char *text = i == 0 ? "\x3a\x01*" : "\x3a\x01\x1b";
+    frame = (mesh_frame){(const uint8_t *)text, 3, false};
+    assert_int_equal(mesh_call_send(call, frame, &err), GRPC_STATUS_OK);
+    assert_int_equal(mesh_call_receive(call, &frame, &err),
+                     i == 0 ? GRPC_STATUS_OK : GRPC_STATUS_INVALID_ARGUMENT);
+  }
+  assert_string_equal(err.message, "list_services has a control character at byte 0");
+  mesh_call_close(call);
+}
+
 static void watch_tells_each_change(bench *own) {
   mesh_call *call = open_health(own, "/grpc.health.v1.Health/Watch", "millrace.v1.DataService");
   expect_status(call, STATUS(SERVING));
@@ -249,6 +271,7 @@ typedef struct row {
 static const row rows[] = {
     EACH("check tells what serves", check_tells_what_serves),
     EACH("check of an unknown service is NOT_FOUND", check_of_an_unknown_service_is_not_found),
+    EACH("damaged text is refused", damaged_text_is_refused),
     EACH("watch tells each change", watch_tells_each_change),
     EACH("watch of an unknown service waits for it", watch_of_an_unknown_service_waits_for_it),
     EACH("watch ends when the server stops", watch_ends_when_the_server_stops),
