@@ -129,9 +129,11 @@ void checkpoints_clear(const char *directory, const char *operation) {
   if (is_plain(operation)) remove_beyond(directory, operation, 0);
 }
 
-static void remove_operation(const char *path) {
+void checkpoints_remove(const char *directory, const char *operation) {
+  char path[PATH_MAX_BYTES], file[PATH_MAX_BYTES];
+  if (!is_plain(operation)) return;
+  write_path(directory, operation, "", path);
   DIR *open = opendir(path);
-  char file[PATH_MAX_BYTES];
   if (open == NULL) return;
   for (struct dirent *entry; (entry = readdir(open)) != NULL;) {
     if (entry->d_name[0] == '.') continue;
@@ -143,16 +145,21 @@ static void remove_operation(const char *path) {
   rmdir(path);
 }
 
-void checkpoints_prune(const char *directory, int64_t older_s) {
+size_t checkpoints_list_old(const char *directory, int64_t older_s, char ***names) {
   DIR *open = opendir(directory);
   char path[PATH_MAX_BYTES];
   struct stat about;
-  if (open == NULL) return;
+  size_t count = 0;
+  *names = NULL;
+  if (open == NULL) return 0;
   for (struct dirent *entry; (entry = readdir(open)) != NULL;) {
     if (!is_plain(entry->d_name)) continue;
     write_path(directory, entry->d_name, "", path);
-    bool old = stat(path, &about) == 0 && about.st_mtime < time(NULL) - older_s;
-    if (old) remove_operation(path);
+    if (stat(path, &about) != 0 || !S_ISDIR(about.st_mode)) continue;
+    if (about.st_mtime >= time(NULL) - older_s) continue;
+    *names = reallocarray(*names, count + 1, sizeof **names);
+    if (*names == NULL || ((*names)[count++] = strdup(entry->d_name)) == NULL) abort();
   }
   closedir(open);
+  return count;
 }

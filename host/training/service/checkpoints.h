@@ -26,8 +26,12 @@ MESH_NODISCARD mesh_code checkpoints_read_newest(const char *directory, const ch
 // Forgets the operation's checkpoints, but not its model.
 void checkpoints_clear(const char *directory, const char *operation);
 
-// Removes what operations left that nobody has touched for `older_s` seconds.
-void checkpoints_prune(const char *directory, int64_t older_s);
+// The operations whose files nobody has touched for `older_s` seconds, by the files' times: *names
+// is the caller's to free, with each of them. Returns how many.
+size_t checkpoints_list_old(const char *directory, int64_t older_s, char ***names);
+
+// Removes all that an operation left.
+void checkpoints_remove(const char *directory, const char *operation);
 
 // "DIRECTORY/OPERATION/model.safetensors" and "....about"; true if the name can be one.
 bool checkpoints_model_path(const char *directory, const char *operation, const char *suffix,

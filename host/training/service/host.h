@@ -32,6 +32,7 @@ typedef struct training_host {
   series_cache cache;
   struct training_run *runs;  // those that have a slot
   int running;
+  mesh_scope pruning;  // of the fiber in prune.c
 } training_host;
 
 // Prepares the caller's storage; what is passed is borrowed. The pool needs slots + 1 threads.

@@ -4,6 +4,7 @@
 
 #include "host/training/engine/engine.h"
 #include "host/training/service/options.h"
+#include "host/training/service/prune.h"
 #include "mesh/program/file.h"
 #include "mesh/program/host_control.h"
 #include "mesh/program/private.h"
@@ -70,7 +71,9 @@ static int run(mesh_program *frame, void *arg) {
   mesh_code code = set_up(own, &err);
   if (code == GRPC_STATUS_OK) {
     mesh_server_start(own->server);
+    training_prune_start(&own->host);
     mesh_program_await_stop(frame);
+    training_prune_stop(&own->host);
     leave(own);
     training_host_fini(&own->host);
   } else {

@@ -13,7 +13,7 @@
 #include "mesh/runtime/text.h"
 #include "millrace/v1/training_host.pb-c.h"
 
-enum { ABOUT_MAX = 64 << 20, KEEP_S = 30 * 86400, SLOTS_MAX = 64 };
+enum { ABOUT_MAX = 64 << 20, SLOTS_MAX = 64 };
 
 // ---- files ----
 
@@ -197,7 +197,6 @@ void training_host_init(training_host *host, mesh_loop *loop, mesh_pool *pool, m
   mesh_hosted_kind kind = {"train", training_run_prepare, host};
   mesh_pool_run(pool, loop, look_for_gpu, host);
   mesh_hosted_init(&host->hosted, loop, "training-host", &kind);
-  checkpoints_prune(options->directory, KEEP_S);
 }
 
 void training_host_fini(training_host *host) {
