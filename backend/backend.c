@@ -200,9 +200,8 @@ static void prune_once(backend *own) {
     }
     removed += job.removed;
   }
-  if (removed > 0) {
-    mesh_log(MESH_LOG_INFO, "backend", "%lld old operations are forgotten", (long long)removed);
-  }
+  mesh_log(removed > 0 ? MESH_LOG_INFO : MESH_LOG_DEBUG, "backend",
+           "%lld old operations are forgotten", (long long)removed);
 }
 
 // Now and once an hour.
