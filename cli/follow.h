@@ -4,6 +4,7 @@
 #define MILLRACE_CLI_FOLLOW_H
 
 #include "cli/client.h"
+#include "cli/outage.h"
 #include "cli/timing.h"
 #include "mesh/operation/event.h"
 #include "millrace/v1/operation.pb-c.h"
@@ -26,6 +27,8 @@ typedef struct follow {
   int64_t heard_ns;   // when the last event came, monotonic
   int64_t drawn_ns;   // when the live line was drawn
   bool line_shown;
+  int64_t event_ns;                  // of the event that is printed, by its own clock
+  outage away;                       // that was told last
   Millrace__V1__Progress *progress;  // owned; the last; NULL until one came
   mesh_timer still;                  // where there is no live line: a line now and then
   int64_t still_ms;                  // how often; 0: 10 s

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/operation_text.h"
@@ -11,6 +12,7 @@
 #include "cli/terminal/progress.h"
 #include "market/times.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/rpc/status_details.h"
 #include "mesh/runtime/text.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
@@ -156,15 +158,37 @@ static void print_adopted(follow *own, mesh_view body) {
   millrace__v1__adopted__free_unpacked(adopted, NULL);
 }
 
-static void print_attempt(follow *own, mesh_view body) {
-  Millrace__V1__Attempt *attempt =
-      mesh_message_unpack(&millrace__v1__attempt__descriptor, body.data, body.size_bytes);
-  if (attempt == NULL) return;
+static void print_failure(follow *own, const Millrace__V1__Attempt *attempt) {
   char wait[NUMBERS_TEXT_MAX];
   numbers_span((double)attempt->wait_ms / 1e3, wait);
   follow_print_end(own);
   print_text(stdout, "attempt %d at %s failed: %s; the next one in %s\n", attempt->number,
              attempt->piece, attempt->error != NULL ? attempt->error->message : "", wait);
+}
+
+// True if it says that a piece of the mesh is away: that is one line, however many attempts meet
+// it.
+static bool print_outage(follow *own, const Millrace__V1__Attempt *attempt) {
+  if (attempt->error == NULL) return false;
+  char who[OUTAGE_TEXT_MAX], text[OUTAGE_TEXT_MAX];
+  mesh_error why;
+  mesh_bytes details = mesh_message_pack(&attempt->error->base);
+  mesh_fail(&why, (mesh_code)attempt->error->code, "%s", attempt->error->message);
+  mesh_error_decode_details(&why, details.data, details.size_bytes);
+  free(details.data);
+  if (!outage_read(&why, who, text)) return false;
+  if (outage_is_news(&own->away, who, own->event_ns, attempt->wait_ms)) {
+    follow_print_end(own);
+    print_text(stdout, "%s\n", text);
+  }
+  return true;
+}
+
+static void print_attempt(follow *own, mesh_view body) {
+  Millrace__V1__Attempt *attempt =
+      mesh_message_unpack(&millrace__v1__attempt__descriptor, body.data, body.size_bytes);
+  if (attempt == NULL) return;
+  if (!print_outage(own, attempt)) print_failure(own, attempt);
   millrace__v1__attempt__free_unpacked(attempt, NULL);
 }
 
@@ -205,6 +229,7 @@ mesh_code follow_print_event(follow *own, const mesh_event *event, mesh_view byt
   if (own->client->json) {
     return client_put_json(own->client, "millrace.v1.OperationEvent", bytes, err);
   }
+  own->event_ns = event->time_ns;
   if (event->payload == PAYLOAD(ACCEPTED)) print_accepted(own);
   if (event->payload == PAYLOAD(DRAIN)) draw_note(own, "the backend leaves; reattaching");
   for (size_t i = 0; i < sizeof printers / sizeof *printers; i++) {

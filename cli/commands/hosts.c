@@ -59,8 +59,8 @@ static mesh_code take_change(client *own, mesh_frame frame, void *arg, mesh_erro
       mesh_message_unpack(&millrace__v1__host__descriptor, frame.data, frame.size_bytes);
   if (host == NULL) return client_bad_reply("Host", err);
   *running = host->running;
-  if (!own->json) {
-    print_text(stdout, "%s takes no new work; %d calls run\n", host->name, host->running);
+  if (own->terminal) {  // a live line: what stays is one line
+    print_text(stdout, "\r\033[K%s takes no new work; %d calls run", host->name, host->running);
   }
   millrace__v1__host__free_unpacked(host, NULL);
   return own->json ? client_print_json(own, "millrace.v1.Host", view, err) : output_flush(err);
@@ -74,6 +74,7 @@ static mesh_code run_drain(client *own, mesh_error *err) {
   if (code != GRPC_STATUS_OK) return code;
   code = client_call(own, "/millrace.v1.HostsService/Drain", &request.base, take_change, &running,
                      err);
+  if (own->terminal) print_own(stdout, "\r\033[K");
   if (code != GRPC_STATUS_OK || own->json) return code;
   if (running > 0) {
     print_text(stdout, "%s leaves; %d calls were interrupted, and go on elsewhere\n", request.name,

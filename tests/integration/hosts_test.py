@@ -7,6 +7,8 @@ import unittest
 from made_up import LongSeries
 from mesh_processes import MeshCase, children, file_rows, outcome, wait_for
 
+AWAY = ["DRAINING", "LINK_DOWN", "GATEWAY_DOWN"]
+
 
 class HostsTest(MeshCase):
     def test_list(self):
@@ -46,6 +48,28 @@ class HostsTest(MeshCase):
         self.assertEqual(load.wait(), 0, load.transcript())
         self.assertEqual(outcome(load.json_lines())["succeeded"]["load"]["missing"], [])
         self.assertEqual(self.export("LONG", "1h"), file_rows(series.path))
+
+    def test_one_that_is_away_is_one_line(self):
+        """However many attempts meet it: here it stays away until there were more than a few."""
+        series = LongSeries(self.path("market"))
+        self.set_papergate_flags("--latency-ms", "50")
+        mesh = self.up(market=series.market)
+        load = self.start("millrace", *LongSeries.LOAD, "--output=json")
+        load.line(lambda line: '"segment"' in line, "stored segment")
+        mesh.signal(signal.SIGSTOP)
+        drained = self.ok("hosts", "drain", "ib-host", "--output=text")
+        self.assertEqual(len(drained.stdout().splitlines()), 1, drained.transcript())
+        attempts = lambda: [one for one in load.json_lines() if "attempt" in one]
+        load.line(lambda line: len(attempts()) >= 5, "attempts")
+        mesh.signal(signal.SIGCONT)
+        self.assertEqual(load.wait(), 0, load.transcript())
+        for one in attempts():
+            self.assertIn(one["attempt"]["error"]["details"][0]["reason"], AWAY)
+        text = self.ok("ops", "watch", attempts()[0]["operation"], "--output=text").stdout()
+        self.assertEqual([line for line in text.splitlines() if "ib-host" in line],
+                         [text.splitlines()[0]], text)
+        self.assertIn("; waiting", text)
+        self.assertNotIn("failed", text)
 
     def test_a_live_stream_goes_on_with_the_next_host(self):
         self.set_papergate_flags("--live-interval-ms", "50")
