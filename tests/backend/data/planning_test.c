@@ -99,6 +99,32 @@ static void segments_are_the_gaps(void) {
   }
 }
 
+// What a gateway answers in one reply; a segment of that length is one, and a bar more are two.
+static void segments_are_as_long_as_their_limit(void) {
+  static const struct {
+    const char *frame;
+    int64_t days;
+  } limits[] = {{"1m", 7},   {"5m", 7},   {"15m", 30},  {"30m", 30}, {"1h", 90},
+                {"2h", 180}, {"4h", 180}, {"1d", 1460}, {"1w", 3640}};
+  for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+    const timeframe *frame = frame_of(limits[i].frame);
+    int64_t limit_s = limits[i].days * DAY;
+    assert_int_equal(segments_limit_s(frame), limit_s);
+    intervals one = {0}, two = {0}, cut = {0}, cuts = {0};
+    intervals_add(&one, (interval){0, limit_s});
+    intervals_add(&two, (interval){0, limit_s + frame->seconds});
+    assert_int_equal(segments_plan(frame, &one, &cut, NULL), GRPC_STATUS_OK);
+    assert_int_equal(segments_plan(frame, &two, &cuts, NULL), GRPC_STATUS_OK);
+    assert_int_equal(cut.count, 1);
+    assert_int_equal(cuts.count, 2);
+    assert_int_equal(cuts.items[0].to_s, limit_s);
+    intervals_clear(&one);
+    intervals_clear(&two);
+    intervals_clear(&cut);
+    intervals_clear(&cuts);
+  }
+}
+
 static void the_same_window_is_cut_in_the_same_places(void) {
   const timeframe *frame = frame_of("1h");
   intervals early = {0}, late = {0}, a = {0}, b = {0};
@@ -158,6 +184,7 @@ static void what_never_closes_is_asked_for(void) {
 
 static const row rows[] = {
     {"segments are the gaps, in order, within the limit", segments_are_the_gaps},
+    {"segments are as long as their limit", segments_are_as_long_as_their_limit},
     {"the same window is cut in the same places", the_same_window_is_cut_in_the_same_places},
     {"too many segments are refused", too_many_segments_are_refused},
     {"closed time is not asked for", closed_time_is_not_asked_for},

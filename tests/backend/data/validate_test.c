@@ -33,6 +33,7 @@ static const row rows[] = {
     {"low above close", 2 * DAY, 2, 3, 1, 0.5, 1, "1970-01-03T00:00:00Z: low 1 > close 0.5"},
     {"not a number", 2 * DAY, NAN, 3, 1, 2, 1, "1970-01-03T00:00:00Z: a price is not finite"},
     {"infinite", 2 * DAY, 2, INFINITY, 1, 2, 1, "1970-01-03T00:00:00Z: a price is not finite"},
+    {"endless volume", 2 * DAY, 2, 3, 1, 2, INFINITY, "1970-01-03T00:00:00Z: volume inf"},
     {"negative volume", 2 * DAY, 2, 3, 1, 2, -5, "1970-01-03T00:00:00Z: volume -5"},
 };
 

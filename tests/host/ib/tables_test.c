@@ -75,6 +75,12 @@ static void errors_say_whether_waiting_helps(void) {
   assert_false(mesh_error_is_retryable(&err));
   assert_int_equal(ib_error_fill(162, "odd", 0, &err), GRPC_STATUS_UNAVAILABLE);
   assert_true(mesh_error_is_retryable(&err));
+  assert_int_equal(err.retry_after_ms, 1000);
+  assert_string_equal(err.reason, "GATEWAY_ERROR");
+  // Somebody else is logged in: that takes a person's time, not a computer's.
+  assert_int_equal(ib_error_fill(10197, "competing", 0, &err), GRPC_STATUS_UNAVAILABLE);
+  assert_int_equal(err.retry_after_ms, 60000);
+  assert_string_equal(err.reason, "COMPETING_SESSION");
 }
 
 // ---- contracts ----

@@ -36,6 +36,41 @@ static void what_is_written_is_read(void **state) {
   free(directory);
 }
 
+// Who has it open reads on in the old one: it is never written in place.
+static void an_old_file_stays_whole_for_its_reader(void **state) {
+  (void)state;
+  char *directory = make_directory(), path[64], text[16] = "";
+  mesh_error err;
+  snprintf(path, sizeof path, "%s/a", directory);
+  assert_int_equal(mesh_file_write(path, view_of("first"), &err), GRPC_STATUS_OK);
+  FILE *reader = fopen(path, "r");
+  assert_non_null(reader);
+  assert_int_equal(mesh_file_write(path, view_of("second"), &err), GRPC_STATUS_OK);
+  assert_int_equal(fread(text, 1, sizeof text, reader), 5);
+  assert_string_equal(text, "first");
+  fclose(reader);
+  unlink(path);
+  rmdir(directory);
+  free(directory);
+}
+
+static void a_failure_leaves_nothing_behind(void **state) {
+  (void)state;
+  char *directory = make_directory(), path[64], inside[72], part[72];
+  mesh_error err;
+  snprintf(path, sizeof path, "%s/a", directory);
+  snprintf(inside, sizeof inside, "%s/b", path);
+  snprintf(part, sizeof part, "%s.part", path);
+  assert_int_equal(mkdir(path, 0700), 0);  // a directory that is not empty cannot be replaced
+  assert_int_equal(mkdir(inside, 0700), 0);
+  assert_int_not_equal(mesh_file_write(path, view_of("x"), &err), GRPC_STATUS_OK);
+  assert_int_not_equal(access(part, F_OK), 0);
+  rmdir(inside);
+  rmdir(path);
+  assert_int_equal(rmdir(directory), 0);
+  free(directory);
+}
+
 static void what_cannot_be_is_named(void **state) {
   (void)state;
   mesh_error err;
@@ -79,6 +114,8 @@ static void sha256_is_the_standards(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(what_is_written_is_read),
+      cmocka_unit_test(an_old_file_stays_whole_for_its_reader),
+      cmocka_unit_test(a_failure_leaves_nothing_behind),
       cmocka_unit_test(a_link_beside_it_is_replaced),
       cmocka_unit_test(what_cannot_be_is_named),
       cmocka_unit_test(sha256_is_the_standards),

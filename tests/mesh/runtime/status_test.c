@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "google/rpc/error_details.pb-c.h"
+#include "google/rpc/status.pb-c.h"
 #include "mesh/rpc/status_details.h"
 #include "tests/unit.h"
 
@@ -58,6 +60,65 @@ static void details_survive_the_wire(void) {
   assert_memory_equal(got.details, sent.details, sent.details_size);
 }
 
+// A peer's details no longer say all once something was added: they are made anew.
+static void what_is_added_makes_new_details(void) {
+  mesh_error sent, got;
+  mesh_fail(&sent, GRPC_STATUS_UNAVAILABLE, "down");
+  mesh_error_set_reason(&sent, "OLD", "a");
+  mesh_error_set_retry(&sent, 5);
+  mesh_error_encode_details(&sent);
+  mesh_error_set_reason(&sent, "NEW", "b");
+  assert_int_equal(sent.details_size, 0);
+  mesh_error_encode_details(&sent);
+  mesh_error_set_retry(&sent, 7);
+  assert_int_equal(sent.details_size, 0);
+  mesh_error_encode_details(&sent);
+  mesh_fail(&got, sent.code, "%s", sent.message);
+  mesh_error_decode_details(&got, sent.details, sent.details_size);
+  assert_string_equal(got.reason, "NEW");
+  assert_int_equal(got.retry_after_ms, 7);
+}
+
+// google.rpc.Status with one RetryInfo of so many seconds and nanoseconds.
+static size_t pack_retry(int64_t seconds, int32_t nanos, uint8_t out[256]) {
+  Google__Protobuf__Duration delay = GOOGLE__PROTOBUF__DURATION__INIT;
+  Google__Rpc__RetryInfo info = GOOGLE__RPC__RETRY_INFO__INIT;
+  Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT, *details[] = {&any};
+  Google__Rpc__Status status = GOOGLE__RPC__STATUS__INIT;
+  uint8_t packed[64];
+  delay.seconds = seconds;
+  delay.nanos = nanos;
+  info.retry_delay = &delay;
+  any.type_url = (char *)"type.googleapis.com/google.rpc.RetryInfo";
+  any.value = (ProtobufCBinaryData){google__rpc__retry_info__pack(&info, packed), packed};
+  status.n_details = 1;
+  status.details = details;
+  assert_true(google__rpc__status__get_packed_size(&status) <= 256);
+  return google__rpc__status__pack(&status, out);
+}
+
+static void only_a_real_delay_is_believed(void) {
+  static const struct {
+    int64_t seconds;
+    int32_t nanos;
+    int64_t want_ms;
+  } delays[] = {{1, 500000000, 1500}, {0, 999999, 0},    {-1, 0, 0},
+                {0, -5000000, 0},     {1, -5000000, 0},  {0, 1000000000, 0},
+                {INT64_MAX, 0, 0},    {INT64_MIN, 0, 0}, {315576000000, 0, -1}};
+  for (size_t i = 0; i < sizeof delays / sizeof *delays; i++) {
+    uint8_t bytes[256];
+    size_t size = pack_retry(delays[i].seconds, delays[i].nanos, bytes);
+    mesh_error err;
+    mesh_fail(&err, GRPC_STATUS_UNAVAILABLE, "down");
+    mesh_error_decode_details(&err, bytes, size);
+    if (delays[i].want_ms < 0) {
+      assert_true(err.retry_after_ms > 0);  // the longest there is stays long
+    } else {
+      assert_int_equal(err.retry_after_ms, delays[i].want_ms);
+    }
+  }
+}
+
 static void details_that_are_none_are_ignored(void) {
   mesh_error err;
   mesh_fail(&err, GRPC_STATUS_ABORTED, "text");
@@ -93,6 +154,8 @@ static const row rows[] = {
     {"a prefix keeps the rest", a_prefix_keeps_the_rest},
     {"long messages are cut", long_messages_are_cut},
     {"details survive the wire", details_survive_the_wire},
+    {"what is added makes new details", what_is_added_makes_new_details},
+    {"only a real delay is believed", only_a_real_delay_is_believed},
     {"details that are none are ignored", details_that_are_none_are_ignored},
     {"what may be tried again says so", what_may_be_tried_again_says_so},
     {"codes have names", codes_have_names},
