@@ -41,7 +41,7 @@ int main(void) {
   command status = {.name = "millrace status", .argv = {"cli/millrace", "status"}};
   command version = {.name = "millrace --version", .argv = {"cli/millrace", "--version"}};
   command peer = {.name = "grpc_cli ls",
-                  .argv = {"../grpc_source/grpc_cli", "ls", mesh.backend_address}};
+                  .argv = {"third_party/grpc_cli_once/grpc_cli", "ls", mesh.backend_address}};
   char *output = bench_text("%s/commands.out", mesh.home);
 
   for (int run = 0; run < RUNS; run++) {

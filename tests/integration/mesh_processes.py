@@ -24,7 +24,7 @@ PROGRAMS = {
     "millrace-ib-host": "host/ib/millrace-ib-host",
     "millrace-training-host": "host/training/millrace-training-host",
     "papergate": "tools/papergate/papergate",
-    "grpc_cli": "../grpc_source/grpc_cli",
+    "grpc_cli": "third_party/grpc_cli_once/grpc_cli",
 }
 MARKET = os.path.abspath("tools/papergate/market")
 
