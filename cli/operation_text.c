@@ -125,11 +125,21 @@ static void print_segment(FILE *out, const Millrace__V1__SegmentReport *report) 
              states[state < 4 ? state : 0], report->bars, report->reason);
 }
 
+static void print_resumes(FILE *out, const Millrace__V1__Accepted *accepted) {
+  const Millrace__V1__Checkpoint *from = accepted->checkpoint;
+  print_text(out, "resumes   %s", accepted->resumes);
+  if (from != NULL) {
+    print_text(out, ", from %" PRId64 "/%" PRId64 " %s", from->position, from->total, from->unit);
+  }
+  print_text(out, "\n");
+}
+
 static void print_payload(FILE *out, const Millrace__V1__OperationEvent *event) {
   switch (event->payload_case) {
     case PAYLOAD(ACCEPTED):
       print_text(out, "accepted  %s %s%s\n", event->accepted->kind, event->accepted->title,
                  event->accepted->detached ? " (detached)" : "");
+      if (event->accepted->resumes[0] != '\0') print_resumes(out, event->accepted);
       break;
     case PAYLOAD(SEGMENT):
       print_segment(out, event->segment);

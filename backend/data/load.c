@@ -255,6 +255,7 @@ mesh_code load_prepare(void *data_manager, mesh_view request, mesh_start *start,
                         .title = own->title,
                         .work_key = own->work_key,
                         .request = request,
+                        .request_type = &millrace__v1__load_request__descriptor,
                         .options = own->request->start};
   *work = (mesh_work){.run = run, .on_end = free_load, .arg = own};
   return GRPC_STATUS_OK;

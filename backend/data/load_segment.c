@@ -54,15 +54,12 @@ static mesh_code commit_with(load *own, const store_coverage *coverage, const ba
                                    coverage, &bars, entry, err);
 }
 
-mesh_code load_commit(load *own, const store_coverage *coverage, const bar_columns *bars,
-                      const Millrace__V1__SegmentReport *report, mesh_error *err) {
-  if (report == NULL) return commit_with(own, coverage, bars, NULL, err);
-  mesh_bytes body = mesh_message_pack(&report->base);
+// The event and what it tells of, in one transaction.
+static mesh_code commit_with_event(load *own, const store_coverage *coverage,
+                                   const bar_columns *bars, mesh_view event, mesh_error *err) {
   mesh_entry entry;
-  mesh_code code =
-      mesh_operation_begin(own->operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_SEGMENT,
-                           mesh_bytes_view(body), &entry, err);
-  free(body.data);
+  mesh_code code = mesh_operation_begin(
+      own->operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_SEGMENT, event, &entry, err);
   if (code != GRPC_STATUS_OK) return code;
   code = commit_with(own, coverage, bars, &entry, err);
   if (code == GRPC_STATUS_OK) {
@@ -71,6 +68,20 @@ mesh_code load_commit(load *own, const store_coverage *coverage, const bar_colum
     mesh_operation_abandon(own->operation, &entry);
   }
   return code;
+}
+
+mesh_code load_commit(load *own, const store_coverage *coverage, const bar_columns *bars,
+                      const Millrace__V1__SegmentReport *report, mesh_error *err) {
+  mesh_bytes event = {0};
+  mesh_code code;
+  if (report != NULL) event = mesh_message_pack(&report->base);
+  do {  // a store that is full or locked makes no load fail
+    code = report == NULL ? commit_with(own, coverage, bars, NULL, err)
+                          : commit_with_event(own, coverage, bars, mesh_bytes_view(event), err);
+  } while (code != GRPC_STATUS_OK &&
+           mesh_operation_await_journal(own->operation, err) == GRPC_STATUS_OK);
+  free(event.data);
+  return code == GRPC_STATUS_OK ? code : err->code;
 }
 
 // ---- the report ----

@@ -24,6 +24,8 @@ static bool take_accepted(Millrace__V1__Operation *message, const mesh_event *ev
   for (size_t i = 0; i < accepted->n_labels; i++) {
     operation_message_add_label(message, accepted->labels[i]->key, accepted->labels[i]->value);
   }
+  message->checkpoint = accepted->checkpoint;  // of the operation that it goes on from
+  accepted->checkpoint = NULL;
   millrace__v1__accepted__free_unpacked(accepted, NULL);
   return true;
 }

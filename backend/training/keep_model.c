@@ -128,9 +128,13 @@ mesh_code training_keep_model(training_manager *self, mesh_operation *operation,
       .manager = self, .operation = mesh_operation_name(operation), .result = succeeded->train};
   mesh_code code = fetch(&own, operation, err);
   if (code == GRPC_STATUS_OK) {
-    mesh_pool_run(self->pool, self->loop, do_keep, &own);
-    code = own.code;
-    if (code != GRPC_STATUS_OK) *err = own.err;
+    do {  // a disk that is full makes no training fail
+      mesh_pool_run(self->pool, self->loop, do_keep, &own);
+      code = own.code;
+      if (code != GRPC_STATUS_OK) *err = own.err;
+    } while (code != GRPC_STATUS_OK &&
+             mesh_operation_await_journal(operation, err) == GRPC_STATUS_OK);
+    if (code != GRPC_STATUS_OK) code = err->code;
     succeeded->train->version = own.version;
   }
   forget(&own);

@@ -22,19 +22,11 @@ typedef struct training {
   training_manager *manager;
   Millrace__V1__TrainRequest *request;  // owned
   mesh_bytes bytes;                     // owned: the request as it came
-  mesh_bytes checkpoint;                // owned: of the operation that is resumed; empty: none
   char title[TITLE_MAX], key[KEY_MAX];
   mesh_remote remote;
 } training;
 
 // ---- the work ----
-
-// A resumed training begins with the checkpoint of the one before: from here on it is this one's.
-static mesh_code take_checkpoint(training *own, mesh_operation *operation, mesh_error *err) {
-  if (own->checkpoint.size_bytes == 0) return GRPC_STATUS_OK;
-  return mesh_operation_report(operation, PAYLOAD(CHECKPOINT), mesh_bytes_view(own->checkpoint),
-                               err);
-}
 
 // bf16 is the CPU's: no reason to take a GPU's slot.
 static const char *device_of(const training *own) {
@@ -78,7 +70,7 @@ static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeed
   training *own = arg;
   own->remote.link = own->manager->adapter;
   mesh_error failed;
-  mesh_code code = take_checkpoint(own, operation, err);
+  mesh_code code = GRPC_STATUS_OK;
   for (int hosts = 0; code == GRPC_STATUS_OK; hosts++) {
     code = run_on_a_host(own, operation, succeeded, cancelled, &failed);
     if (code == GRPC_STATUS_OK) break;
@@ -97,7 +89,6 @@ static void destroy(void *arg) {
   mesh_remote_clear(&own->remote);
   if (own->request != NULL) millrace__v1__train_request__free_unpacked(own->request, NULL);
   free(own->bytes.data);
-  free(own->checkpoint.data);
   free(own);
 }
 
@@ -165,6 +156,7 @@ static mesh_code prepare(void *self, mesh_view request, mesh_start *start, mesh_
                         .title = own->title,
                         .work_key = own->key,
                         .request = mesh_bytes_view(own->bytes),
+                        .request_type = &millrace__v1__train_request__descriptor,
                         .options = own->request->start};
   *work = (mesh_work){run, destroy, own};
   return GRPC_STATUS_OK;
@@ -179,6 +171,11 @@ static mesh_code train(mesh_call *call, mesh_frame frame, void *self, mesh_error
   mesh_work work;
   mesh_code code = prepare(self, (mesh_view){frame.data, frame.size_bytes}, &start, &work, err);
   if (code != GRPC_STATUS_OK) return code;
+  if (((training *)work.arg)->request->resumes[0] != '\0') {
+    destroy(work.arg);
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                     "resumes is set by TrainingManager.Resume: call that");
+  }
   return mesh_operation_serve(((training_manager *)self)->operations, &start, &work, call, err);
 }
 
@@ -228,17 +225,32 @@ static mesh_code check_ended(const ended *own, const char *name, mesh_error *err
   return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "operation '%s' %s", name, why);
 }
 
+// The request of the operation that is resumed, but how it is started, as this one's own; the
+// caller frees the bytes. Empty where the journal's is no TrainRequest.
+static mesh_bytes make_resumed(const Millrace__V1__ResumeRequest *request, const ended *from) {
+  mesh_bytes bytes = {0};
+  Millrace__V1__TrainRequest *before = mesh_message_unpack(
+      &millrace__v1__train_request__descriptor, from->request.data, from->request.size_bytes);
+  if (before == NULL) return bytes;
+  Millrace__V1__TrainRequest resumed = *before;
+  resumed.start = request->start;
+  resumed.resumes = request->operation;
+  bytes = mesh_message_pack(&resumed.base);
+  millrace__v1__train_request__free_unpacked(before, NULL);
+  return bytes;
+}
+
 static mesh_code start_again(training_manager *self, const Millrace__V1__ResumeRequest *request,
-                             ended *from, mesh_call *call, mesh_error *err) {
+                             const ended *from, mesh_call *call, mesh_error *err) {
   mesh_start start;
   mesh_work work;
-  mesh_code code = prepare(self, mesh_bytes_view(from->request), &start, &work, err);
+  mesh_bytes bytes = make_resumed(request, from);
+  mesh_code code = prepare(self, mesh_bytes_view(bytes), &start, &work, err);
+  free(bytes.data);
   if (code != GRPC_STATUS_OK) return code;
-  training *own = work.arg;
-  own->checkpoint = from->checkpoint;
-  from->checkpoint = (mesh_bytes){0};
-  start.options = request->start;
   start.work_key = "";
+  start.resumes = request->operation;
+  start.checkpoint = mesh_bytes_view(from->checkpoint);
   return mesh_operation_serve(self->operations, &start, &work, call, err);
 }
 

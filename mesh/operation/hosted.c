@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "mesh/operation/same_request.h"
 #include "mesh/rpc/pack.h"
 
 enum { DEFAULT_GRACE_MS = 30000 };
@@ -36,16 +37,33 @@ static mesh_code check_run(const Millrace__V1__RunRequest *request, mesh_error *
                    MESH_OPERATION_NAME_MAX - 1);
 }
 
-static void take_epoch(void *arg, const mesh_operation_record *record) {
-  *(int64_t *)arg = record->epoch;
+// The run of a name that is here, or was.
+typedef struct found_run {
+  const Millrace__V1__RunRequest *request;  // what is asked for now; NULL: anything
+  int64_t epoch, last_sequence;             // 0: there is none
+  bool ended, other;                        // other: it was another request
+} found_run;
+
+static void take_run(void *arg, const mesh_operation_record *record) {
+  found_run *own = arg;
+  own->epoch = record->epoch;
+  own->last_sequence = record->last_sequence;
+  own->ended = record->outcome.size_bytes > 0;
+  if (own->request == NULL) return;
+  char field[MESH_FIELD_NAME_MAX];
+  mesh_view request = {own->request->request.data, own->request->request.len};
+  own->other = !mesh_same_request(NULL, record->request, request, field);
 }
 
-// The epoch of the run that is here, or was; 0: there is none.
-static mesh_code find_run(mesh_hosted *hosted, const char *name, int64_t *epoch, mesh_error *err) {
+static mesh_code find_run(mesh_hosted *hosted, const char *name, found_run *out, mesh_error *err) {
   const mesh_journal *journal = mesh_memory_journal_table(hosted->journal);
-  *epoch = 0;
-  mesh_code code = journal->find(journal->self, name, NULL, take_epoch, epoch, err);
-  return code == GRPC_STATUS_NOT_FOUND ? GRPC_STATUS_OK : code;
+  mesh_code code = journal->find(journal->self, name, NULL, take_run, out, err);
+  if (code == GRPC_STATUS_NOT_FOUND) return GRPC_STATUS_OK;
+  if (code != GRPC_STATUS_OK || !out->other) return code;
+  code = mesh_fail(err, GRPC_STATUS_ALREADY_EXISTS,
+                   "operation '%s' was run here with another request", name);
+  mesh_error_set_reason(err, "ANOTHER_REQUEST", "mesh.millrace");
+  return code;
 }
 
 // The caller knows that a run of this name is not to begin once more.
@@ -65,8 +83,11 @@ static mesh_code start_run(mesh_hosted *hosted, const Millrace__V1__RunRequest *
   options.cancel_timeout_ms = request->cancel_timeout_ms;
   int64_t now_ns = mesh_wall_ns();
   *epoch = now_ns > request->epoch ? now_ns : request->epoch + 1;
-  mesh_start start = {
-      .kind = hosted->kind.name, .name = request->operation, .epoch = *epoch, .options = &options};
+  mesh_start start = {.kind = hosted->kind.name,
+                      .name = request->operation,
+                      .request = {request->request.data, request->request.len},
+                      .epoch = *epoch,
+                      .options = &options};
   mesh_work work;
   mesh_code code = hosted->kind.prepare(hosted->kind.self, request, &work, err);
   if (code != GRPC_STATUS_OK) return code;
@@ -77,15 +98,34 @@ static mesh_code start_run(mesh_hosted *hosted, const Millrace__V1__RunRequest *
   return code;
 }
 
+// The manager has the outcome of the run, and asks for one all the same: that outcome was no answer
+// to it. A run ends when its manager has been away for too long, for example.
+static bool is_given_back(const found_run *found, const Millrace__V1__RunRequest *request) {
+  return found->ended && request->epoch == found->epoch &&
+         request->after_sequence == found->last_sequence;
+}
+
+// A run to attach to: the one that is here, or a new one.
+static mesh_code make_run(mesh_hosted *hosted, const Millrace__V1__RunRequest *request,
+                          int64_t *epoch, mesh_error *err) {
+  const mesh_journal *journal = mesh_memory_journal_table(hosted->journal);
+  found_run found = {.request = request};
+  mesh_code code = find_run(hosted, request->operation, &found, err);
+  *epoch = found.epoch;
+  if (code != GRPC_STATUS_OK) return code;
+  if (found.epoch > 0 && !is_given_back(&found, request)) return code;
+  code = check_begin(request, err);
+  if (code == GRPC_STATUS_OK && found.epoch > 0) {
+    code = journal->remove(journal->self, request->operation, NULL, err);
+  }
+  return code == GRPC_STATUS_OK ? start_run(hosted, request, epoch, err) : code;
+}
+
 static mesh_code run(mesh_hosted *hosted, const Millrace__V1__RunRequest *request, mesh_call *call,
                      mesh_error *err) {
   int64_t epoch;
   mesh_code code = check_run(request, err);
-  if (code == GRPC_STATUS_OK) code = find_run(hosted, request->operation, &epoch, err);
-  if (code == GRPC_STATUS_OK && epoch == 0) {
-    code = check_begin(request, err);
-    if (code == GRPC_STATUS_OK) code = start_run(hosted, request, &epoch, err);
-  }
+  if (code == GRPC_STATUS_OK) code = make_run(hosted, request, &epoch, err);
   if (code != GRPC_STATUS_OK) return code;
   mesh_watch watch = {.counts = true};
   if (request->epoch == epoch) watch.after_sequence = request->after_sequence;
@@ -107,10 +147,10 @@ mesh_code mesh_hosted_run(mesh_call *call, mesh_frame frame, void *hosted, mesh_
 
 static mesh_code cancel(mesh_hosted *hosted, const Millrace__V1__CancelOperationRequest *request,
                         mesh_call *call, mesh_error *err) {
-  int64_t epoch;
-  mesh_code code = find_run(hosted, request->name, &epoch, err);
+  found_run found = {0};
+  mesh_code code = find_run(hosted, request->name, &found, err);
   if (code != GRPC_STATUS_OK) return code;
-  if (epoch == 0) {
+  if (found.epoch == 0) {
     return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "nothing of operation '%s' runs here",
                      request->name);
   }

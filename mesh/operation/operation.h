@@ -41,12 +41,16 @@ typedef struct mesh_work {
 
 // How an operation begins. Strings and bytes are borrowed; NULL and 0 mean none.
 typedef struct mesh_start {
-  const char *kind;                     // "load"
-  const char *title;                    // for people
-  const char *name;                     // NULL: a new one is made from the kind
-  const char *work_key;                 // a running operation with the same key is joined
-  mesh_view request;                    // what a mesh_kind can make the work again from
-  int64_t epoch;                        // 0: 1
+  const char *kind;      // "load"
+  const char *title;     // for people
+  const char *name;      // NULL: a new one is made from the kind
+  const char *work_key;  // a running operation with the same key is joined
+  mesh_view request;     // what a mesh_kind can make the work again from
+  const ProtobufCMessageDescriptor
+      *request_type;     // of `request`, to name what differs; NULL: bytes
+  const char *resumes;   // the operation that it goes on from
+  mesh_view checkpoint;  // where that one was: an encoded Checkpoint, this one's own from the start
+  int64_t epoch;         // 0: 1
   Millrace__V1__StartOptions *options;  // as the caller sent them; may be NULL
 } mesh_start;
 
@@ -105,7 +109,9 @@ void mesh_operations_stop(mesh_operations *operations);
 int mesh_operations_count(const mesh_operations *operations);
 
 // Starts an operation, or joins the one with the same name, request id or work (then *joined says
-// because of what, and `work` is not taken: the caller still owns its arg; NULL otherwise). Once
+// because of what, and `work` is not taken: the caller still owns its arg; NULL otherwise). Two
+// starts at the same moment are one. ALREADY_EXISTS (ANOTHER_REQUEST): the name or the request id
+// is that of another request; the message names the field that differs (mesh_same_request). Once
 // started, `work` runs whatever becomes of the caller; if nobody watches within the grace, an
 // attached one ends. INVALID_ARGUMENT names a bad label or number.
 MESH_NODISCARD mesh_code mesh_operation_start(mesh_operations *operations, const mesh_start *start,
@@ -195,7 +201,13 @@ MESH_NODISCARD mesh_code mesh_operation_begin(mesh_operation *operation, uint32_
 void mesh_operation_publish(mesh_operation *operation, const mesh_entry *entry);
 void mesh_operation_abandon(mesh_operation *operation, const mesh_entry *entry);
 
-// begin, append to the journal, publish. A payload that is a Checkpoint is kept as the newest one.
+// Waits after the journal has refused an entry with `err`, if it is only full or away (the disk, a
+// lock): no operation fails of that; its watchers are told why it stands still. OK: begin and
+// commit again. Else `err` says why not: the refusal itself, or why the operation has to stop.
+MESH_NODISCARD mesh_code mesh_operation_await_journal(mesh_operation *operation, mesh_error *err);
+
+// begin, append to the journal, publish; waits while the journal is full or away. A payload that is
+// a Checkpoint is kept as the newest one.
 MESH_NODISCARD mesh_code mesh_operation_report(mesh_operation *operation, uint32_t payload,
                                                mesh_view body, mesh_error *err);
 

@@ -64,8 +64,8 @@ static mesh_code report_adopted(mesh_operation *operation, const char *reason, m
   Millrace__V1__Adopted adopted = MILLRACE__V1__ADOPTED__INIT;
   adopted.layer = (char *)operation->operations->layer;
   adopted.reason = (char *)reason;
-  return mesh_message_report(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ADOPTED,
-                             &adopted.base, err);
+  return mesh_operation_append_message(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ADOPTED,
+                                       &adopted.base, err);
 }
 
 // Where the journal refuses the adoption, the operation stays for a later one.

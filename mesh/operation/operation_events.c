@@ -7,7 +7,9 @@
 #include "mesh/rpc/pack.h"
 #include "mesh/rpc/status_details.h"
 #include "mesh/rpc/wire_text.h"
+#include "mesh/runtime/log.h"
 #include "mesh/runtime/text.h"
+#include "mesh/runtime/time.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 
@@ -148,6 +150,7 @@ void mesh_operation_publish(mesh_operation *operation, const mesh_entry *entry) 
 #else
   add_event(operation, (mesh_bytes){(uint8_t *)entry->event.data, entry->event.size_bytes});
 #endif
+  operation->journal_error.code = GRPC_STATUS_OK;
   end_writing(operation);
 }
 
@@ -169,19 +172,71 @@ static mesh_code append_entry(mesh_operation *operation, mesh_entry *entry, mesh
   return code;
 }
 
+static mesh_code append_once(mesh_operation *operation, const mesh_source *source, uint32_t payload,
+                             mesh_view body, mesh_error *err) {
+  mesh_entry entry;
+  mesh_code code = begin(operation, source, payload, body, &entry, err);
+  return code == GRPC_STATUS_OK ? append_entry(operation, &entry, err) : code;
+}
+
+mesh_code mesh_operation_append_once(mesh_operation *operation, uint32_t payload, mesh_view body,
+                                     mesh_error *err) {
+  return append_once(operation, NULL, payload, body, err);
+}
+
+mesh_code mesh_operation_append_message(mesh_operation *operation, uint32_t payload,
+                                        const ProtobufCMessage *message, mesh_error *err) {
+  mesh_bytes bytes = mesh_message_pack(message);
+  mesh_code code = append_once(operation, NULL, payload, mesh_bytes_view(bytes), err);
+  free(bytes.data);
+  return code;
+}
+
+// Until it is in the journal, or the work has to stop.
+static mesh_code append(mesh_operation *operation, const mesh_source *source, uint32_t payload,
+                        mesh_view body, mesh_error *err) {
+  mesh_code code;
+  do {
+    code = append_once(operation, source, payload, body, err);
+  } while (code != GRPC_STATUS_OK &&
+           mesh_operation_await_journal(operation, err) == GRPC_STATUS_OK);
+  return code == GRPC_STATUS_OK ? code : err->code;
+}
+
 mesh_code mesh_operation_report(mesh_operation *operation, uint32_t payload, mesh_view body,
                                 mesh_error *err) {
-  mesh_entry entry;
-  mesh_code code = mesh_operation_begin(operation, payload, body, &entry, err);
-  return code == GRPC_STATUS_OK ? append_entry(operation, &entry, err) : code;
+  return append(operation, NULL, payload, body, err);
 }
 
 mesh_code mesh_operation_report_from(mesh_operation *operation, const mesh_source *source,
                                      uint32_t payload, mesh_view body, mesh_error *err) {
-  mesh_entry entry;
-  if (payload == 0) return GRPC_STATUS_OK;
-  mesh_code code = begin(operation, source, payload, body, &entry, err);
-  return code == GRPC_STATUS_OK ? append_entry(operation, &entry, err) : code;
+  return payload == 0 ? GRPC_STATUS_OK : append(operation, source, payload, body, err);
+}
+
+// ---- a journal that is full or away ----
+
+static bool is_away(mesh_code code) {
+  return code == GRPC_STATUS_RESOURCE_EXHAUSTED || code == GRPC_STATUS_UNAVAILABLE;
+}
+
+// Watchers are told, and sent away: they see that nothing moves, and why.
+static void tell_watchers(mesh_operation *operation, const mesh_error *why) {
+  if (operation->journal_error.code == GRPC_STATUS_OK) {
+    mesh_log(MESH_LOG_ERROR, operation->operations->layer,
+             "%s waits until its journal takes events again: %s", operation->name, why->message);
+  }
+  operation->journal_error = *why;
+  mesh_signal_notify(&operation->changed);
+}
+
+mesh_code mesh_operation_await_journal(mesh_operation *operation, mesh_error *err) {
+  if (!is_away(err->code) || operation->ended) return err->code;
+  mesh_scope *scope = &operation->scope;
+  if (scope->code != GRPC_STATUS_OK) return mesh_scope_check(scope, err);
+  tell_watchers(operation, err);
+  mesh_code code =
+      mesh_sleep_until(scope, mesh_time_after_ms(mesh_now_ns(), MESH_JOURNAL_RETRY_MS), err);
+  return code;
 }
 
 mesh_code mesh_operation_history(mesh_operation *operation, mesh_each_event each, void *arg,

@@ -59,7 +59,7 @@ struct mesh_operation {
   mesh_signal writable;
   mesh_bytes checkpoint;     // the newest, an encoded Checkpoint
   mesh_bytes outcome;        // an encoded Outcome, once there is one
-  mesh_error journal_error;  // why an event could not be made durable; code OK otherwise
+  mesh_error journal_error;  // why the last event could not be made durable; code OK otherwise
 
   bool creating, ended;
   bool reporting_cancel;  // CancelRequested is on its way to the journal
@@ -85,6 +85,15 @@ mesh_bytes mesh_operation_encode(const mesh_operation *operation, mesh_event_cla
 
 // Finds a running operation by name; NULL if there is none.
 mesh_operation *mesh_operations_find(mesh_operations *operations, const char *name);
+
+enum { MESH_JOURNAL_RETRY_MS = 1000 };  // after the journal was full or away
+
+// As mesh_operation_report(), but tries once: for what is not the work's.
+MESH_NODISCARD mesh_code mesh_operation_append_once(mesh_operation *operation, uint32_t payload,
+                                                    mesh_view body, mesh_error *err);
+MESH_NODISCARD mesh_code mesh_operation_append_message(mesh_operation *operation, uint32_t payload,
+                                                       const ProtobufCMessage *message,
+                                                       mesh_error *err);
 
 // Makes an operation from its record, adds it to the registry, and opens its scopes; not running
 // yet.

@@ -10,8 +10,6 @@
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 
-enum { RETRY_MS = 1000 };  // after the journal was full or away
-
 // The failure as google.rpc.Status, details included; the caller frees it with
 // google__rpc__status__free_unpacked().
 static Google__Rpc__Status *make_status(mesh_code code, mesh_error *err) {
@@ -53,8 +51,8 @@ static void name_cancel(mesh_operation *operation, Millrace__V1__Cancelled *canc
 static mesh_code journal_outcome(mesh_operation *operation, mesh_view body, mesh_error *err) {
   mesh_scope *scope = &operation->operations->scope;
   for (;;) {
-    mesh_code code =
-        mesh_operation_report(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME, body, err);
+    mesh_code code = mesh_operation_append_once(
+        operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME, body, err);
     if (code == GRPC_STATUS_OK) return code;
     operation->journal_error = *err;
     mesh_signal_notify(&operation->changed);
@@ -62,8 +60,8 @@ static mesh_code journal_outcome(mesh_operation *operation, mesh_view body, mesh
              "%s: the outcome is not in the journal: %s", operation->name, err->message);
     if (code == GRPC_STATUS_ABORTED || operation->operations->draining) return code;
     mesh_error ignored;
-    if (mesh_sleep_until(scope, mesh_time_after_ms(mesh_now_ns(), RETRY_MS), &ignored) !=
-        GRPC_STATUS_OK) {
+    if (mesh_sleep_until(scope, mesh_time_after_ms(mesh_now_ns(), MESH_JOURNAL_RETRY_MS),
+                         &ignored) != GRPC_STATUS_OK) {
       return code;
     }
   }
@@ -75,7 +73,6 @@ static mesh_code report_outcome(mesh_operation *operation, const Millrace__V1__O
   mesh_bytes_set(&operation->outcome, mesh_bytes_view(bytes));
   mesh_operation_enter(operation, state);
   mesh_code code = journal_outcome(operation, mesh_bytes_view(bytes), err);
-  if (code == GRPC_STATUS_OK) operation->journal_error.code = GRPC_STATUS_OK;
   free(bytes.data);
   return code;
 }

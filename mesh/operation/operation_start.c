@@ -7,6 +7,8 @@
 #include "mesh/operation/labels.h"
 #include "mesh/operation/message_report.h"
 #include "mesh/operation/operation_internal.h"
+#include "mesh/operation/same_request.h"
+#include "mesh/rpc/pack.h"
 #include "mesh/runtime/text.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
@@ -44,28 +46,79 @@ static mesh_operation *find_same(mesh_operations *operations, const mesh_start *
   return same;
 }
 
-static void take_name(void *arg, const mesh_operation_record *record) {
-  mesh_text_copy(arg, MESH_OPERATION_NAME_MAX, record->name);
+// What a start has in common with an operation that is there, as the journal has it.
+typedef struct candidate {
+  const mesh_start *start;
+  char name[MESH_OPERATION_NAME_MAX];  // "": there is none
+  char kind[32];
+  char field[MESH_FIELD_NAME_MAX];  // the first that differs; "": it is the same request
+} candidate;
+
+static void take_candidate(void *arg, const mesh_operation_record *record) {
+  candidate *own = arg;
+  const mesh_start *start = own->start;
+  mesh_text_copy(own->name, sizeof own->name, record->name);
+  mesh_text_copy(own->kind, sizeof own->kind, record->kind);
+  if (strcmp(record->kind, start->kind) != 0) {
+    snprintf(own->field, sizeof own->field, "kind");
+  } else {
+    mesh_same_request(start->request_type, record->request, start->request, own->field);
+  }
+}
+
+// A name or a request id stands for one request. Where another one comes with it, its result would
+// be taken for that of this one.
+static mesh_code check_candidate(const candidate *own, const char *because, mesh_error *err) {
+  if (own->name[0] == '\0' || own->field[0] == '\0') return GRPC_STATUS_OK;
+  const char *id = strcmp(because, "the name") == 0 ? own->name : request_id_of(own->start);
+  mesh_code code;
+  if (strcmp(own->field, "kind") == 0) {
+    code = mesh_fail(err, GRPC_STATUS_ALREADY_EXISTS, "%s '%s' is that of %s, a %s: this is a %s",
+                     because, id, own->name, own->kind, own->start->kind);
+  } else {
+    code = mesh_fail(err, GRPC_STATUS_ALREADY_EXISTS,
+                     "%s '%s' is that of %s, which was started with another %s", because, id,
+                     own->name, own->field);
+  }
+  mesh_error_set_reason(err, "ANOTHER_REQUEST", "mesh.millrace");
+  return code;
 }
 
 static mesh_code find_in_journal(mesh_operations *operations, const mesh_start *start, char *name,
                                  const char **because, mesh_error *err) {
   const mesh_journal *journal = operations->journal;
+  candidate found = {.start = start};
   mesh_code code = GRPC_STATUS_NOT_FOUND;
   if (start->name != NULL) {
     *because = "the name";
-    code = journal->find(journal->self, start->name, NULL, take_name, name, err);
+    code = journal->find(journal->self, start->name, NULL, take_candidate, &found, err);
   }
   if (code == GRPC_STATUS_NOT_FOUND && request_id_of(start)[0] != '\0') {
     *because = "the request id";
-    code = journal->find(journal->self, NULL, request_id_of(start), take_name, name, err);
+    code = journal->find(journal->self, NULL, request_id_of(start), take_candidate, &found, err);
   }
-  return code == GRPC_STATUS_NOT_FOUND ? GRPC_STATUS_OK : code;
+  if (code == GRPC_STATUS_NOT_FOUND) return GRPC_STATUS_OK;
+  if (code == GRPC_STATUS_OK) code = check_candidate(&found, *because, err);
+  if (code == GRPC_STATUS_OK) memcpy(name, found.name, sizeof found.name);
+  return code;
+}
+
+// What is joined because of its work is the same work; the rest is asked of the journal, which has
+// the request.
+static mesh_code check_running(const mesh_operation *operation, const mesh_start *start,
+                               const char *because, mesh_error *err) {
+  const mesh_journal *journal = operation->operations->journal;
+  candidate found = {.start = start};
+  if (strcmp(because, "the same work") == 0) return GRPC_STATUS_OK;
+  mesh_code code = journal->find(journal->self, operation->name, NULL, take_candidate, &found, err);
+  return code == GRPC_STATUS_OK ? check_candidate(&found, because, err) : code;
 }
 
 // A detached start that joins an attached operation makes it a detached one, for good.
 static mesh_code join(mesh_operation *operation, const mesh_start *start, const char *because,
                       char *name, mesh_error *err) {
+  mesh_code code = check_running(operation, start, because, err);
+  if (code != GRPC_STATUS_OK) return code;
   mesh_text_copy(name, MESH_OPERATION_NAME_MAX, operation->name);
   bool detaches = start->options != NULL && start->options->detached && !operation->detached;
   if (!detaches || operation->state != STATE(RUNNING)) return GRPC_STATUS_OK;
@@ -74,25 +127,41 @@ static mesh_code join(mesh_operation *operation, const mesh_start *start, const 
   Millrace__V1__Joined joined = MILLRACE__V1__JOINED__INIT;
   joined.because = (char *)because;
   joined.detached = true;
-  mesh_operation_hold(operation);
-  mesh_code code = mesh_message_report(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_JOINED,
+  code = mesh_operation_append_message(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_JOINED,
                                        &joined.base, err);
-  mesh_operation_release(operation);
-  return code == GRPC_STATUS_ABORTED ? GRPC_STATUS_OK : code;  // it ended meanwhile
+  if (code == GRPC_STATUS_OK || code == GRPC_STATUS_ABORTED) return GRPC_STATUS_OK;  // or it ended
+  operation->detached = false;
+  mesh_operation_await_keeper(operation, operation->grace_ms);
+  return code;
 }
 
-// Looks for an operation to join, here and in the journal. OK with name "" if there is none.
+// One that runs here. OK with name "" if there is none.
+static mesh_code find_running(mesh_operations *operations, const mesh_start *start, char *name,
+                              const char **because, mesh_error *err) {
+  mesh_code code = GRPC_STATUS_OK;
+  for (mesh_operation *same; code == GRPC_STATUS_OK && name[0] == '\0' &&
+                             (same = find_same(operations, start, because)) != NULL;) {
+    mesh_operation_hold(same);
+    if (same->creating) {  // that may still fail: then we start our own
+      code = mesh_signal_wait(&same->changed, &operations->scope, MESH_NEVER, err);
+    } else {
+      code = join(same, start, *because, name, err);
+    }
+    mesh_operation_release(same);
+  }
+  return code;
+}
+
+// Looks for an operation to join, here and in the journal. OK with name "" if there is none, and
+// nobody has begun one while the journal was asked.
 static mesh_code find_to_join(mesh_operations *operations, const mesh_start *start, char *name,
                               const char **because, mesh_error *err) {
   name[0] = '\0';
-  for (mesh_operation *same; (same = find_same(operations, start, because)) != NULL;) {
-    if (!same->creating) return join(same, start, *because, name, err);
-    mesh_operation_hold(same);  // its creation may still fail: then we start our own
-    mesh_code code = mesh_signal_wait(&same->changed, &operations->scope, MESH_NEVER, err);
-    mesh_operation_release(same);
-    if (code != GRPC_STATUS_OK) return code;
-  }
-  return find_in_journal(operations, start, name, because, err);
+  mesh_code code = find_running(operations, start, name, because, err);
+  if (code != GRPC_STATUS_OK || name[0] != '\0') return code;
+  code = find_in_journal(operations, start, name, because, err);
+  if (code != GRPC_STATUS_OK || name[0] != '\0') return code;
+  return find_running(operations, start, name, because, err);
 }
 
 // ---- a new one ----
@@ -111,12 +180,13 @@ static mesh_operation_record record_of_start(const mesh_start *start, const char
       .epoch = start->epoch > 0 ? start->epoch : 1,
       .created_ns = now_ns,
       .updated_ns = now_ns,
+      .checkpoint = start->checkpoint,
   };
 }
 
 // The body of the first event; the caller frees it.
-static mesh_bytes pack_accepted(const mesh_operation *operation,
-                                const Millrace__V1__StartOptions *options) {
+static mesh_bytes pack_accepted(const mesh_operation *operation, const mesh_start *start) {
+  const Millrace__V1__StartOptions *options = start->options;
   Millrace__V1__Accepted accepted = MILLRACE__V1__ACCEPTED__INIT;
   Millrace__V1__Accepted__LabelsEntry entries[MESH_LABELS_MAX], *pointers[MESH_LABELS_MAX];
   accepted.kind = operation->kind;
@@ -130,13 +200,22 @@ static mesh_bytes pack_accepted(const mesh_operation *operation,
     entries[i].value = options->labels[i]->value;
     pointers[i] = &entries[i];
   }
-  return mesh_message_pack(&accepted.base);
+  if (start->checkpoint.size_bytes > 0) {
+    accepted.checkpoint = mesh_message_unpack(&millrace__v1__checkpoint__descriptor,
+                                              start->checkpoint.data, start->checkpoint.size_bytes);
+  }
+  if (start->resumes != NULL) accepted.resumes = (char *)(uintptr_t)start->resumes;
+  mesh_bytes bytes = mesh_message_pack(&accepted.base);
+  if (accepted.checkpoint != NULL) {
+    millrace__v1__checkpoint__free_unpacked(accepted.checkpoint, NULL);
+  }
+  return bytes;
 }
 
 // Makes the operation durable with its first event.
 static mesh_code journal_creation(mesh_operation *operation, const mesh_start *start,
                                   mesh_error *err) {
-  mesh_bytes body = pack_accepted(operation, start->options);
+  mesh_bytes body = pack_accepted(operation, start);
   mesh_entry entry;
   mesh_code code = mesh_operation_begin(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ACCEPTED,
                                         mesh_bytes_view(body), &entry, err);
@@ -144,6 +223,7 @@ static mesh_code journal_creation(mesh_operation *operation, const mesh_start *s
   if (code != GRPC_STATUS_OK) return code;
   const mesh_journal *journal = operation->operations->journal;
   entry.record.request = start->request;
+  entry.record.checkpoint = start->checkpoint;  // in one transaction, or it could be lost
   code = journal->create(journal->self, &entry.record, entry.event, err);
   if (code == GRPC_STATUS_OK) {
     mesh_operation_publish(operation, &entry);

@@ -101,7 +101,7 @@ static void report_cancel(void *arg) {
   Millrace__V1__CancelRequested message = MILLRACE__V1__CANCEL_REQUESTED__INIT;
   message.requested_by = operation->requested_by;
   message.timeout_ms = operation->cancel_timeout_ms;
-  mesh_code code = mesh_message_report(
+  mesh_code code = mesh_operation_append_message(
       operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_CANCEL_REQUESTED, &message.base, &err);
   if (code != GRPC_STATUS_OK) {
     mesh_log(MESH_LOG_WARN, operation->operations->layer,

@@ -27,8 +27,9 @@ typedef struct relaying {
   mesh_error broken;      // why the line to it broke last
   uint8_t hops[HOPS_MAX * MESH_HOP_MAX];  // of the frame that is being taken
   size_t hops_size;
-  int attempt;  // since the last event
-  bool taking;  // a frame's events are on their way into the journal
+  int attempt;   // since the last event
+  int given_up;  // runs that their host ended by itself, since the last checkpoint
+  bool taking;   // a frame's events are on their way into the journal
   mesh_signal taken;
 } relaying;
 
@@ -134,6 +135,7 @@ static mesh_code take_durable(relaying *own, const mesh_event *event, mesh_error
     code = mesh_operation_report_from(own->operation, &source, payload, event->body, err);
   }
   if (code != GRPC_STATUS_OK) return code;
+  if (event->payload == PAYLOAD(CHECKPOINT)) own->given_up = 0;
   own->epoch = event->epoch;
   own->after = event->sequence;
   return code;
@@ -216,6 +218,28 @@ static mesh_code attach(relaying *own, mesh_error *err) {
   }
   mesh_call_close(call);
   return code;
+}
+
+// The host has ended the run for reasons of its own: its grace was over while we were away, it was
+// stopped. That is no outcome of the operation, which nobody has asked to stop: it goes on at the
+// last checkpoint. Whoever asks for a run after its outcome gets a new one. UNAVAILABLE then; OK
+// where the outcome counts.
+static mesh_code give_back(relaying *own, mesh_error *err) {
+  const Millrace__V1__Outcome *outcome = own->remote->outcome;
+  if (outcome->outcome_case != MILLRACE__V1__OUTCOME__OUTCOME_CANCELLED ||
+      mesh_operation_scope(own->operation)->code != GRPC_STATUS_OK || ++own->given_up > LOST_MAX) {
+    return GRPC_STATUS_OK;
+  }
+  mesh_code code = mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the host gave the run up: %s",
+                             outcome->cancelled->requested_by);
+  own->heard = 0;  // and nothing is lost
+  mesh_remote_clear(own->remote);
+  return code;
+}
+
+static mesh_code attach_until_outcome(relaying *own, mesh_error *err) {
+  mesh_code code = attach(own, err);
+  return code == GRPC_STATUS_OK ? give_back(own, err) : code;
 }
 
 // ---- the stop ----
@@ -306,12 +330,13 @@ static mesh_code conclude(const relaying *own, Millrace__V1__Succeeded *succeede
       return take_failure(outcome->failed, err);
     case MILLRACE__V1__OUTCOME__OUTCOME_CANCELLED:
       *cancelled = *outcome->cancelled;
-      // The host's own reasons (its grace was over, it was stopped) are no cancel of ours.
+      // The host's own reasons are no cancel of ours; see give_back().
       if (mesh_operation_scope(own->operation)->code != GRPC_STATUS_OK) {
         return stopped_by(own, outcome->cancelled, err);
       }
-      return mesh_fail(err, GRPC_STATUS_ABORTED, "the host cancelled it: %s",
-                       outcome->cancelled->requested_by);
+      return mesh_fail(err, GRPC_STATUS_ABORTED,
+                       "the host cancelled it %d times since the last checkpoint: %s",
+                       own->given_up, outcome->cancelled->requested_by);
     default:
       return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the host's outcome is empty");
   }
@@ -362,7 +387,7 @@ mesh_code mesh_remote_run(mesh_remote *remote, mesh_operation *operation,
   begin(&own);
   mesh_code code;
   do {
-    code = attach(&own, err);
+    code = attach_until_outcome(&own, err);
   } while (code != GRPC_STATUS_OK && wait_to_reattach(&own, err) == GRPC_STATUS_OK);
   mesh_scope_remove_hook(&own.hook);
   if (code != GRPC_STATUS_OK) code = look_for_loss(&own, code, err);

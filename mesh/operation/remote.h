@@ -4,8 +4,9 @@
 // Reattached, the run goes on where it is; if the host has lost it, it begins again at the
 // checkpoint. A run that its host does not survive (it dies, or hangs and is given up) twice from
 // the same checkpoint is not begun a third time, whatever process counts: ABORTED, with how the
-// line to the host broke. A host that is busy answers pings and is waited for; one that says that
-// it leaves has lost nothing.
+// line to the host broke. A run that its host has ended by itself, because we were away for longer
+// than the grace, goes on at the last checkpoint, too. A host that is busy answers pings and is
+// waited for; one that says that it leaves has lost nothing.
 #ifndef MILLRACE_MESH_OPERATION_REMOTE_H
 #define MILLRACE_MESH_OPERATION_REMOTE_H
 

@@ -72,6 +72,7 @@ static mesh_code prepare_count(void *self, mesh_view request, mesh_start *start,
                         .title = own->title,
                         .work_key = own->request->work_key,
                         .request = own->remote.request,
+                        .request_type = &millrace__test__v1__count_request__descriptor,
                         .options = own->request->start};
   *work = (mesh_work){run_count, free_count, own};
   return GRPC_STATUS_OK;

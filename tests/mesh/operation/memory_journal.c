@@ -58,6 +58,7 @@ static mesh_code read_events(void *self, const char *name, int64_t after_sequenc
 
 static mesh_code find(void *self, const char *name, const char *request_id, mesh_each_record each,
                       void *arg, mesh_error *err) {
+  mesh_yield(((memory_journal *)self)->loop);  // as a store would
   const mesh_journal *inner = inner_of(self);
   return inner->find(inner->self, name, request_id, each, arg, err);
 }

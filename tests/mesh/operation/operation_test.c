@@ -25,7 +25,8 @@ typedef struct bench {
   mesh_signal go;  // lets the work take its next step
   int ended;       // calls of on_end
   bool attach;     // what the next Run asks for
-  const char *work_key, *request_id;
+  const char *work_key, *request_id, *kind;
+  mesh_view checkpoint;  // what the next Run goes on from
   mesh_work work;
   char name[MESH_OPERATION_NAME_MAX];
   const char *joined;
@@ -70,18 +71,23 @@ static void count_end(void *arg) {
 }
 
 static mesh_code run(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  (void)request;
   bench *own = self;
   own->options.detached = !own->attach;
   own->options.request_id = (char *)own->request_id;
-  mesh_start start = {.kind = "test",
+  mesh_start start = {.kind = own->kind,
                       .title = "a test",
                       .work_key = own->work_key,
                       .request = {(const uint8_t *)"request", 7},
+                      .checkpoint = own->checkpoint,
                       .options = &own->options};
-  mesh_code code =
-      mesh_operation_start(own->operations, &start, &own->work, own->name, &own->joined, err);
+  if (request.size_bytes > 0) start.request = (mesh_view){request.data, request.size_bytes};
+  if (own->checkpoint.size_bytes > 0) start.resumes = "test-before";
+  char name[MESH_OPERATION_NAME_MAX];
+  const char *joined;
+  mesh_code code = mesh_operation_start(own->operations, &start, &own->work, name, &joined, err);
   if (code != GRPC_STATUS_OK) return code;
+  memcpy(own->name, name, sizeof name);
+  own->joined = joined;
   mesh_watch how = {.counts = true};
   how.joined = own->joined;
   return mesh_operation_watch(own->operations, own->name, &how, call, err);
@@ -99,7 +105,7 @@ static const mesh_method methods[] = {{.name = "Run", .run = run}, {.name = "Wat
 
 static void bench_init(bench *own, harness *test) {
   mesh_error err;
-  *own = (bench){.test = test, .attach = true, .request_id = ""};
+  *own = (bench){.test = test, .attach = true, .request_id = "", .kind = "test"};
   millrace__v1__start_options__init(&own->options);
   memory_journal_init(&own->journal, test->loop);
   mesh_operations_options options = {.force_ms = 1, .adopt_grace_ms = 1};
@@ -356,6 +362,7 @@ static void the_same_request_is_joined_even_after_the_end(bench *own) {
 }
 
 static void what_cannot_be_journalled_is_not_shown(bench *own) {
+  own->attach = false;
   mesh_call *call = open_call(own, "/test.Bench/Run", "");
   expect(call, 1, ACCEPTED);
   own->journal.full = true;
@@ -366,10 +373,96 @@ static void what_cannot_be_journalled_is_not_shown(bench *own) {
   assert_string_equal(err.message, "the disk is full");
   assert_int_equal(own->journal.count, 1);
   mesh_call_close(call);
-  own->journal.full = false;  // room again: the outcome follows by itself
+  own->journal.full = false;  // room again: the work goes on by itself
+  step(own);
+  step(own);
   wait_for_end(own);
-  assert_int_equal(own->journal.state, STATE(FAILED));
-  assert_int_equal(own->journal.count, 2);
+  assert_int_equal(own->journal.state, STATE(SUCCEEDED));
+  assert_int_equal(own->journal.count, 5);
+}
+
+static void what_waits_for_room_can_be_drained(bench *own) {
+  mesh_call *call = open_call(own, "/test.Bench/Run", "");
+  expect(call, 1, ACCEPTED);
+  own->journal.full = true;
+  step(own);
+  mesh_frame frame;
+  mesh_error err;
+  assert_int_equal(mesh_call_receive(call, &frame, &err), GRPC_STATUS_RESOURCE_EXHAUSTED);
+  mesh_call_close(call);
+  assert_true(mesh_operations_drain(own->operations, mesh_now_ns() + 5000 * (int64_t)MS));
+  assert_int_equal(own->ended, 1);
+  assert_int_equal(own->journal.count, 1);  // no outcome: the next process goes on with it
+}
+
+static void what_waits_for_room_can_be_cancelled(bench *own) {
+  own->attach = false;
+  mesh_call *call = open_call(own, "/test.Bench/Run", "");
+  expect(call, 1, ACCEPTED);
+  own->journal.full = true;
+  step(own);
+  mesh_frame frame;
+  mesh_error err;
+  assert_int_equal(mesh_call_receive(call, &frame, &err), GRPC_STATUS_RESOURCE_EXHAUSTED);
+  mesh_call_close(call);
+  assert_int_equal(mesh_operation_cancel(own->operations, own->name, "a test", &err),
+                   GRPC_STATUS_OK);
+  own->journal.full = false;
+  wait_for_end(own);
+  assert_int_equal(own->journal.state, STATE(CANCELLED));
+}
+
+static void another_request_is_refused(bench *own) {
+  own->request_id = "r-1";
+  own->attach = false;
+  mesh_call *first = open_call(own, "/test.Bench/Run", "");
+  expect(first, 1, ACCEPTED);
+  mesh_frame frame;
+  mesh_error err;
+  for (int ended = 0; ended < 2; ended++) {
+    mesh_call *second = open_call(own, "/test.Bench/Run", "another");
+    assert_int_equal(mesh_call_receive(second, &frame, &err), GRPC_STATUS_ALREADY_EXISTS);
+    assert_string_equal(err.reason, "ANOTHER_REQUEST");
+    assert_non_null(strstr(err.message, "the request id 'r-1' is that of test-"));
+    assert_non_null(strstr(err.message, "another request"));
+    mesh_call_close(second);
+    for (int i = 0; i < 3 && ended == 0; i++)
+      step(own);
+    wait_for_end(own);
+  }
+  own->kind = "other";
+  mesh_call *third = open_call(own, "/test.Bench/Run", "");
+  assert_int_equal(mesh_call_receive(third, &frame, &err), GRPC_STATUS_ALREADY_EXISTS);
+  assert_non_null(strstr(err.message, "a test: this is a other"));
+  mesh_call_close(third);
+  mesh_call_close(first);
+}
+
+static void take_checkpoint_size(void *arg, const mesh_operation_record *record) {
+  ((mesh_operation_record *)arg)->checkpoint.size_bytes = record->checkpoint.size_bytes;
+}
+
+static void what_it_goes_on_from_is_there_from_the_start(bench *own) {
+  Millrace__V1__Checkpoint checkpoint = MILLRACE__V1__CHECKPOINT__INIT;
+  checkpoint.position = 7;
+  uint8_t bytes[16];
+  own->checkpoint = (mesh_view){bytes, millrace__v1__checkpoint__pack(&checkpoint, bytes)};
+  own->attach = false;
+  mesh_call *call = open_call(own, "/test.Bench/Run", "");
+  mesh_event event = next_event(call);
+  Millrace__V1__Accepted *accepted =
+      millrace__v1__accepted__unpack(NULL, event.body.size_bytes, event.body.data);
+  assert_int_equal(accepted->checkpoint->position, 7);
+  assert_string_equal(accepted->resumes, "test-before");
+  millrace__v1__accepted__free_unpacked(accepted, NULL);
+  assert_int_equal(own->journal.count, 1);
+  mesh_operation_record kept = {0};
+  mesh_error err;
+  const mesh_journal *journal = &own->journal.table;
+  assert_int_equal(journal->find(journal->self, own->name, NULL, take_checkpoint_size, &kept, &err),
+                   GRPC_STATUS_OK);
+  assert_int_equal(kept.checkpoint.size_bytes, own->checkpoint.size_bytes);
+  mesh_call_close(call);
 }
 
 static void a_start_that_cannot_be_journalled_fails(bench *own) {
@@ -890,6 +983,10 @@ static const row rows[] = {
     {"the same work is joined", the_same_work_is_joined},
     {"the same request is joined, ended or not", the_same_request_is_joined_even_after_the_end},
     {"what cannot be journalled is not shown", what_cannot_be_journalled_is_not_shown},
+    {"what waits for room can be drained", what_waits_for_room_can_be_drained},
+    {"what waits for room can be cancelled", what_waits_for_room_can_be_cancelled},
+    {"another request is refused", another_request_is_refused},
+    {"what it goes on from is there from the start", what_it_goes_on_from_is_there_from_the_start},
     {"a start that cannot be journalled fails", a_start_that_cannot_be_journalled_fails},
     {"every pair of states", every_pair_of_states},
     {"nothing is shown before it is journalled", nothing_is_shown_before_it_is_journalled},
