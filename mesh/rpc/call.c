@@ -148,7 +148,3 @@ mesh_code mesh_call_forward(mesh_call *to, mesh_call *from, mesh_error *err) {
 mesh_scope *mesh_call_scope(mesh_call *call) {
   return &call->scope;
 }
-
-char *mesh_call_peer(mesh_call *call) {
-  return grpc_call_get_peer(call->call);
-}

@@ -73,7 +73,8 @@ bool mesh_call_metadata(const mesh_call *call, const char *key, char *value, siz
 // Server side: the caller takes several events in one frame.
 bool mesh_call_accepts_batch(const mesh_call *call);
 
-// "ipv4:127.0.0.1:40112", "unix:", ... of the other end; the caller frees it with gpr_free().
-char *mesh_call_peer(mesh_call *call);
+// Server side: who called: "unix:pid 4711, uid 1000", "ipv4:127.0.0.1", "in-process". Borrowed from
+// the call.
+const char *mesh_call_peer(const mesh_call *call);
 
 #endif

@@ -42,6 +42,10 @@ bool mesh_call_metadata(const mesh_call *call, const char *key, char *value, siz
   return true;
 }
 
+const char *mesh_call_peer(const mesh_call *call) {
+  return served_of(call)->peer;
+}
+
 mesh_view mesh_call_layer(const mesh_call *call) {
   const mesh_served_call *served = served_of(call);
   const uint8_t *path = GRPC_SLICE_START_PTR(served->details.method);
@@ -117,6 +121,8 @@ static void served_on_cancel(mesh_call *call) {
 
 static void served_free(mesh_call *call) {
   mesh_served_call *served = served_of(call);
+  grpc_slice_unref(served->status_text);
+  grpc_slice_unref(served->status_details.value);
   grpc_metadata_array_destroy(&served->metadata);
   grpc_call_details_destroy(&served->details);
   free(served);
@@ -130,6 +136,10 @@ mesh_served_call *mesh_served_call_create(mesh_scope *parent, mesh_drain *drain)
   mesh_call_init(&served->call, &served_half, parent);
   served->call.headers_due = true;
   served->drain = drain;
+  served->peer = "in-process";
+  served->status_text = grpc_empty_slice();
+  served->status_details = (grpc_metadata){
+      .key = grpc_slice_from_static_string(MESH_DETAILS_METADATA), .value = grpc_empty_slice()};
   grpc_metadata_array_init(&served->metadata);
   grpc_call_details_init(&served->details);
   return served;
@@ -191,43 +201,62 @@ static void account_deadline(const mesh_served_call *served, mesh_error *err) {
   err->details_size = 0;  // they repeat the message; what else they say is in the other fields
 }
 
-// Sends the status that ends the call, with the details of `err`.
-static void send_status(mesh_call *call, mesh_code code, mesh_error *err) {
-  grpc_op ops[2] = {0};
+// Adds to `ops` the status that ends the call, with the details of `err`.
+static size_t add_status(mesh_served_call *served, mesh_code code, mesh_error *err, grpc_op *ops) {
   size_t count = 0;
-  if (call->headers_due) ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
-  call->headers_due = false;
-
+  if (served->call.headers_due) ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
+  served->call.headers_due = false;
   grpc_op *op = &ops[count++];
   op->op = GRPC_OP_SEND_STATUS_FROM_SERVER;
   op->data.send_status_from_server.status = code;
-  grpc_slice text = grpc_empty_slice();
-  grpc_metadata details = {.key = grpc_slice_from_static_string(MESH_DETAILS_METADATA),
-                           .value = grpc_empty_slice()};
-  if (code != GRPC_STATUS_OK) {
-    err->code = code;
-    mesh_error_encode_details(err);
-    text = grpc_slice_from_copied_string(err->message);
-    op->data.send_status_from_server.status_details = &text;
-    if (err->details_size > 0) {
-      details.value = grpc_slice_from_copied_buffer((const char *)err->details, err->details_size);
-      op->data.send_status_from_server.trailing_metadata = &details;
-      op->data.send_status_from_server.trailing_metadata_count = 1;
-    }
-  }
-  mesh_call_start(call, &call->send, ops, count);
-  mesh_call_await(call, &call->send);
-  grpc_slice_unref(text);
-  grpc_slice_unref(details.value);
+  if (code == GRPC_STATUS_OK) return count;
+  err->code = code;
+  mesh_error_encode_details(err);
+  served->status_text = grpc_slice_from_copied_string(err->message);
+  op->data.send_status_from_server.status_details = &served->status_text;
+  if (err->details_size == 0) return count;
+  served->status_details.value =
+      grpc_slice_from_copied_buffer((const char *)err->details, err->details_size);
+  op->data.send_status_from_server.trailing_metadata = &served->status_details;
+  op->data.send_status_from_server.trailing_metadata_count = 1;
+  return count;
 }
 
-void mesh_served_call_end(mesh_served_call *served, mesh_code code, mesh_error *err) {
+bool mesh_served_call_end(mesh_served_call *served, mesh_code code, mesh_error *err) {
   mesh_call *call = &served->call;
+  grpc_op ops[2] = {0};
   if (code == GRPC_STATUS_DEADLINE_EXCEEDED) account_deadline(served, err);
-  send_status(call, code, err);
+  size_t count = add_status(served, code, err, ops);
+  mesh_call_start(call, &call->send, ops, count);
+  mesh_call_await(call, &call->send);
   mesh_call_await(call, &call->finish);
+  bool gone = served->cancelled != 0;
   mesh_scope_remove_hook(&call->hook);
   end_drain_scope(served);
   mesh_scope_close(&call->scope);
   mesh_call_free(call);
+  return gone;
+}
+
+static void on_refused(mesh_op *op, bool ok) {
+  (void)ok;
+  mesh_await *await = MESH_CONTAINER_OF(op, mesh_await, op);
+  mesh_served_call *served = served_of(await->call);
+  void (*on_done)(void *arg) = served->on_refused;
+  void *arg = served->on_refused_arg;
+  mesh_served_call_drop(served);
+  on_done(arg);
+}
+
+void mesh_served_call_refuse(mesh_served_call *served, mesh_error *err, void (*on_done)(void *arg),
+                             void *arg) {
+  served->on_refused = on_done;
+  served->on_refused_arg = arg;
+  mesh_await *finish = &served->call.finish;
+  finish->op.on_done = on_refused;
+  grpc_op ops[3] = {0};
+  size_t count = add_status(served, err->code, err, ops);
+  ops[count].op = GRPC_OP_RECV_CLOSE_ON_SERVER;
+  ops[count++].data.recv_close_on_server.cancelled = &served->cancelled;
+  mesh_call_start(&served->call, finish, ops, count);
 }

@@ -23,8 +23,13 @@ struct mesh_served_call {
   bool works;                    // it counts as work of the server
   mesh_wire_type request_type;   // of each message that comes
   const char *const *documents;  // the method's
-  mesh_drain *drain;             // the server's
-  mesh_scope drain_scope;        // open while `drains`
+  const char *peer;              // who called; static, or its connection's
+  grpc_slice status_text;        // what is sent at the end
+  grpc_metadata status_details;
+  void (*on_refused)(void *arg);
+  void *on_refused_arg;
+  mesh_drain *drain;       // the server's
+  mesh_scope drain_scope;  // open while `drains`
   bool drains;
   mesh_served_call *next_draining, *previous_draining;
 };
@@ -37,9 +42,14 @@ void mesh_served_call_drop(mesh_served_call *served);
 // The call has arrived: its deadline counts, and its scope hears when the caller goes away.
 void mesh_served_call_begin(mesh_served_call *served);
 
+// Answers a call that was not begun with `err`, and frees it; then calls on_done(arg). No fiber is
+// needed, and none waits.
+void mesh_served_call_refuse(mesh_served_call *served, mesh_error *err, void (*on_done)(void *arg),
+                             void *arg);
+
 // Answers with `code` and the details of `err`, waits until the caller has it or is gone, closes
-// the scope and frees the call. In the call's fiber.
-void mesh_served_call_end(mesh_served_call *served, mesh_code code, mesh_error *err);
+// the scope and frees the call. In the call's fiber. True if the caller had gone before.
+bool mesh_served_call_end(mesh_served_call *served, mesh_code code, mesh_error *err);
 
 // The process leaves: the calls that asked for a drain scope hear of it.
 void mesh_drain_begin(mesh_drain *drain);

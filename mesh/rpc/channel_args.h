@@ -3,16 +3,21 @@
 #define MILLRACE_MESH_RPC_CHANNEL_ARGS_H
 
 #include <grpc/grpc.h>
+#include <stdbool.h>
+
+#include "mesh/rpc/limits.h"
 
 // A stalled reader holds up to 64 KiB of a stream; a lost connection is tried again after 50 ms,
 // growing to 2 s, with gRPC's 20 % jitter; an idle connection is pinged after 20 s and given up 10
-// s later. Static.
-const grpc_channel_args *mesh_client_channel_args(void);
+// s later. A message of more than 4 MiB ends its call, one that is compressed, too; a call's
+// headers are at most 8 KiB. With `quota`, what its peers may make gRPC hold: not for links inside
+// the process. `apart`: it shares its
+// connection with no other channel to the same address.
+grpc_channel *mesh_grpc_channel_create(const char *address, grpc_resource_quota *quota, bool apart);
+grpc_channel *mesh_grpc_channel_from_fd(const char *name, int fd);
 
-// The same, but the channel shares its connection with no other one to the same address. Static.
-const grpc_channel_args *mesh_client_channel_args_apart(void);
-
-// The same window; accepts those pings; a port that is in use is an error. Static.
-const grpc_channel_args *mesh_server_channel_args(void);
+// The same window; accepts those pings. With `quota`, which bounds what gRPC holds, for a
+// connection from outside: `limits` hold. NULL: for one inside the process.
+grpc_server *mesh_grpc_server_create(grpc_resource_quota *quota, const mesh_limits *limits);
 
 #endif

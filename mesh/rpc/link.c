@@ -1,8 +1,6 @@
 #include "mesh/rpc/link.h"
 
 #include <errno.h>
-#include <grpc/grpc_posix.h>
-#include <grpc/grpc_security.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +9,10 @@
 
 #include "mesh/rpc/channel_args.h"
 #include "mesh/rpc/link_internal.h"
+
+// What a peer may make gRPC hold for us: very many calls share a link, but most of what they bring
+// is read at once.
+enum { LINK_BYTES = 64 << 20 };
 
 struct mesh_link {
   mesh_loop *loop;
@@ -39,8 +41,8 @@ static bool is_possible_address(const char *address) {
   return end != colon + 1 && *end == '\0' && port > 0 && port < 65536;
 }
 
-static mesh_code open_link(mesh_loop *loop, const char *name, const char *address,
-                           const grpc_channel_args *args, mesh_link **out, mesh_error *err) {
+static mesh_code open_link(mesh_loop *loop, const char *name, const char *address, bool apart,
+                           mesh_link **out, mesh_error *err) {
   *out = NULL;
   if (!is_possible_address(address)) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
@@ -48,21 +50,22 @@ static mesh_code open_link(mesh_loop *loop, const char *name, const char *addres
                      name, address);
   }
   mesh_link *link = create_link(loop, name, address);
-  grpc_channel_credentials *plain = grpc_insecure_credentials_create();
-  link->channel = grpc_channel_create(address, plain, args);
-  grpc_channel_credentials_release(plain);
+  grpc_resource_quota *quota = grpc_resource_quota_create(name);
+  grpc_resource_quota_resize(quota, LINK_BYTES);
+  link->channel = mesh_grpc_channel_create(address, quota, apart);
+  grpc_resource_quota_unref(quota);
   *out = link;
   return GRPC_STATUS_OK;
 }
 
 mesh_code mesh_link_open(mesh_loop *loop, const char *name, const char *address, mesh_link **out,
                          mesh_error *err) {
-  return open_link(loop, name, address, mesh_client_channel_args(), out, err);
+  return open_link(loop, name, address, false, out, err);
 }
 
 mesh_code mesh_link_open_apart(mesh_loop *loop, const char *name, const char *address,
                                mesh_link **out, mesh_error *err) {
-  return open_link(loop, name, address, mesh_client_channel_args_apart(), out, err);
+  return open_link(loop, name, address, true, out, err);
 }
 
 // Makes a socketpair with a channel on one end and the server on the other.
@@ -77,10 +80,7 @@ static mesh_code connect_local(mesh_link *link, mesh_error *err) {
     close(fds[1]);
     return code;
   }
-  grpc_channel_credentials *plain = grpc_insecure_credentials_create();
-  link->channel =
-      grpc_channel_create_from_fd(link->name, fds[0], plain, mesh_client_channel_args());
-  grpc_channel_credentials_release(plain);
+  link->channel = mesh_grpc_channel_from_fd(link->name, fds[0]);
   return GRPC_STATUS_OK;
 }
 

@@ -14,6 +14,7 @@
 #include "mesh/runtime/text.h"
 
 enum { SOCKET_PATH_MAX = sizeof((struct sockaddr_un *)NULL)->sun_path - 1 };
+enum { BACKLOG = 512 };  // the kernel caps it at net.core.somaxconn
 
 static mesh_code fail_errno(const char *address, int number, mesh_error *err) {
   mesh_code code = GRPC_STATUS_UNAVAILABLE;
@@ -35,7 +36,7 @@ int mesh_listen_probe(const char *path) {
   return why == EAGAIN ? 0 : why;
 }
 
-// gRPC replaces a socket's file, but no other: it would only say that it cannot listen.
+// A socket's file that nobody listens on is replaced, but no other.
 static mesh_code check_place(const char *address, const char *path, mesh_error *err) {
   struct stat about;
   if (lstat(path, &about) != 0 || S_ISSOCK(about.st_mode)) return GRPC_STATUS_OK;
@@ -43,7 +44,24 @@ static mesh_code check_place(const char *address, const char *path, mesh_error *
                    "cannot listen on %s: what is there already is no socket", address);
 }
 
-static mesh_code check_unix(const char *address, mesh_error *err) {
+static mesh_code bind_and_listen(const char *address, const void *name, socklen_t size,
+                                 mesh_listening *out, mesh_error *err) {
+  const struct sockaddr *any = name;
+  out->fd = socket(any->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (out->fd < 0) return fail_errno(address, errno, err);
+  // A unix socket is this user's alone: its file gets the mode that the socket has at the bind.
+  if (any->sa_family == AF_UNIX) fchmod(out->fd, S_IRUSR | S_IWUSR);
+  int on = 1;
+  if (any->sa_family != AF_UNIX) setsockopt(out->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(out->fd, any, size) == 0 && listen(out->fd, BACKLOG) == 0) return GRPC_STATUS_OK;
+  mesh_code code = fail_errno(address, errno, err);
+  close(out->fd);
+  out->fd = -1;
+  return code;
+}
+
+static mesh_code listen_unix(const char *address, mesh_listening *out, mesh_error *err) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
   const char *path = address + strlen("unix:");
   if (path[0] == '\0' || strlen(path) > SOCKET_PATH_MAX) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
@@ -56,12 +74,10 @@ static mesh_code check_unix(const char *address, mesh_error *err) {
   if (why == 0) return fail_errno(address, EADDRINUSE, err);
   if (why != ECONNREFUSED && why != ENOENT) return fail_errno(address, why, err);
 
-  char directory[SOCKET_PATH_MAX + 1];
-  snprintf(directory, sizeof directory, "%s", path);
-  char *slash = strrchr(directory, '/');
-  if (slash == NULL) return GRPC_STATUS_OK;
-  slash[slash == directory ? 1 : 0] = '\0';
-  return access(directory, W_OK) == 0 ? GRPC_STATUS_OK : fail_errno(address, errno, err);
+  memcpy(name.sun_path, path, strlen(path) + 1);
+  if (why == ECONNREFUSED && unlink(path) != 0) return fail_errno(address, errno, err);
+  out->path = path;
+  return bind_and_listen(address, &name, sizeof name, out, err);
 }
 
 // Splits "127.0.0.1:80", "localhost:80" or "[::1]:80"; false if it is none of these.
@@ -90,24 +106,25 @@ static bool parse_loopback(const char *address, struct sockaddr_storage *out, so
          (ntohl(four->sin_addr.s_addr) >> 24) == 127;
 }
 
-static mesh_code check_tcp(const char *address, mesh_error *err) {
+static mesh_code listen_tcp(const char *address, mesh_listening *out, mesh_error *err) {
   struct sockaddr_storage name;
   socklen_t size;
   if (!parse_loopback(address, &name, &size)) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                     "cannot listen on '%s': use unix:/path or a loopback address with a port, "
+                     "cannot listen on '%.200s': use unix:/path or a loopback address with a port, "
                      "such as 127.0.0.1:4710",
                      address);
   }
-  int fd = socket(name.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return fail_errno(address, errno, err);
-  int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  int failed = bind(fd, (struct sockaddr *)&name, size) == 0 ? 0 : errno;
-  close(fd);
-  return failed == 0 ? GRPC_STATUS_OK : fail_errno(address, failed, err);
+  mesh_code code = bind_and_listen(address, &name, size, out, err);
+  if (code != GRPC_STATUS_OK) return code;
+  getsockname(out->fd, (struct sockaddr *)&name, &size);
+  out->port = ntohs(name.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&name)->sin6_port
+                                               : ((struct sockaddr_in *)&name)->sin_port);
+  return GRPC_STATUS_OK;
 }
 
-mesh_code mesh_listen_check(const char *address, mesh_error *err) {
-  return strncmp(address, "unix:", 5) == 0 ? check_unix(address, err) : check_tcp(address, err);
+mesh_code mesh_listen_open(const char *address, mesh_listening *out, mesh_error *err) {
+  *out = (mesh_listening){.fd = -1};
+  return strncmp(address, "unix:", 5) == 0 ? listen_unix(address, out, err)
+                                           : listen_tcp(address, out, err);
 }

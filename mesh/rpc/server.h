@@ -3,6 +3,7 @@
 #ifndef MILLRACE_MESH_RPC_SERVER_H
 #define MILLRACE_MESH_RPC_SERVER_H
 
+#include "mesh/rpc/limits.h"
 #include "mesh/rpc/schema.h"
 #include "mesh/rpc/service.h"
 #include "mesh/runtime/fiber.h"
@@ -14,6 +15,9 @@ mesh_server *mesh_server_create(mesh_loop *loop, const mesh_schema *schema);
 
 // Adds a service before the start; its tables are borrowed until the server is destroyed.
 void mesh_server_add(mesh_server *server, const mesh_service *service);
+
+// What the server gives to its peers, before it listens; else mesh_limits_default(). Copied.
+void mesh_server_limit(mesh_server *server, const mesh_limits *limits);
 
 // Listens on "unix:/path" or "127.0.0.1:port" (0: any) before the start. *port (may be NULL) is the
 // bound port, 0 for a unix socket. A unix socket file that nobody listens on is replaced; the new
@@ -37,8 +41,8 @@ int mesh_server_running(const mesh_server *server);
 mesh_signal *mesh_server_changed(mesh_server *server);
 
 // Drains, and waits for the calls that run, but not for callers that have a call open and say
-// nothing on it; then stops taking calls. At `deadline_ns` (monotonic) cancels what is left and waits for that. In a fiber
-// of the server's loop.
+// nothing on it; then stops taking calls. At `deadline_ns` (monotonic) cancels what is left and
+// waits for that. In a fiber of the server's loop.
 void mesh_server_stop(mesh_server *server, int64_t deadline_ns);
 
 // Releases a stopped (or never started) server. NULL is fine. In a fiber of its loop where it has

@@ -1,6 +1,10 @@
 #include "mesh/runtime/fiber.h"
 
 #include <assert.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -19,7 +23,13 @@ enum {
   STACK_BYTES = 256 * 1024,
   GUARD_BYTES = 4096,
   KEPT_STACKS = 256,  // for reuse, in each loop
+  MAPS_OF_STACK = 2,  // the guard page and the rest
+  MAPS_ELSE = 65530,  // where the kernel does not say
+  STACKS_LEAST = 64,  // from outside, however few it allows
 };
+
+// Stacks that are mapped, of all loops.
+static atomic_int stack_count;
 
 // Lies at the top of its own stack.
 typedef struct mesh_stack {
@@ -52,11 +62,13 @@ static mesh_stack *stack_take(mesh_loop *loop) {
   if (base == MAP_FAILED || mprotect(base, GUARD_BYTES, PROT_NONE) != 0) abort();
   stack = (mesh_stack *)((char *)base + GUARD_BYTES + STACK_BYTES) - 1;
   stack->base = base;
+  atomic_fetch_add_explicit(&stack_count, 1, memory_order_relaxed);
   return stack;
 }
 
 static void stack_unmap(mesh_stack *stack) {
   munmap(stack->base, GUARD_BYTES + STACK_BYTES);
+  atomic_fetch_sub_explicit(&stack_count, 1, memory_order_relaxed);
 }
 
 static void stack_give(mesh_loop *loop, mesh_stack *stack) {
@@ -127,6 +139,29 @@ void mesh_fiber_start(mesh_scope *scope, void (*run)(void *arg), void *arg) {
   mesh_sanitizer_create(&fiber->sanitizer, bottom, size_bytes);
   scope->fibers++;
   mesh_loop_defer(loop, &fiber->resume);
+}
+
+static pthread_once_t bound_once = PTHREAD_ONCE_INIT;
+static int stacks_bound;
+
+static void read_bound(void) {
+  long maps = MAPS_ELSE;
+  FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
+  if (file != NULL) {
+    if (fscanf(file, "%ld", &maps) != 1 || maps < 1) maps = MAPS_ELSE;
+    fclose(file);
+  }
+  long half = maps / MAPS_OF_STACK / 2;
+  stacks_bound = half < STACKS_LEAST ? STACKS_LEAST : half > INT_MAX ? INT_MAX : (int)half;
+}
+
+bool mesh_fiber_try_start(mesh_scope *scope, void (*run)(void *arg), void *arg) {
+  pthread_once(&bound_once, read_bound);
+  bool needs_stack = scope->loop->free_stacks == NULL;
+  int mapped = atomic_load_explicit(&stack_count, memory_order_relaxed);
+  if (needs_stack && mapped >= stacks_bound) return false;
+  mesh_fiber_start(scope, run, arg);
+  return true;
 }
 
 mesh_fiber *mesh_fiber_current(mesh_loop *loop) {

@@ -9,6 +9,11 @@
 // Starts a fiber in `scope`: run(arg) begins soon, on the scope's loop. It ends when `run` returns.
 void mesh_fiber_start(mesh_scope *scope, void (*run)(void *arg), void *arg);
 
+// As mesh_fiber_start(), for what somebody outside asked for: false if very many fibers run
+// already, and nothing is started. The kernel maps two pieces a stack, and no more than
+// vm.max_map_count of them in a process: half of those are for this, the rest for what is inside.
+MESH_NODISCARD bool mesh_fiber_try_start(mesh_scope *scope, void (*run)(void *arg), void *arg);
+
 // The fiber that runs now on `loop`; NULL in a plain callback.
 mesh_fiber *mesh_fiber_current(mesh_loop *loop);
 

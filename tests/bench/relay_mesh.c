@@ -81,7 +81,7 @@ static mesh_code watch(mesh_call *call, mesh_frame request, void *self, mesh_err
 }
 
 static void serve(void *address) {
-  static const mesh_method methods[] = {{"Watch", watch, false}};
+  static const mesh_method methods[] = {{.name = "Watch", .run = watch}};
   const mesh_service service = {"millrace.v1.OperationsService", methods, 1, NULL};
   mesh_loop *loop = mesh_loop_create();
   mesh_server *server = make_server(loop, &service);
@@ -97,7 +97,7 @@ static mesh_code pass_on(mesh_call *call, mesh_frame request, void *below, mesh_
 }
 
 static void relay(const char *address, const char *below_address) {
-  static const mesh_method methods[] = {{"Watch", pass_on, false}};
+  static const mesh_method methods[] = {{.name = "Watch", .run = pass_on}};
   mesh_service services[RELAYS];
   mesh_error err;
   mesh_loop *loop = mesh_loop_create();

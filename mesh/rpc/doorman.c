@@ -1,0 +1,426 @@
+#include "mesh/rpc/doorman.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "mesh/runtime/log.h"
+#include "mesh/runtime/time.h"
+
+enum {
+  LISTENERS_MAX = 16,
+  EVENTS = 64,
+  ACCEPTS_MAX = 64,       // in a row, before what ended is seen
+  DESCRIPTORS_KEPT = 64,  // for files, links and the store
+  ROOM_LEAST = 4,
+  PAUSE_MS = 100,  // after an accept() that failed for want of something
+  SAY_EVERY_S = 10,
+};
+
+// What epoll says it is about: a listener's index, the wake-up, or else a visit's address.
+enum { ABOUT_WAKE = LISTENERS_MAX, ABOUT_VISITS };
+
+typedef struct listener {
+  int fd;      // -1 once it is closed
+  char *path;  // of a unix socket, with what is there; NULL on TCP
+  dev_t device;
+  ino_t inode;
+} listener;
+
+// Somebody who was let in and of whom the loop has not heard.
+typedef struct newcomer {
+  int fd, watch;
+  mesh_peer *peer;
+  struct newcomer *next;
+} newcomer;
+
+struct mesh_doorman {
+  mesh_loop *loop;
+  const mesh_limits *limits;
+  mesh_doorman_told on_told;
+  void *arg;
+  pthread_t thread;
+  int epoll, wake;
+  int spare;     // a descriptor to give up when there is no other; the thread's
+  int64_t room;  // connections that the descriptors of this process allow
+  atomic_bool ending, trim;
+  int64_t turned_away, said_ns;  // the thread's
+
+  pthread_mutex_t lock;  // guards what follows
+  listener listeners[LISTENERS_MAX];
+  int listener_count;
+  bool open, telling;  // telling: `tell` is on its way
+  mesh_peer *peers;
+  int64_t connections;
+  newcomer *first, **last;
+  mesh_op tell;
+};
+
+// ---- who comes ----
+
+static void name_peer(int fd, const struct sockaddr_storage *from, char name[MESH_PEER_NAME_MAX]) {
+  char text[INET6_ADDRSTRLEN] = "?";
+  if (from->ss_family == AF_INET) {
+    inet_ntop(AF_INET, &((const struct sockaddr_in *)from)->sin_addr, text, sizeof text);
+    snprintf(name, MESH_PEER_NAME_MAX, "ipv4:%s", text);
+  } else if (from->ss_family == AF_INET6) {
+    inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)from)->sin6_addr, text, sizeof text);
+    snprintf(name, MESH_PEER_NAME_MAX, "ipv6:%s", text);
+  } else {
+    struct ucred who = {0};
+    socklen_t size = sizeof who;
+    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
+    snprintf(name, MESH_PEER_NAME_MAX, "unix:pid %d, uid %u", (int)who.pid, (unsigned)who.uid);
+  }
+}
+
+// Counts one more connection of the peer called `name`; NULL if there is no room for it.
+static mesh_peer *enter(mesh_doorman *own, const char *name) {
+  mesh_peer *peer = own->peers;
+  while (peer != NULL && strcmp(peer->name, name) != 0)
+    peer = peer->next;
+  if (own->connections >= own->room) return NULL;
+  if (peer != NULL && peer->connections >= own->limits->peer_connections) return NULL;
+  if (peer == NULL) {
+    peer = calloc(1, sizeof *peer);
+    if (peer == NULL) abort();
+    snprintf(peer->name, sizeof peer->name, "%s", name);
+    peer->resets_left = own->limits->resets;
+    peer->resets_ns = mesh_now_ns();
+    peer->next = own->peers;
+    own->peers = peer;
+  }
+  peer->connections++;
+  own->connections++;
+  return peer;
+}
+
+static void leave(mesh_doorman *own, mesh_peer *peer) {
+  own->connections--;
+  if (--peer->connections > 0) return;
+  mesh_peer **place = &own->peers;
+  while (*place != peer)
+    place = &(*place)->next;
+  *place = peer->next;
+  free(peer);
+}
+
+// Says in HTTP/2 why, and closes: empty SETTINGS, then GOAWAY with ENHANCE_YOUR_CALM.
+static void turn_away(mesh_doorman *own, int fd, const char *name) {
+  static const uint8_t words[] =
+      "\0\0\0\4\0\0\0\0\0"
+      "\0\0\34\7\0\0\0\0\0"
+      "\0\0\0\0\0\0\0\13too many connections";
+  enum { GOAWAY_BYTES = 8 + 20 };
+  static_assert(sizeof words - 1 == 9 + 9 + GOAWAY_BYTES, "the length in the frame's header");
+  if (send(fd, words, sizeof words - 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) shutdown(fd, SHUT_WR);
+  close(fd);
+  own->turned_away++;
+  int64_t now_ns = mesh_now_ns();
+  if (own->said_ns != 0 && mesh_time_between(own->said_ns, now_ns) < mesh_s_ns(SAY_EVERY_S)) return;
+  own->said_ns = now_ns;
+  mesh_log(MESH_LOG_WARN, "doorman",
+           "turned away %lld connections, the last of %s: there is room for %lld, %lld of one peer",
+           (long long)own->turned_away, name, (long long)own->room,
+           (long long)own->limits->peer_connections);
+}
+
+static void tell_loop(mesh_doorman *own, int fd, int watch, mesh_peer *peer) {
+  newcomer *next = malloc(sizeof *next);
+  if (next == NULL) abort();
+  *next = (newcomer){fd, watch, peer, NULL};
+  *own->last = next;
+  own->last = &next->next;
+  if (own->telling) return;
+  own->telling = true;
+  mesh_loop_post(own->loop, &own->tell);
+}
+
+static void let_in(mesh_doorman *own, int fd, const struct sockaddr_storage *from) {
+  char name[MESH_PEER_NAME_MAX];
+  name_peer(fd, from, name);
+  if (from->ss_family != AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
+  pthread_mutex_lock(&own->lock);
+  mesh_peer *peer = own->open ? enter(own, name) : NULL;
+  int watch = peer == NULL ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (watch >= 0) tell_loop(own, fd, watch, peer);
+  if (peer != NULL && watch < 0) leave(own, peer);
+  pthread_mutex_unlock(&own->lock);
+  if (watch < 0) turn_away(own, fd, name);
+}
+
+// Accepts on a listener; -1 with errno. Under the lock, so that its descriptor is still its own.
+static int accept_one(mesh_doorman *own, uint64_t index, struct sockaddr_storage *from) {
+  socklen_t size = sizeof *from;
+  *from = (struct sockaddr_storage){.ss_family = AF_UNIX};
+  pthread_mutex_lock(&own->lock);
+  int listening = own->listeners[index].fd, fd = -1;
+  errno = EAGAIN;
+  if (listening >= 0) {
+    fd = accept4(listening, (struct sockaddr *)from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  }
+  pthread_mutex_unlock(&own->lock);
+  return fd;
+}
+
+// There is no descriptor left: the spare one is given up for a moment, so that whoever waits hears
+// of it instead of hanging.
+static void use_spare(mesh_doorman *own, uint64_t index) {
+  if (own->spare < 0) return;
+  close(own->spare);
+  struct sockaddr_storage from;
+  int fd = accept_one(own, index, &from);
+  if (fd >= 0) turn_away(own, fd, "somebody");
+  own->spare = eventfd(0, EFD_CLOEXEC);
+}
+
+// Accepts what waits. False if the system is short of something: again a little later. Whatever
+// accept() says, the door stays open.
+static bool accept_waiting(mesh_doorman *own, uint64_t index) {
+  for (int i = 0; i < ACCEPTS_MAX; i++) {
+    struct sockaddr_storage from;
+    int fd = accept_one(own, index, &from);
+    if (fd >= 0) {
+      let_in(own, fd, &from);
+      continue;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
+    int why = errno;
+    if (why == EMFILE || why == ENFILE) use_spare(own, index);
+    if (why == EMFILE || why == ENFILE || why == ENOMEM || why == ENOBUFS) return false;
+    // Else that one connection failed before it was accepted.
+  }
+  return true;
+}
+
+// ---- the thread ----
+
+static void wake_up(mesh_doorman *own) {
+  uint64_t one = 1;
+  if (write(own->wake, &one, sizeof one) != sizeof one) abort();
+}
+
+// The thread is to end, or malloc() holds what a hostile peer made it take.
+static bool answer_wake(mesh_doorman *own) {
+  uint64_t count;
+  if (read(own->wake, &count, sizeof count) != sizeof count) return true;
+  if (atomic_exchange(&own->trim, false)) malloc_trim(0);
+  return true;
+}
+
+// False as accept_waiting().
+static bool handle(mesh_doorman *own, const struct epoll_event *event) {
+  if (event->data.u64 < ABOUT_WAKE) return accept_waiting(own, event->data.u64);
+  if (event->data.u64 == ABOUT_WAKE) return answer_wake(own);
+  mesh_visit *visit = event->data.ptr;
+  mesh_loop_post(own->loop, &visit->gone);
+  return true;
+}
+
+static void *stand_at_door(void *arg) {
+  mesh_doorman *own = arg;
+  while (!atomic_load(&own->ending)) {
+    struct epoll_event events[EVENTS];
+    int count = epoll_wait(own->epoll, events, EVENTS, -1);
+    bool short_of = false;
+    for (int i = 0; i < count; i++)
+      short_of |= !handle(own, &events[i]);
+    if (!short_of) continue;
+    struct timespec pause = {.tv_nsec = mesh_ms_ns(PAUSE_MS)};
+    nanosleep(&pause, NULL);
+  }
+  return NULL;
+}
+
+// ---- the loop's side ----
+
+static void on_tell(mesh_op *op, bool ok) {
+  (void)ok;
+  mesh_doorman *own = MESH_CONTAINER_OF(op, mesh_doorman, tell);
+  pthread_mutex_lock(&own->lock);
+  newcomer *next = own->first;
+  own->first = NULL;
+  own->last = &own->first;
+  own->telling = false;
+  pthread_mutex_unlock(&own->lock);
+  while (next != NULL) {
+    newcomer *one = next;
+    next = one->next;
+    own->on_told(own->arg, one->fd, one->watch, one->peer);
+    free(one);
+  }
+}
+
+static int64_t room_of(const mesh_limits *limits) {
+  struct rlimit descriptors;
+  int64_t room = limits->connections;
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur == RLIM_INFINITY) {
+    return room;
+  }
+  int64_t can = ((int64_t)descriptors.rlim_cur - DESCRIPTORS_KEPT) / 2;  // one is ours, to watch
+  if (can < ROOM_LEAST) can = ROOM_LEAST;
+  if (can >= room) return room;
+  mesh_log(MESH_LOG_WARN, "doorman",
+           "%lld descriptors (ulimit -n) are enough for %lld connections, not %lld",
+           (long long)descriptors.rlim_cur, (long long)can, (long long)room);
+  return can;
+}
+
+static bool watch_for(mesh_doorman *own, int fd, uint32_t events, uint64_t about) {
+  struct epoll_event event = {.events = events, .data.u64 = about};
+  return epoll_ctl(own->epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+static void free_doorman(mesh_doorman *own) {
+  if (own->epoll >= 0) close(own->epoll);
+  if (own->wake >= 0) close(own->wake);
+  if (own->spare >= 0) close(own->spare);
+  pthread_mutex_destroy(&own->lock);
+  free(own);
+}
+
+mesh_code mesh_doorman_create(mesh_loop *loop, const mesh_limits *limits, mesh_doorman_told on_told,
+                              void *arg, mesh_doorman **out, mesh_error *err) {
+  *out = NULL;
+  mesh_doorman *own = calloc(1, sizeof *own);
+  if (own == NULL) abort();
+  own->loop = loop;
+  own->limits = limits;
+  own->on_told = on_told;
+  own->arg = arg;
+  own->room = room_of(limits);
+  own->last = &own->first;
+  own->tell = (mesh_op){.on_done = on_tell, .name = "doorman tells"};
+  pthread_mutex_init(&own->lock, NULL);
+  own->epoll = epoll_create1(EPOLL_CLOEXEC);
+  own->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  own->spare = eventfd(0, EFD_CLOEXEC);
+  bool ready = own->epoll >= 0 && own->wake >= 0 && own->spare >= 0 &&
+               watch_for(own, own->wake, EPOLLIN, ABOUT_WAKE);
+  if (!ready || pthread_create(&own->thread, NULL, stand_at_door, own) != 0) {
+    mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED, "a server's doorman: %s", strerror(errno));
+    free_doorman(own);
+    return GRPC_STATUS_RESOURCE_EXHAUSTED;
+  }
+  *out = own;
+  return GRPC_STATUS_OK;
+}
+
+mesh_code mesh_doorman_listen(mesh_doorman *own, int fd, const char *path, mesh_error *err) {
+  pthread_mutex_lock(&own->lock);
+  assert(!own->open);
+  bool room = own->listener_count < LISTENERS_MAX;
+  if (room) {
+    listener *next = &own->listeners[own->listener_count++];
+    *next = (listener){.fd = fd};
+    struct stat made;
+    if (path != NULL && lstat(path, &made) == 0) {
+      next->path = strdup(path);
+      if (next->path == NULL) abort();
+      next->device = made.st_dev;
+      next->inode = made.st_ino;
+    }
+  }
+  pthread_mutex_unlock(&own->lock);
+  if (room) return GRPC_STATUS_OK;
+  close(fd);
+  return mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED, "a server listens on %d addresses at most",
+                   LISTENERS_MAX);
+}
+
+void mesh_doorman_open(mesh_doorman *own) {
+  pthread_mutex_lock(&own->lock);
+  own->open = true;
+  for (int i = 0; i < own->listener_count; i++) {
+    if (!watch_for(own, own->listeners[i].fd, EPOLLIN, (uint64_t)i)) abort();
+  }
+  pthread_mutex_unlock(&own->lock);
+}
+
+// The file is removed only while it is still ours: another process may have taken the place.
+static void close_listener(listener *own) {
+  if (own->fd < 0) return;
+  struct stat there;
+  if (own->path != NULL && lstat(own->path, &there) == 0 && there.st_dev == own->device &&
+      there.st_ino == own->inode) {
+    unlink(own->path);
+  }
+  close(own->fd);  // epoll forgets it, too
+  own->fd = -1;
+  free(own->path);
+  own->path = NULL;
+}
+
+void mesh_doorman_shut(mesh_doorman *own) {
+  pthread_mutex_lock(&own->lock);
+  own->open = false;
+  for (int i = 0; i < own->listener_count; i++)
+    close_listener(&own->listeners[i]);
+  while (own->first != NULL) {
+    newcomer *one = own->first;
+    own->first = one->next;
+    close(one->fd);
+    close(one->watch);
+    leave(own, one->peer);
+    free(one);
+  }
+  own->last = &own->first;
+  pthread_mutex_unlock(&own->lock);
+}
+
+void mesh_doorman_watch(mesh_doorman *own, mesh_visit *visit) {
+  struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.ptr = visit};
+  if (epoll_ctl(own->epoll, EPOLL_CTL_ADD, visit->watch, &event) != 0) abort();
+}
+
+void mesh_visit_end(mesh_visit *visit) {
+  shutdown(visit->watch, SHUT_RDWR);
+}
+
+void mesh_doorman_forget(mesh_doorman *own, mesh_visit *visit, bool costly) {
+  epoll_ctl(own->epoll, EPOLL_CTL_DEL, visit->watch, NULL);  // gRPC may have it open still
+  close(visit->watch);
+  pthread_mutex_lock(&own->lock);
+  leave(own, visit->peer);
+  pthread_mutex_unlock(&own->lock);
+  if (!costly) return;
+  atomic_store(&own->trim, true);
+  wake_up(own);
+}
+
+int64_t mesh_doorman_room(const mesh_doorman *own) {
+  return own->room;
+}
+
+bool mesh_doorman_is_telling(mesh_doorman *own) {
+  pthread_mutex_lock(&own->lock);
+  bool telling = own->telling;
+  pthread_mutex_unlock(&own->lock);
+  return telling;
+}
+
+void mesh_doorman_destroy(mesh_doorman *own) {
+  if (own == NULL) return;
+  mesh_doorman_shut(own);
+  atomic_store(&own->ending, true);
+  wake_up(own);
+  pthread_join(own->thread, NULL);
+  assert(own->connections == 0 && !own->telling);
+  free_doorman(own);
+}
