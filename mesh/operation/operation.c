@@ -53,6 +53,8 @@ mesh_operations *mesh_operations_create(mesh_loop *loop, const char *layer,
       .force_ms = or_default(given.force_ms, 1000),
       .adopt_grace_ms = or_default(given.adopt_grace_ms, 10000),
   };
+  operations->admission =
+      mesh_admission_create(given.running_most, given.starts_per_s, mesh_now_ns());
   mesh_scope_open_root(&operations->scope, loop);
   return operations;
 }

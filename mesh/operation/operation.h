@@ -68,6 +68,8 @@ typedef struct mesh_operations_options {
   int64_t heartbeat_ms;       // a watcher hears something at least so often; 0: 15 s
   int64_t cancel_timeout_ms;  // where a start names none; 0: 10 s
   int64_t force_ms;           // how long work may take to return once it was forced; 0: 1 s
+  int64_t running_most;       // new ones are refused while so many run; 0: any number
+  int64_t starts_per_s;       // new ones are refused beyond that; 0: any number
   int64_t adopt_grace_ms;  // an adopted attached operation waits at least so long for its watchers;
                            // 0: 10 s
 } mesh_operations_options;

@@ -8,6 +8,7 @@
 
 #include <uthash.h>
 
+#include "mesh/operation/admission.h"
 #include "mesh/operation/operation.h"
 #include "mesh/runtime/bytes.h"
 #include "mesh/runtime/fiber.h"
@@ -16,7 +17,8 @@ struct mesh_operations {
   mesh_loop *loop;
   const char *layer;
   const mesh_journal *journal;
-  mesh_operations_options options;                        // with the defaults filled in
+  mesh_operations_options options;  // with the defaults filled in
+  mesh_admission admission;
   mesh_scope scope;                                       // of all work
   mesh_operation *by_name, *by_request_id, *by_work_key;  // those that run here
   bool holding;                                           // adopted work waits for `resumed`

@@ -292,7 +292,9 @@ mesh_code mesh_operation_start(mesh_operations *operations, const mesh_start *st
   if (code == GRPC_STATUS_OK && name[0] != '\0') {
     *joined = because;
   } else if (code == GRPC_STATUS_OK) {
-    code = start_new(operations, start, work, labels, name, err);
+    code = mesh_admission_take(&operations->admission, mesh_operations_count(operations),
+                               mesh_now_ns(), err);
+    if (code == GRPC_STATUS_OK) code = start_new(operations, start, work, labels, name, err);
   }
   free(labels);
   return code;
