@@ -158,8 +158,11 @@ static mesh_code set_up(const program_arg *what, mesh_error *err) {
   store_journal_init(&own->journal, own->store, own->pool, own->loop);
   own->journal.on_taken = on_store_taken;
   own->journal.on_taken_arg = own;
-  own->operations = mesh_operations_create(own->loop, "data-manager", &own->journal.table, NULL);
+  mesh_operations_options bounds = {.running_most = own->options.operations,
+                                    .starts_per_s = own->options.starts_per_s};
+  own->operations = mesh_operations_create(own->loop, "data-manager", &own->journal.table, &bounds);
   own->server = mesh_server_create(own->loop, own->schema);
+  mesh_server_limit(own->server, &own->options.limits);
   create_services(own);
   code = create_training(own, err);
   if (code != GRPC_STATUS_OK) return code;
@@ -306,6 +309,7 @@ int backend_main(int argc, char **argv, const backend_extension *extension) {
   mesh_log_init("millrace-backend", own.options.log_level, own.options.log_json);
   mesh_process_keep_private();
   mesh_process_block_signals();
+  mesh_process_raise_descriptors();
   if (own.options.exit_with_parent) mesh_process_exit_with_parent();
   own.pool = mesh_pool_create(POOL_THREADS);
   program_arg what = {&own, extension};

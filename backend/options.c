@@ -31,13 +31,17 @@ void backend_options_help(void) {
       "such "
       "as a\n"
       "                       backup, 1 to 86400 (default 600)\n"
-      "  --store-log-mib N    the store's write-ahead log is folded into it when it is longer, 1 to "
+      "  --store-log-mib N    the store's write-ahead log is folded into it when it is longer, 1 "
+      "to "
       "4096\n"
       "                       (default 64); it may grow while another process reads an old state\n"
       "  --keep-days N        operations that ended so long ago are forgotten; 0: never (default "
       "90)\n"
       "  --keep-operations N  ended operations to keep at most; 0: all (default 10000)\n"
       "  --drain-limit-ms N   how long what runs may take to stop at SIGTERM (default 3000)\n"
+      "  --operations N       that may run at a time; 0: any number (default 1000)\n"
+      "  --starts-per-s N     of operations; 0: any number (default 100)\n"
+      "  --limit NAME=N       of what peers may take: docs/limits.md; may be given again\n"
       "  --log-level LEVEL    debug, info (default), warn, error\n"
       "  --log-json           one JSON object a line\n"
       "  --exit-with-parent   ends when the process that started it ends\n"
@@ -61,7 +65,10 @@ mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mes
                            .keep_days = 90,
                            .keep_operations = 10000,
                            .training_grace_s = 60,
-                           .drain_limit_ms = 3000};
+                           .drain_limit_ms = 3000,
+                           .operations = 1000,
+                           .starts_per_s = 100,
+                           .limits = mesh_limits_default()};
   const mesh_flag flags[] = {
       {"home", .text = &out->home},
       {"listen", .text = out->listen, .count = &out->listen_count, .most = BACKEND_LISTEN_MAX},
@@ -80,6 +87,9 @@ mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mes
       {"keep-operations", .number = &out->keep_operations, .most = 1000000000},
       {"training-grace-s", .number = &out->training_grace_s, .least = 1, .most = 3600},
       {"drain-limit-ms", .number = &out->drain_limit_ms, .most = 3600000},
+      {"operations", .number = &out->operations, .most = 1000000000},
+      {"starts-per-s", .number = &out->starts_per_s, .most = 1000000000},
+      {"limit", .take = mesh_limits_take, .to = &out->limits},
       {"log-level", .take = mesh_flag_take_log_level, .to = &out->log_level},
       {"log-json", .on = &out->log_json},
       {"exit-with-parent", .on = &out->exit_with_parent},

@@ -2,6 +2,7 @@
 #ifndef MILLRACE_BACKEND_OPTIONS_H
 #define MILLRACE_BACKEND_OPTIONS_H
 
+#include "mesh/rpc/limits.h"
 #include "mesh/runtime/log.h"
 #include "mesh/runtime/status.h"
 
@@ -26,6 +27,8 @@ typedef struct backend_options {
   int64_t keep_days, keep_operations;  // of ended operations; 0: no bound
   int64_t training_grace_s;            // of a training whose host, or whose backend, is away
   int64_t drain_limit_ms;
+  int64_t operations, starts_per_s;  // that may run, and start; 0: no bound
+  mesh_limits limits;
   bool help;
 } backend_options;
 

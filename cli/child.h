@@ -7,7 +7,7 @@
 #include "mesh/runtime/pool.h"
 #include "mesh/runtime/scope.h"
 
-enum { CHILD_ARGS_MAX = 64, CHILD_PATH_MAX = 4096, CHILD_LINE_MAX = 512 };
+enum { CHILD_ARGS_MAX = 128, CHILD_PATH_MAX = 4096, CHILD_LINE_MAX = 512 };
 
 typedef struct child {
   const char *name;                  // "backend"; static

@@ -60,6 +60,19 @@ static const setting_info infos[SETTING_COUNT] = {
     [SETTING_UP_HEALTH_INTERVAL_MS] = {"up.health_interval_ms", NULL, "5000"},
     [SETTING_UP_HEALTH_TIMEOUT_MS] = {"up.health_timeout_ms", NULL, "10000"},
     [SETTING_UP_HEALTH_LIMIT_MS] = {"up.health_limit_ms", NULL, "60000"},
+    [SETTING_LIMITS_CONNECTIONS] = {"limits.connections", NULL, "1024"},
+    [SETTING_LIMITS_PEER_CONNECTIONS] = {"limits.peer_connections", NULL, "256"},
+    [SETTING_LIMITS_STREAMS] = {"limits.streams", NULL, "1000"},
+    [SETTING_LIMITS_CALLS] = {"limits.calls", NULL, "4000"},
+    [SETTING_LIMITS_MESSAGE_KIB] = {"limits.message_kib", NULL, "4096"},
+    [SETTING_LIMITS_HEADER_KIB] = {"limits.header_kib", NULL, "8"},
+    [SETTING_LIMITS_CONNECTION_MIB] = {"limits.connection_mib", NULL, "8"},
+    [SETTING_LIMITS_MEMORY_MIB] = {"limits.memory_mib", NULL, "256"},
+    [SETTING_LIMITS_RESETS] = {"limits.resets", NULL, "200"},
+    [SETTING_LIMITS_IDLE_S] = {"limits.idle_s", NULL, "1800"},
+    [SETTING_LIMITS_AGE_S] = {"limits.age_s", NULL, "3600"},
+    [SETTING_LIMITS_OPERATIONS] = {"limits.operations", NULL, "1000"},
+    [SETTING_LIMITS_STARTS_PER_S] = {"limits.starts_per_s", NULL, "100"},
 };
 
 const char *settings_key(setting which) {

@@ -15,6 +15,7 @@
 #include "cli/terminal/print.h"
 #include "cli/up_home.h"
 #include "mesh/program/process.h"
+#include "mesh/rpc/limits.h"
 #include "mesh/runtime/fiber.h"
 #include "mesh/runtime/text.h"
 #include "protos/descriptors.h"
@@ -42,6 +43,7 @@ typedef struct up {
   up_watch watches[CHILDREN];
   int running;  // fibers that supervise
   char ib_socket[CHILD_PATH_MAX], training_socket[CHILD_PATH_MAX], backend_socket[CHILD_PATH_MAX];
+  char limits[SETTING_LIMITS_OPERATIONS - SETTING_LIMITS_FIRST][48];  // words for the children
   char gateway[160], port[8], gateway_fd_text[12], market[UP_PATH_MAX], more[UP_PATH_MAX];
   int64_t started_ns;
   bool stopping, told_to_stop;
@@ -165,6 +167,19 @@ static void add_log_flags(up *own, command_line *line) {
   add_word(line, "--exit-with-parent");
 }
 
+// Only what was set: a command line that people can read.
+static void add_limits(up *own, command_line *line) {
+  const mesh_limit_info *info;
+  for (size_t i = 0; (info = mesh_limits_info(i)) != NULL; i++) {
+    const char *value = setting_of(own, SETTING_LIMITS_FIRST + (setting)i);
+    char unset[24];
+    snprintf(unset, sizeof unset, "%lld", (long long)info->unset);
+    if (value == NULL || strcmp(value, unset) == 0) continue;
+    snprintf(own->limits[i], sizeof own->limits[i], "%s=%.20s", info->name, value);
+    add_flag(line, "--limit", own->limits[i]);
+  }
+}
+
 static command_line begin_child(up *own, int index) {
   child *who = &own->children[index];
   const char *home = setting_of(own, SETTING_HOME);
@@ -211,6 +226,7 @@ static mesh_code describe_ib_host(up *own, mesh_error *err) {
   add_flag(&line, "--max-open", setting_of(own, SETTING_GATEWAY_MAX_OPEN));
   add_flag(&line, "--backoff-cap-ms", setting_of(own, SETTING_GATEWAY_BACKOFF_CAP_MS));
   add_flag(&line, "--pacing-wait-ms", setting_of(own, SETTING_GATEWAY_PACING_WAIT_MS));
+  add_limits(own, &line);
   add_log_flags(own, &line);
   return child_find_program("millrace-ib-host", line.who->program, err);
 }
@@ -226,6 +242,7 @@ static mesh_code describe_training_host(up *own, mesh_error *err) {
   add_flag(&line, "--memory-mib", setting_of(own, SETTING_TRAINING_HOST_MEMORY_MIB));
   add_flag(&line, "--gpu-memory-mib", setting_of(own, SETTING_TRAINING_HOST_GPU_MEMORY_MIB));
   add_flag(&line, "--cache-mib", setting_of(own, SETTING_TRAINING_HOST_CACHE_MIB));
+  add_limits(own, &line);
   add_log_flags(own, &line);
   return child_find_program("millrace-training-host", line.who->program, err);
 }
@@ -254,6 +271,9 @@ static mesh_code describe_backend(up *own, mesh_error *err) {
   add_flag(&line, "--keep-operations", setting_of(own, SETTING_STORE_KEEP_OPERATIONS));
   add_flag(&line, "--busy-limit-s", setting_of(own, SETTING_STORE_BUSY_LIMIT_S));
   add_flag(&line, "--store-log-mib", setting_of(own, SETTING_STORE_LOG_MIB));
+  add_flag(&line, "--operations", setting_of(own, SETTING_LIMITS_OPERATIONS));
+  add_flag(&line, "--starts-per-s", setting_of(own, SETTING_LIMITS_STARTS_PER_S));
+  add_limits(own, &line);
   add_log_flags(own, &line);
   return child_find_program("millrace-backend", line.who->program, err);
 }
@@ -502,6 +522,7 @@ static mesh_code prepare(up *own, const args *given, mesh_error *err) {
 
 static void run(up *own) {
   mesh_process_block_signals();
+  mesh_process_raise_descriptors();
   own->loop = mesh_loop_create();
   own->pool = mesh_pool_create(CHILDREN + 1);  // one waits for each; one asks the gateway
   mesh_scope_open_root(&own->scope, own->loop);

@@ -28,6 +28,7 @@ static mesh_code set_up(ib_host *own, mesh_error *err) {
   own->session = ib_session_create(&own->session_scope, &own->options.session);
   ib_service_init(&own->service, own->session);
   own->server = mesh_server_create(own->program->loop, own->schema);
+  mesh_server_limit(own->server, &own->options.limits);
   mesh_host_control_init(&own->control, "ib-host", own->program, own->server);
   mesh_server_add(own->server, &own->service.service);
   mesh_server_add(own->server, &own->control.service);
@@ -70,6 +71,7 @@ int main(int argc, char **argv) {
   mesh_log_init("millrace-ib-host", own.options.log_level, own.options.log_json);
   mesh_process_keep_private();
   mesh_process_block_signals();
+  mesh_process_raise_descriptors();
   if (own.options.exit_with_parent) mesh_process_exit_with_parent();
   return mesh_program_run(run, &own);
 }

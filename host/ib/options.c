@@ -13,8 +13,10 @@ void ib_options_help(void) {
       "\n"
       "Serves IbHost over one IB Gateway or TWS. `millrace up` starts it.\n"
       "\n"
-      "  --listen ADDRESS         unix:/path or a loopback host:port; may be given up to %d times.\n"
-      "                           Every user of this machine can use a port; a socket is yours alone\n"
+      "  --listen ADDRESS         unix:/path or a loopback host:port; may be given up to %d "
+      "times.\n"
+      "                           Every user of this machine can use a port; a socket is yours "
+      "alone\n"
       "  --gateway HOST:PORT      the gateway (live 4001, paper 4002; TWS 7496, 7497)\n"
       "  --client-id N            the first client id to try (default 11)\n"
       "  --messages-per-s N       at most so many messages to the gateway (default 40; 0: no "
@@ -25,6 +27,7 @@ void ib_options_help(void) {
       "  --backoff-cap-ms N       longest wait between two connects (default 2000)\n"
       "  --pacing-wait-ms N       wait after a pacing violation (default 15000)\n"
       "  --drain-limit-ms N       how long what runs may go on at SIGTERM (default 2000)\n"
+      "  --limit NAME=N           of what peers may take: docs/limits.md; may be given again\n"
       "  --log-level LEVEL        debug, info (default), warn, error\n"
       "  --log-json               one JSON object a line\n"
       "  --exit-with-parent       ends when the process that started it ends\n"
@@ -48,8 +51,10 @@ static mesh_code take_gateway(void *to, const char *text, mesh_error *err) {
 }
 
 mesh_code ib_options_parse(int argc, char **argv, ib_options *out, mesh_error *err) {
-  *out = (ib_options){
-      .drain_limit_ms = 2000, .session = ib_session_defaults(), .log_level = MESH_LOG_INFO};
+  *out = (ib_options){.drain_limit_ms = 2000,
+                      .session = ib_session_defaults(),
+                      .log_level = MESH_LOG_INFO,
+                      .limits = mesh_limits_default()};
   ib_session_options *session = &out->session;
   const mesh_flag flags[] = {
       {"listen", .text = out->listen, .count = &out->listen_count, .most = IB_LISTEN_MAX},
@@ -62,6 +67,7 @@ mesh_code ib_options_parse(int argc, char **argv, ib_options *out, mesh_error *e
       {"backoff-cap-ms", .whole = &session->backoff_cap_ms, .least = 1, .most = 600000},
       {"pacing-wait-ms", .number = &session->pacing_wait_ms, .least = 1, .most = 3600000},
       {"drain-limit-ms", .number = &out->drain_limit_ms, .most = 3600000},
+      {"limit", .take = mesh_limits_take, .to = &out->limits},
       {"log-level", .take = mesh_flag_take_log_level, .to = &out->log_level},
       {"log-json", .on = &out->log_json},
       {"exit-with-parent", .on = &out->exit_with_parent},

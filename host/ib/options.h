@@ -3,6 +3,7 @@
 #define MILLRACE_HOST_IB_OPTIONS_H
 
 #include "host/ib/session.h"
+#include "mesh/rpc/limits.h"
 #include "mesh/runtime/log.h"
 
 enum { IB_LISTEN_MAX = 8 };
@@ -13,6 +14,7 @@ typedef struct ib_options {
   ib_session_options session;
   int64_t drain_limit_ms;
   mesh_log_level log_level;
+  mesh_limits limits;
   bool log_json, exit_with_parent, help;
 } ib_options;
 

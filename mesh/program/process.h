@@ -24,6 +24,10 @@ void mesh_process_block_signals(void);
 // What this process makes from now on is for this user alone: files 0600, directories 0700.
 void mesh_process_keep_private(void);
 
+// Raises the soft limit of descriptors to the hard one: a shell's default of 1,024 is for programs
+// that use select(). Each connection takes two. Before the server listens.
+void mesh_process_raise_descriptors(void);
+
 // Makes the kernel send this process SIGTERM when its parent dies. A parent that died before the
 // call is not noticed: whoever must not leave orphans asks for the signal between fork and exec, as
 // cli/child.c does.

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "mesh/rpc/limits.h"
 #include "protos/descriptors.h"
 #include "tests/unit.h"
 
@@ -148,10 +149,33 @@ static void a_missing_file_is_named(void **state) {
   free(all);
 }
 
+// What the programs hold without a flag is what `config show` shows.
+static void limits_are_settings(void **state) {
+  (void)state;
+  mesh_schema *schema = make_schema();
+  const mesh_limit_info *info;
+  settings read;
+  mesh_error err;
+  args none = {0};
+  setenv("MILLRACE_HOME", "/nonexistent", 1);
+  assert_int_equal(settings_read(schema, &none, &read, &err), GRPC_STATUS_OK);
+  for (size_t i = 0; (info = mesh_limits_info(i)) != NULL; i++) {
+    char key[64], unset[24];
+    snprintf(key, sizeof key, "limits.%s", info->name);
+    snprintf(unset, sizeof unset, "%lld", (long long)info->unset);
+    assert_string_equal(settings_key(SETTING_LIMITS_FIRST + (setting)i), key);
+    assert_string_equal(settings_get(&read, SETTING_LIMITS_FIRST + (setting)i), unset);
+    assert_true(info->least <= info->unset && info->unset <= info->most);
+  }
+  assert_null(mesh_limits_info(SETTING_LIMITS_OPERATIONS - SETTING_LIMITS_FIRST));
+  mesh_schema_destroy(schema);
+}
+
 int main(void) {
   unsetenv("MILLRACE_CONFIG");
   unsetenv("MILLRACE_HOME");
   const struct CMUnitTest tests[] = {cmocka_unit_test(a_missing_file_is_named),
-                                     cmocka_unit_test(a_file_cannot_move_its_own_home)};
+                                     cmocka_unit_test(a_file_cannot_move_its_own_home),
+                                     cmocka_unit_test(limits_are_settings)};
   return check_rows() + cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,7 @@ static mesh_code set_up(program *own, mesh_error *err) {
                                 .cache_bytes = options->cache_mib << 20};
   training_host_init(&own->host, loop, own->pool, own->backend, own->schema, &host);
   own->server = mesh_server_create(loop, own->schema);
+  mesh_server_limit(own->server, &own->options.limits);
   mesh_host_control_init(&own->control, "training-host", own->program, own->server);
   mesh_server_add(own->server, &own->host.service);
   mesh_server_add(own->server, &own->control.service);
@@ -100,6 +101,7 @@ int main(int argc, char **argv) {
   train_cpu_prepare();
   mesh_process_keep_private();
   mesh_process_block_signals();
+  mesh_process_raise_descriptors();
   if (own.options.exit_with_parent) mesh_process_exit_with_parent();
   own.pool = mesh_pool_create((int)own.options.slots + 1);
   int exit_code = mesh_program_run(run, &own);

@@ -21,6 +21,7 @@ void training_options_help(void) {
       "  --gpu-memory-mib N   what one training may take of a GPU; 0: what is free (default)\n"
       "  --cache-mib N        bars that are kept for the next training; 0: none (default 256)\n"
       "  --drain-limit-ms N   how long what runs may take to stop at SIGTERM (default 4000)\n"
+      "  --limit NAME=N       of what peers may take: docs/limits.md; may be given again\n"
       "  --log-level LEVEL    debug, info (default), warn, error\n"
       "  --log-json           one JSON object a line\n"
       "  --exit-with-parent   ends when the process that started it ends\n"
@@ -33,7 +34,8 @@ mesh_code training_options_parse(int argc, char **argv, training_options *out, m
                             .memory_mib = 4096,
                             .cache_mib = 256,
                             .drain_limit_ms = 4000,
-                            .log_level = MESH_LOG_INFO};
+                            .log_level = MESH_LOG_INFO,
+                            .limits = mesh_limits_default()};
   const mesh_flag flags[] = {
       {"listen", .text = out->listen, .count = &out->listen_count, .most = TRAINING_LISTEN_MAX},
       {"backend", .text = &out->backend},
@@ -44,6 +46,7 @@ mesh_code training_options_parse(int argc, char **argv, training_options *out, m
       {"gpu-memory-mib", .number = &out->gpu_memory_mib, .most = 1 << 24},
       {"cache-mib", .number = &out->cache_mib, .most = 1 << 24},
       {"drain-limit-ms", .number = &out->drain_limit_ms, .most = 3600000},
+      {"limit", .take = mesh_limits_take, .to = &out->limits},
       {"log-level", .take = mesh_flag_take_log_level, .to = &out->log_level},
       {"log-json", .on = &out->log_json},
       {"exit-with-parent", .on = &out->exit_with_parent},

@@ -3,6 +3,7 @@
 #define MILLRACE_HOST_TRAINING_SERVICE_OPTIONS_H
 
 #include "host/training/service/host.h"
+#include "mesh/rpc/limits.h"
 #include "mesh/runtime/log.h"
 
 enum { TRAINING_LISTEN_MAX = 8 };
@@ -13,6 +14,7 @@ typedef struct training_options {
   const char *backend, *home;
   int64_t slots, threads, memory_mib, gpu_memory_mib, cache_mib, drain_limit_ms;
   mesh_log_level log_level;
+  mesh_limits limits;
   bool log_json, exit_with_parent, help;
 } training_options;
 
