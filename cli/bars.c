@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "cli/terminal/output.h"
+#include "cli/terminal/print.h"
 #include "market/times.h"
 #include "mesh/rpc/pack.h"
 
@@ -63,4 +65,21 @@ static mesh_code keep(const bar_columns *batch, void *arg, mesh_error *err) {
 mesh_code bars_read(client *own, const Millrace__V1__ReadRequest *request, bar_columns *out,
                     mesh_error *err) {
   return bars_stream(own, request, keep, out, err);
+}
+
+// ---- JSON ----
+
+void bars_print_json(FILE *out, const bar_columns *bars) {
+  static const char *const names[] = {"open", "high", "low", "close", "volume"};
+  const double *columns[] = {bars->open, bars->high, bars->low, bars->close, bars->volume};
+  for (size_t i = 0; i < bars->count; i++) {
+    char time[TIMES_TEXT_MAX];
+    times_format(bars->times[i], time);
+    print_text(out, "{\"time\":\"%s\"", time);
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+      print_text(out, ",\"%s\":", names[k]);
+      output_number(out, columns[k][i]);
+    }
+    print_text(out, "}\n");
+  }
 }

@@ -2,6 +2,8 @@
 #ifndef MILLRACE_CLI_BARS_H
 #define MILLRACE_CLI_BARS_H
 
+#include <stdio.h>
+
 #include "cli/client.h"
 #include "market/bar_columns.h"
 #include "millrace/v1/data.pb-c.h"
@@ -24,5 +26,8 @@ typedef struct bars_window {
   Google__Protobuf__Timestamp *from, *to;  // NULL where not given
 } bars_window;
 MESH_NODISCARD mesh_code bars_window_read(const args *given, bars_window *out, mesh_error *err);
+
+// One line of JSON a bar: time, open, high, low, close, volume; null where there is none.
+void bars_print_json(FILE *out, const bar_columns *bars);
 
 #endif

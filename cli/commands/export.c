@@ -17,19 +17,21 @@ enum { BUFFER_BYTES = 1 << 20 };
 
 typedef struct export_state {
   FILE *file;
+  bool json;   // asked for by name: lines of JSON instead of CSV
   bool begun;  // the header was written: the series is there
   int64_t bars;
 } export_state;
 
 static void begin(export_state *own) {
-  if (!own->begun) csv_write_header(own->file);
+  if (!own->begun && !own->json) csv_write_header(own->file);
   own->begun = true;
 }
 
 static mesh_code write_batch(const bar_columns *batch, void *arg, mesh_error *err) {
   export_state *own = arg;
   begin(own);
-  for (size_t i = 0; i < batch->count; i++) {
+  if (own->json) bars_print_json(own->file, batch);
+  for (size_t i = 0; i < batch->count && !own->json; i++) {
     const double values[] = {batch->open[i], batch->high[i], batch->low[i], batch->close[i],
                              batch->volume[i]};
     csv_write_bar(own->file, batch->times[i], values);
@@ -99,7 +101,8 @@ static mesh_code run(client *own, mesh_error *err) {
   export_state state = {.file = stdout};
   mesh_code code = bars_window_read(own->given, &window, err);
   if (code != GRPC_STATUS_OK) return code;
-  const char *path = args_get(own->given, "out");
+  const char *path = args_get(own->given, "out"), *output = args_get(own->given, "output");
+  state.json = output != NULL && strcmp(output, "json") == 0;
   if (path == NULL) {
     setvbuf(stdout, NULL, _IOFBF, BUFFER_BYTES);
     return write_series(own, &window, &state, err);

@@ -117,10 +117,40 @@ int cmd_ops_list(const command *self, const args *given) {
   return client_main(self, given, run_list);
 }
 
+// ---- which operation ----
+
+static mesh_code take_name(client *own, mesh_frame frame, void *arg, mesh_error *err) {
+  (void)own;
+  Millrace__V1__Operation *operation =
+      mesh_message_unpack(&millrace__v1__operation__descriptor, frame.data, frame.size_bytes);
+  if (operation == NULL) return client_bad_reply("Operation", err);
+  mesh_text_copy(arg, FOLLOW_NAME_MAX, operation->name);
+  millrace__v1__operation__free_unpacked(operation, NULL);
+  return GRPC_STATUS_OK;
+}
+
+// The name that was given; without one, that of the newest operation. NOT_FOUND: there is none.
+static mesh_code find_name(client *own, char out[FOLLOW_NAME_MAX], mesh_error *err) {
+  out[0] = '\0';
+  if (own->given->word_count > 0) {
+    if (mesh_text_copy(out, FOLLOW_NAME_MAX, own->given->words[0])) return GRPC_STATUS_OK;
+    return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no operation has a name of %zu bytes",
+                     strlen(own->given->words[0]));
+  }
+  Millrace__V1__ListOperationsRequest newest = MILLRACE__V1__LIST_OPERATIONS_REQUEST__INIT;
+  newest.limit = 1;
+  mesh_code code =
+      client_call(own, "/millrace.v1.OperationsService/List", &newest.base, take_name, out, err);
+  if (code != GRPC_STATUS_OK || out[0] != '\0') return code;
+  return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "there are no operations yet");
+}
+
 static mesh_code run_show(client *own, mesh_error *err) {
+  char name[FOLLOW_NAME_MAX];
   Millrace__V1__GetOperationRequest request = MILLRACE__V1__GET_OPERATION_REQUEST__INIT;
-  request.name = (char *)own->given->words[0];
+  request.name = name;
   mesh_code code = args_get_number(own->given, "at", 1, INT64_MAX, 0, &request.at_sequence, err);
+  if (code == GRPC_STATUS_OK) code = find_name(own, name, err);
   if (code != GRPC_STATUS_OK) return code;
   return client_call(own, "/millrace.v1.OperationsService/Get", &request.base, print_whole, NULL,
                      err);
@@ -133,11 +163,13 @@ int cmd_ops_show(const command *self, const args *given) {
 // ---- watch and cancel ----
 
 static mesh_code run_watch(client *own, mesh_error *err) {
+  char name[FOLLOW_NAME_MAX];
   Millrace__V1__WatchOperationRequest request = MILLRACE__V1__WATCH_OPERATION_REQUEST__INIT;
-  request.name = (char *)own->given->words[0];
+  request.name = name;
   follow operation = {0};
   mesh_code code =
       args_get_number(own->given, "after", 0, INT64_MAX, 0, &request.after_sequence, err);
+  if (code == GRPC_STATUS_OK) code = find_name(own, name, err);
   if (code != GRPC_STATUS_OK) return code;
   operation.sequence = request.after_sequence;
   timing times = {0};
@@ -199,8 +231,11 @@ static mesh_code print_frame(client *own, mesh_frame frame, void *arg, mesh_erro
 }
 
 static mesh_code run_events(client *own, mesh_error *err) {
+  char name[FOLLOW_NAME_MAX];
   Millrace__V1__ListEventsRequest request = MILLRACE__V1__LIST_EVENTS_REQUEST__INIT;
-  request.name = (char *)own->given->words[0];
+  request.name = name;
+  mesh_code code = find_name(own, name, err);
+  if (code != GRPC_STATUS_OK) return code;
   return client_call(own, "/millrace.v1.OperationsService/Events", &request.base, print_frame, NULL,
                      err);
 }

@@ -12,21 +12,6 @@
 
 enum { DEFAULT_LAST = 500, DEFAULT_ROWS = 8, CHART_ROWS_TALL = 16, CHART_ROWS_LEAST = 5 };
 
-static void show_json(const bar_columns *all) {
-  static const char *const names[] = {"open", "high", "low", "close", "volume"};
-  const double *columns[] = {all->open, all->high, all->low, all->close, all->volume};
-  for (size_t i = 0; i < all->count; i++) {
-    char time[TIMES_TEXT_MAX];
-    times_format(all->times[i], time);
-    print_text(stdout, "{\"time\":\"%s\"", time);
-    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
-      print_text(stdout, ",\"%s\":", names[k]);
-      output_number(stdout, columns[k][i]);
-    }
-    print_text(stdout, "}\n");
-  }
-}
-
 static void print_cell(double value) {
   char text[NUMBERS_TEXT_MAX] = "";
   if (!isnan(value)) numbers_shortest(value, text);
@@ -85,7 +70,7 @@ static mesh_code run(client *own, mesh_error *err) {
   request.last = last;
   bar_columns all = {0};
   code = bars_read(own, &request, &all, err);
-  if (code == GRPC_STATUS_OK && own->json) show_json(&all);
+  if (code == GRPC_STATUS_OK && own->json) bars_print_json(stdout, &all);
   if (code == GRPC_STATUS_OK && !own->json) show_text(own, &all, table_rows);
   bar_columns_clear(&all);
   return code;

@@ -165,6 +165,20 @@ int cmd_strategy_new(const command *self, const args *given) {
   const char *symbol = args_get(given, "symbol"), *timeframe = args_get(given, "timeframe");
   if (symbol == NULL) symbol = "EURUSD";
   if (timeframe == NULL) timeframe = "1h";
-  print_text(stdout, template_text, symbol, symbol, timeframe);
-  return 0;
+  const char *output = args_get(given, "output");
+  if (output == NULL || strcmp(output, "json") != 0) {
+    print_text(stdout, template_text, symbol, symbol, timeframe);
+    return EXIT_CODE_DONE;
+  }
+  char *text;
+  size_t size;
+  FILE *file = open_memstream(&text, &size);
+  if (file == NULL) abort();
+  print_text(file, template_text, symbol, symbol, timeframe);
+  if (fclose(file) != 0) abort();
+  print_text(stdout, "{\"strategy\":");
+  print_json_string(stdout, text);
+  print_text(stdout, "}\n");
+  free(text);
+  return EXIT_CODE_DONE;
 }
