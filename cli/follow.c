@@ -31,6 +31,19 @@ static void take_accepted(follow *own, mesh_view body) {
   millrace__v1__accepted__free_unpacked(accepted, NULL);
 }
 
+// A start that joins what it has begun itself, before its connection broke, has made its own id.
+static void take_joined(follow *own, const mesh_event *event) {
+  Millrace__V1__Joined *joined = mesh_message_unpack(&millrace__v1__joined__descriptor,
+                                                     event->body.data, event->body.size_bytes);
+  if (joined == NULL) return;
+  if (event->event_class == MESH_DURABLE) {
+    own->detached = joined->detached;
+  } else {
+    own->joined = own->shared_id || strcmp(joined->because, "the request id") != 0;
+  }
+  millrace__v1__joined__free_unpacked(joined, NULL);
+}
+
 static void take_outcome(follow *own, mesh_view body) {
   if (own->outcome != NULL) millrace__v1__outcome__free_unpacked(own->outcome, NULL);
   own->outcome =
@@ -51,6 +64,7 @@ static mesh_code take_event(follow *own, mesh_view bytes, mesh_error *err) {
   if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ACCEPTED) {
     take_accepted(own, event.body);
   }
+  if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_JOINED) take_joined(own, &event);
   if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME) {
     take_outcome(own, event.body);
   }
@@ -188,6 +202,10 @@ static mesh_code reattach(follow *own, mesh_code code, mesh_error *err) {
 
 // ---- Ctrl-C ----
 
+static void leave(follow *own) {
+  mesh_scope_cancel(&own->client->scope, GRPC_STATUS_CANCELLED, "Ctrl-C");
+}
+
 // Until the operation has stopped, or the stream that is followed has ended. The events come on
 // that stream; here only a refusal counts.
 static void ask_to_cancel(void *arg) {
@@ -197,6 +215,7 @@ static void ask_to_cancel(void *arg) {
   Millrace__V1__CancelOperationRequest request = MILLRACE__V1__CANCEL_OPERATION_REQUEST__INIT;
   request.name = own->name;
   request.requested_by = (char *)requester;
+  request.unless_held = true;
   int64_t began_ns = mesh_now_ns();
   mesh_code code;
   int attempt = 0;
@@ -211,13 +230,20 @@ static void ask_to_cancel(void *arg) {
   } while (code != GRPC_STATUS_OK && own->asking.code == GRPC_STATUS_OK &&
            client_retry(client, ++attempt, began_ns, REATTACH_LIMIT_S, &err) == GRPC_STATUS_OK);
   if (code == GRPC_STATUS_OK || own->asking.code != GRPC_STATUS_OK) return;
+  if (strcmp(err.reason, "HELD") == 0) {
+    own->cancel_ns = 0;
+    leave(own);
+    return;
+  }
   mesh_scope_cancel(&client->scope, code, "%s", err.message);
 }
 
+// Leaving is cancelling only for who started the operation; whether others hold it too by now the
+// backend knows.
 static void on_interrupt(void *arg) {
   follow *own = arg;
-  if (own->name[0] == '\0' || own->detached || own->keep_going) {
-    mesh_scope_cancel(&own->client->scope, GRPC_STATUS_CANCELLED, "Ctrl-C");
+  if (own->name[0] == '\0' || own->detached || own->joined || !own->starts) {
+    leave(own);
     return;
   }
   own->cancel_ns = mesh_wall_ns();

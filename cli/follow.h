@@ -15,11 +15,13 @@ typedef struct follow {
   client *client;
   bool until_accepted;  // leave as soon as the operation exists
   timing *times;        // not NULL: where each event's time is added
-  bool keep_going;      // Ctrl-C only stops the watching, as it does for detached ones
+  bool starts;     // the command starts the operation: Ctrl-C cancels it, if nobody else has it
+  bool shared_id;  // under a request id that others may use, too
 
   char name[FOLLOW_NAME_MAX];  // "" until the first event
   char title[FOLLOW_TEXT_MAX];
   bool detached, accepted;
+  bool joined;                     // it was there before: somebody else started it
   int64_t sequence;                // of the last durable event
   int last_epoch;                  // of a training, that was shown
   Millrace__V1__Outcome *outcome;  // owned; NULL until it came

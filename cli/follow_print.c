@@ -245,8 +245,8 @@ void follow_print_left(const follow *own) {
     print_text(stderr, "millrace: %s: interrupted; %s could not be cancelled: %s\n",
                own->client->command->name, own->name, own->client->scope.why);
   } else {
-    print_text(stderr, "millrace: %s: stopped watching; %s goes on\n", own->client->command->name,
-               own->name);
+    print_text(stderr, "millrace: %s: stopped watching; %s goes on%s\n", own->client->command->name,
+               own->name, own->accepted && !own->detached ? " while somebody watches it" : "");
   }
 }
 

@@ -62,6 +62,10 @@ static mesh_code cancel(mesh_call *call, mesh_frame frame, void *arg, mesh_error
   if (request == NULL) return bad_request("CancelOperationRequest", err);
   mesh_code code = operations_directory_cancel(
       &self->directory, request->name, "google.longrunning.Operations.CancelOperation", NULL, err);
+  if (code == GRPC_STATUS_OK) {  // the answer is a promise
+    code = mesh_operation_await_cancel(self->directory.operations, request->name,
+                                       mesh_call_scope(call), err);
+  }
   if (code == GRPC_STATUS_OK) code = send_empty(call, err);
   google__longrunning__cancel_operation_request__free_unpacked(request, NULL);
   return code;

@@ -75,8 +75,14 @@ static mesh_code cancel(mesh_call *call, mesh_frame frame, void *arg, mesh_error
   const char *requested_by =
       request->requested_by[0] != '\0' ? request->requested_by : "OperationsService.Cancel";
   mesh_watch how = {0};
-  mesh_code code = operations_directory_cancel(&self->directory, request->name, requested_by,
-                                               &how.after_sequence, err);
+  mesh_code code = GRPC_STATUS_OK;
+  if (request->unless_held) {
+    code = mesh_operation_check_unheld(self->directory.operations, request->name, err);
+  }
+  if (code == GRPC_STATUS_OK) {
+    code = operations_directory_cancel(&self->directory, request->name, requested_by,
+                                       &how.after_sequence, err);
+  }
   if (code == GRPC_STATUS_OK)
     code = mesh_operation_watch(self->directory.operations, request->name, &how, call, err);
   millrace__v1__cancel_operation_request__free_unpacked(request, NULL);

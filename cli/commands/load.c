@@ -37,7 +37,9 @@ static void draw_chart(client *own, const bars_window *window) {
 
 static mesh_code follow_load(client *own, const Millrace__V1__LoadRequest *request,
                              const bars_window *window, mesh_error *err) {
-  follow load = {.until_accepted = request->start->detached};
+  follow load = {.starts = true,
+                 .shared_id = args_get(own->given, "request-id") != NULL,
+                 .until_accepted = request->start->detached};
   mesh_code code = follow_run(&load, own, "/millrace.v1.DataService/Load", &request->base, err);
   if (code == GRPC_STATUS_OK && load.outcome != NULL) {
     code = follow_conclude(&load, err);

@@ -189,8 +189,8 @@ int cmd_ops_watch(const command *self, const args *given) {
 // A cancel succeeds where the operation ended as cancelled.
 static mesh_code conclude_cancel(follow *operation, mesh_error *err) {
   client *own = operation->client;
-  mesh_code code = follow_conclude(operation, err);
-  if (code == GRPC_STATUS_CANCELLED) {
+  bool cancelled = operation->outcome->outcome_case == MILLRACE__V1__OUTCOME__OUTCOME_CANCELLED;
+  if (cancelled && follow_conclude(operation, err) == GRPC_STATUS_CANCELLED) {
     if (!own->json) print_text(stdout, "%s cancelled; %s\n", operation->name, err->message);
     return GRPC_STATUS_OK;
   }
@@ -203,7 +203,7 @@ static mesh_code run_cancel(client *own, mesh_error *err) {
   Millrace__V1__CancelOperationRequest request = MILLRACE__V1__CANCEL_OPERATION_REQUEST__INIT;
   request.name = (char *)own->given->words[0];
   request.requested_by = "millrace ops cancel";
-  follow operation = {.keep_going = true};
+  follow operation = {0};
   mesh_code code =
       follow_run(&operation, own, "/millrace.v1.OperationsService/Cancel", &request.base, err);
   if (code == GRPC_STATUS_OK) code = conclude_cancel(&operation, err);

@@ -31,7 +31,9 @@ static void print_result(const Millrace__V1__TrainResult *result) {
 
 static mesh_code follow_training(client *own, const char *method, const ProtobufCMessage *request,
                                  bool detached, mesh_error *err) {
-  follow training = {.until_accepted = detached};
+  follow training = {.starts = true,
+                     .shared_id = args_get(own->given, "request-id") != NULL,
+                     .until_accepted = detached};
   mesh_code code = follow_run(&training, own, method, request, err);
   if (code == GRPC_STATUS_OK && training.outcome != NULL) {
     code = follow_conclude(&training, err);

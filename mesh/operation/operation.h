@@ -143,6 +143,16 @@ mesh_code mesh_operation_serve(mesh_operations *operations, const mesh_start *st
 mesh_code mesh_operation_cancel(mesh_operations *operations, const char *name,
                                 const char *requested_by, mesh_error *err);
 
+// FAILED_PRECONDITION (HELD) where `name` runs here and is not its caller's alone: it is detached,
+// or more than one watcher keeps it. OK too where it is being cancelled already.
+MESH_NODISCARD mesh_code mesh_operation_check_unheld(mesh_operations *operations, const char *name,
+                                                     mesh_error *err);
+
+// Waits until a cancel that was asked for is in the journal, so that no crash can lose it. The
+// journal's error if it refuses it; the scope's code if that ends first.
+MESH_NODISCARD mesh_code mesh_operation_await_cancel(mesh_operations *operations, const char *name,
+                                                     mesh_scope *scope, mesh_error *err);
+
 // Waits until `name` has ended, or does not run here: OK then. The scope's code if it ended first.
 MESH_NODISCARD mesh_code mesh_operation_await(mesh_operations *operations, const char *name,
                                               mesh_scope *scope, mesh_error *err);

@@ -64,11 +64,12 @@ struct mesh_operation {
   mesh_error journal_error;  // why the last event could not be made durable; code OK otherwise
 
   bool creating, ended;
-  bool reporting_cancel;  // CancelRequested is on its way to the journal
-  bool forced;            // the cancel timeout is over
-  bool abandoned;         // the outcome was given without the work, which may still run
-  int users;              // fibers that hold a pointer to it beside the registry
-  int watchers, keepers;  // all, and those that keep an attached one alive
+  bool reporting_cancel;    // CancelRequested is on its way to the journal
+  mesh_error cancel_error;  // why it did not get there; code OK otherwise
+  bool forced;              // the cancel timeout is over
+  bool abandoned;           // the outcome was given without the work, which may still run
+  int users;                // fibers that hold a pointer to it beside the registry
+  int watchers, keepers;    // all, and those that keep an attached one alive
   mesh_timer grace, force;
   int64_t requested_ns;
   char requested_by[128];

@@ -6,8 +6,8 @@
 
 #include "mesh/operation/message_report.h"
 #include "mesh/operation/operation_internal.h"
-#include "mesh/runtime/text.h"
 #include "mesh/runtime/log.h"
+#include "mesh/runtime/text.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 
@@ -106,6 +106,7 @@ static void report_cancel(void *arg) {
   if (code != GRPC_STATUS_OK) {
     mesh_log(MESH_LOG_WARN, operation->operations->layer,
              "%s: the cancel is not in the journal: %s", operation->name, err.message);
+    operation->cancel_error = err;
   }
   operation->reporting_cancel = false;
   mesh_signal_notify(&operation->changed);
@@ -134,6 +135,37 @@ mesh_code mesh_operation_cancel(mesh_operations *operations, const char *name,
   }
   mesh_operation_stop(operation, requested_by, false);
   return GRPC_STATUS_OK;
+}
+
+mesh_code mesh_operation_check_unheld(mesh_operations *operations, const char *name,
+                                      mesh_error *err) {
+  const mesh_operation *operation = mesh_operations_find(operations, name);
+  bool held = operation != NULL && operation->state == STATE(RUNNING) &&
+              (operation->detached || operation->keepers > 1);
+  if (!held) return GRPC_STATUS_OK;
+  mesh_code code = operation->detached
+                       ? mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
+                                   "%s is detached: it goes on alone", name)
+                       : mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
+                                   "%s is watched by %d: it goes on", name, operation->keepers);
+  mesh_error_set_reason(err, "HELD", "mesh.millrace");
+  return code;
+}
+
+mesh_code mesh_operation_await_cancel(mesh_operations *operations, const char *name,
+                                      mesh_scope *scope, mesh_error *err) {
+  mesh_operation *operation = mesh_operations_find(operations, name);
+  if (operation == NULL) return GRPC_STATUS_OK;
+  mesh_code code = GRPC_STATUS_OK;
+  mesh_operation_hold(operation);
+  while (operation->reporting_cancel && code == GRPC_STATUS_OK)
+    code = mesh_signal_wait(&operation->changed, scope, MESH_NEVER, err);
+  if (code == GRPC_STATUS_OK && operation->cancel_error.code != GRPC_STATUS_OK) {
+    *err = operation->cancel_error;
+    code = err->code;
+  }
+  mesh_operation_release(operation);
+  return code;
 }
 
 void mesh_operations_stop(mesh_operations *operations) {

@@ -28,6 +28,8 @@ typedef struct backend {
   int watched;             // calls of Watch
   int64_t after_sequence;  // what the last one asked for
   bool detached;
+  const char *joined;     // not NULL: Load begins with Joined, because of this
+  bool held;              // Cancel is refused: others have it, too
   bool waits_for_cancel;  // Load stays silent until Cancel is called
   int64_t cancelled_ns;   // when it was
   char requested_by[64];
@@ -112,6 +114,13 @@ static mesh_code leave(backend *own, mesh_call *call, mesh_error *err) {
   return code != GRPC_STATUS_OK ? code : mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "it leaves");
 }
 
+static mesh_code send_joined(const backend *own, mesh_call *call, mesh_error *err) {
+  Millrace__V1__Joined joined = MILLRACE__V1__JOINED__INIT;
+  joined.because = (char *)(uintptr_t)own->joined;
+  return send_event(call, MESH_MERGEABLE, 0, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_JOINED,
+                    &joined.base, err);
+}
+
 static mesh_code load(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   (void)frame;
   backend *own = self;
@@ -131,7 +140,8 @@ static mesh_code load(mesh_call *call, mesh_frame frame, void *self, mesh_error 
     mesh_code code = send_from(own, call, 1, own->break_after, err);
     return code != GRPC_STATUS_OK ? code : mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "gone");
   }
-  mesh_code code = send_from(own, call, 1, own->waits_for_cancel ? 2 : 4, err);
+  mesh_code code = own->joined != NULL ? send_joined(own, call, err) : GRPC_STATUS_OK;
+  if (code == GRPC_STATUS_OK) code = send_from(own, call, 1, own->waits_for_cancel ? 2 : 4, err);
   while (code == GRPC_STATUS_OK && own->waits_for_cancel && own->cancelled_ns == 0) {
     code = mesh_signal_wait(&own->changed, mesh_call_scope(call), MESH_NEVER, err);
   }
@@ -151,12 +161,18 @@ static mesh_code watch(mesh_call *call, mesh_frame frame, void *self, mesh_error
 }
 
 static mesh_code cancel(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  (void)call, (void)err;
+  (void)call;
   backend *own = self;
   Millrace__V1__CancelOperationRequest *request =
       millrace__v1__cancel_operation_request__unpack(NULL, frame.size_bytes, frame.data);
   snprintf(own->requested_by, sizeof own->requested_by, "%s", request->requested_by);
+  assert_true(request->unless_held);
   millrace__v1__cancel_operation_request__free_unpacked(request, NULL);
+  if (own->held) {
+    mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "load-1 is watched by 2: it goes on");
+    mesh_error_set_reason(err, "HELD", "mesh.millrace");
+    return err->code;
+  }
   own->cancelled_ns = mesh_now_ns();
   mesh_signal_notify(&own->changed);
   return GRPC_STATUS_OK;
@@ -336,7 +352,7 @@ static void an_outcome_that_failed_gives_its_code(void **state) {
 
 static void ctrl_c_asks_for_the_end_and_waits_for_it(void **state) {
   (void)state;
-  scene own = {.press_ctrl_c = true, .backend.waits_for_cancel = true};
+  scene own = {.press_ctrl_c = true, .follow.starts = true, .backend.waits_for_cancel = true};
   run(&own);
   assert_int_equal(own.conclusion, GRPC_STATUS_CANCELLED);
   assert_string_equal(own.backend.requested_by, "millrace CLI (Ctrl-C)");
@@ -344,12 +360,41 @@ static void ctrl_c_asks_for_the_end_and_waits_for_it(void **state) {
   assert_in_range(own.backend.cancelled_ns - own.pressed_ns, 0, 1000 * MS_NS);
 }
 
-static void ctrl_c_leaves_a_detached_one_alone(void **state) {
-  (void)state;
-  scene own = {.press_ctrl_c = true, .backend = {.waits_for_cancel = true, .detached = true}};
+static void check_left(scene own) {
+  own.press_ctrl_c = own.backend.waits_for_cancel = true;
   run(&own);
   assert_int_equal(own.code, GRPC_STATUS_CANCELLED);
   assert_int_equal(own.backend.cancelled_ns, 0);
+}
+
+static void ctrl_c_leaves_a_detached_one_alone(void **state) {
+  (void)state;
+  check_left((scene){.follow.starts = true, .backend.detached = true});
+}
+
+// Without the events from which it could know: `ops watch NAME --after 2`.
+static void ctrl_c_only_leaves_what_others_started(void **state) {
+  (void)state;
+  check_left((scene){.follow.starts = false});
+  check_left((scene){.follow.starts = true, .backend.joined = "the same work"});
+  check_left(
+      (scene){.follow = {.starts = true, .shared_id = true}, .backend.joined = "the request id"});
+}
+
+static void ctrl_c_only_leaves_what_others_hold(void **state) {
+  (void)state;
+  check_left((scene){.follow.starts = true, .backend.held = true});
+}
+
+// A start that was repeated because its first connection broke.
+static void ctrl_c_cancels_what_its_own_start_joined(void **state) {
+  (void)state;
+  scene own = {.press_ctrl_c = true,
+               .follow.starts = true,
+               .backend = {.waits_for_cancel = true, .joined = "the request id"}};
+  run(&own);
+  assert_int_equal(own.conclusion, GRPC_STATUS_CANCELLED);
+  assert_int_not_equal(own.backend.cancelled_ns, 0);
 }
 
 int main(void) {
@@ -363,6 +408,9 @@ int main(void) {
       cmocka_unit_test(an_outcome_that_failed_gives_its_code),
       cmocka_unit_test(ctrl_c_asks_for_the_end_and_waits_for_it),
       cmocka_unit_test(ctrl_c_leaves_a_detached_one_alone),
+      cmocka_unit_test(ctrl_c_only_leaves_what_others_started),
+      cmocka_unit_test(ctrl_c_only_leaves_what_others_hold),
+      cmocka_unit_test(ctrl_c_cancels_what_its_own_start_joined),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,6 +117,59 @@ class CancelTest(MeshCase):
         self.assertEqual(self.open_requests(), set())
         self.check_operation(name)
 
+    # ---- leaving is not cancelling, but for who started it and has it alone ----
+
+    def interrupt(self, process):
+        process.signal(signal.SIGINT)
+        self.assertEqual(process.wait(), 130, process.transcript())
+        self.assertIn("goes on", process.stderr())
+
+    def state_of(self, name):
+        return self.json("ops", "show", name)[0]["state"]
+
+    def test_a_watcher_only_leaves(self):
+        """Also one that has not seen the events which say what it is."""
+        load = self.start("millrace", *LongSeries.LOAD, "--output=json")
+        name = load.line(lambda line: json.loads(line)["operation"], "operation")
+        for flags in [[], ["--after", "1"]]:
+            watch = self.start("millrace", "ops", "watch", name, "--output=json", *flags)
+            watch.line(lambda line: "segment" in json.loads(line), "stored segment")
+            self.interrupt(watch)
+        self.assertEqual(load.wait(), 0, load.transcript())
+        self.assertIn("succeeded", outcome(load.json_lines()))
+
+    def test_the_starter_leaves_what_others_have(self):
+        load = self.start("millrace", *LongSeries.LOAD, "--output=json")
+        name = load.line(lambda line: json.loads(line)["operation"], "operation")
+        watch = self.start("millrace", "ops", "watch", name, "--output=json")
+        watch.line(lambda line: "segment" in json.loads(line), "stored segment")
+        self.interrupt(load)
+        self.assertEqual(watch.wait(), 0, watch.transcript())
+        self.assertIn("succeeded", outcome(watch.json_lines()))
+
+    def test_the_starter_leaves_what_was_joined_for_good(self):
+        load = self.start("millrace", *LongSeries.LOAD, "--output=json")
+        name = load.line(lambda line: json.loads(line)["operation"], "operation")
+        self.ok(*LongSeries.LOAD, "--detach")
+        load.line(lambda line: json.loads(line).get("joined", {}).get("detached"), "joined event")
+        self.interrupt(load)
+        self.assertIn("succeeded", outcome(self.json("ops", "watch", name)))
+
+    def test_a_joiner_only_leaves(self):
+        load = self.start("millrace", *LongSeries.LOAD, "--output=json")
+        load.line(lambda line: "segment" in json.loads(line), "stored segment")
+        joiner = self.start("millrace", *LongSeries.LOAD, "--output=json")
+        joiner.line(lambda line: "segment" in json.loads(line), "stored segment")
+        self.interrupt(joiner)
+        self.assertEqual(load.wait(), 0, load.transcript())
+
+    def test_what_has_ended_is_not_cancelled(self):
+        self.ok(*LongSeries.LOAD)
+        name = self.json("ops", "list")[0]["name"]
+        done = self.millrace("ops", "cancel", name, "--output=text")
+        self.assertEqual((done.code, done.stdout()), (5, ""), done.transcript())
+        self.assertIn(name + " had ended before it was cancelled", done.stderr())
+
     def test_a_detached_load_survives_its_watcher(self):
         self.ok(*LongSeries.LOAD, "--detach")
         name = self.json("ops", "list")[0]["name"]

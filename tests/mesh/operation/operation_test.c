@@ -282,6 +282,41 @@ static void an_attached_one_ends_with_its_last_watcher(bench *own) {
   mesh_call_close(after);
 }
 
+static void only_what_is_held_alone_is_unheld(bench *own) {
+  mesh_error err;
+  mesh_call *first = open_call(own, "/test.Bench/Run", "");
+  expect(first, 1, ACCEPTED);
+  assert_int_equal(mesh_operation_check_unheld(own->operations, own->name, &err), GRPC_STATUS_OK);
+  mesh_call *second = open_call(own, "/test.Bench/Watch", "0");
+  expect(second, 1, ACCEPTED);
+  assert_int_equal(mesh_operation_check_unheld(own->operations, own->name, &err),
+                   GRPC_STATUS_FAILED_PRECONDITION);
+  assert_string_equal(err.reason, "HELD");
+  mesh_call_close(second);
+  mesh_call_close(first);
+  wait_for_end(own);
+  own->attach = false;
+  mesh_call *third = open_call(own, "/test.Bench/Run", "");
+  expect(third, 1, ACCEPTED);
+  assert_int_equal(mesh_operation_check_unheld(own->operations, own->name, &err),
+                   GRPC_STATUS_FAILED_PRECONDITION);
+  mesh_call_close(third);
+}
+
+static void a_cancel_is_promised_once_it_is_journalled(bench *own) {
+  mesh_error err;
+  own->attach = false;
+  mesh_call *call = open_call(own, "/test.Bench/Run", "");
+  expect(call, 1, ACCEPTED);
+  assert_int_equal(own->journal.count, 1);
+  assert_int_equal(mesh_operation_cancel(own->operations, own->name, "a test", &err),
+                   GRPC_STATUS_OK);
+  assert_int_equal(mesh_operation_await_cancel(own->operations, own->name, &own->test->scope, &err),
+                   GRPC_STATUS_OK);
+  assert_true(own->journal.count >= 2);
+  mesh_call_close(call);
+}
+
 static void a_detached_one_goes_on_alone(bench *own) {
   own->attach = false;
   mesh_call *call = open_call(own, "/test.Bench/Run", "");
@@ -977,6 +1012,8 @@ static const row rows[] = {
     {"damaged text never enters the journal", damaged_text_never_enters_the_journal},
     {"a late watcher gets history, then live", a_late_watcher_gets_history_then_live},
     {"attached: ends with its last watcher", an_attached_one_ends_with_its_last_watcher},
+    {"only what is held alone is unheld", only_what_is_held_alone_is_unheld},
+    {"a cancel is promised once it is journalled", a_cancel_is_promised_once_it_is_journalled},
     {"detached: goes on alone", a_detached_one_goes_on_alone},
     {"cancelling twice is cancelling once", cancelling_twice_is_cancelling_once},
     {"a failure keeps its details", a_failure_keeps_its_details},
