@@ -88,7 +88,7 @@ static void join(int argc, char **argv, int most, char out[NAME_MAX_BYTES]) {
 // The command that was meant; NULL where that is not clear, or where it takes something away: who
 // mistyped it looks first.
 static const char *find_meant(const char *text, const char *group) {
-  const char *names[COMMANDS_MAX];
+  const char *names[COMMANDS_MAX] = {0};
   size_t count = 0;
   for (size_t i = 0; i < commands_count && count < COMMANDS_MAX; i++) {
     const command *each = &commands_all[i];

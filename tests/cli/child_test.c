@@ -17,11 +17,13 @@ typedef struct scene {
   mesh_scope scope;
   mesh_pool *pool;
   int started, died, refused;
-  int stop_after;  // starts; then the child gets SIGTERM and the scope is cancelled
+  int stop_after;      // starts; then the child gets SIGTERM and the scope is cancelled
+  bool dies_at_start;  // this process, as `kill -9` does it, as soon as there is a child
 } scene;
 
 static void on_event(void *arg, child *who, const char *event) {
   scene *own = arg;
+  if (own->dies_at_start) raise(SIGKILL);
   own->started += strcmp(event, "started") == 0;
   own->died += strcmp(event, "died") == 0;
   own->refused += strcmp(event, "refused") == 0;
@@ -171,7 +173,8 @@ typedef struct supervisor {
 } supervisor;
 
 // Its child is a shell that does `before`, says its pid, and does `behind`.
-static void start_supervisor(supervisor *own, const char *before, const char *behind) {
+static void start_supervisor(supervisor *own, const char *before, const char *behind,
+                             bool dies_at_start) {
   int told[2];
   child log = {0};
   make_log(&log);
@@ -181,7 +184,7 @@ static void start_supervisor(supervisor *own, const char *before, const char *be
   own->pid = fork();
   if (own->pid == 0) {
     char script[256];
-    scene under = {.stop_after = 100, .who.inherited_fd = told[1]};
+    scene under = {.stop_after = 100, .who.inherited_fd = told[1], .dies_at_start = dies_at_start};
     snprintf(script, sizeof script, "%s echo $$ >&%d; %s", before, told[1], behind);
     snprintf(under.who.lock_path, sizeof under.who.lock_path, "%s", own->lock_path);
     run_with_log(&under, script, own->log_path);
@@ -220,11 +223,23 @@ static const char waits[] = "while :; do read line < /dev/zero; done";
 static void a_child_dies_with_its_supervisor(void **state) {
   (void)state;
   supervisor own;
-  start_supervisor(&own, "", waits);
+  start_supervisor(&own, "", waits, false);
   hear_pid(&own);
   kill_supervisor(&own);
   await_end(&own);
   forget(&own);
+}
+
+// The supervisor is dead before the child has done anything.
+static void a_child_dies_with_a_supervisor_that_dies_first(void **state) {
+  (void)state;
+  for (int i = 0; i < 20; i++) {
+    supervisor own;
+    start_supervisor(&own, "", waits, true);
+    assert_int_equal(waitpid(own.pid, NULL, 0), own.pid);
+    await_end(&own);
+    forget(&own);
+  }
 }
 
 // One that does not hear of its supervisor's end.
@@ -233,7 +248,7 @@ static void an_orphan_is_found_and_ended(void **state) {
   supervisor own;
   mesh_error err;
   pid_t ended;
-  start_supervisor(&own, "trap '' TERM;", waits);
+  start_supervisor(&own, "trap '' TERM;", waits, false);
   pid_t orphan = hear_pid(&own);
   kill_supervisor(&own);
   assert_int_equal(kill(orphan, 0), 0);
@@ -276,6 +291,7 @@ int main(void) {
       cmocka_unit_test(quotes_this_run_only),
       cmocka_unit_test(a_descriptor_is_handed_on),
       cmocka_unit_test(a_child_dies_with_its_supervisor),
+      cmocka_unit_test(a_child_dies_with_a_supervisor_that_dies_first),
       cmocka_unit_test(an_orphan_is_found_and_ended),
       cmocka_unit_test(nobody_is_ended_without_a_lock),
       cmocka_unit_test(finds_programs_where_it_is_told),

@@ -20,6 +20,15 @@ def gone(pid):
         return True
 
 
+def listens(port):
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def told(mesh, name, *words):
+    return any(all(word in one["detail"] for word in words) for one in events(mesh, name))
+
+
 class UpTest(MeshCase):
     def test_is_ready_within_a_second_of_its_own_clock(self):
         started = time.monotonic()
@@ -102,6 +111,27 @@ class UpTest(MeshCase):
             with self.assertRaises(OSError):
                 other.bind(("127.0.0.1", port))
         mesh.signal(signal.SIGCONT)
+        wait_for(lambda: self.millrace("status").code == 0, "healthy mesh")
+        self.assertTrue(mesh.running())
+
+    def test_what_gets_in_the_way_later_goes_away(self):
+        """A port that somebody takes while the backend is away does not end the mesh, nor does a store
+        that may not be written for a while."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        mesh = self.up("--listen", "127.0.0.1:%d" % port, before_exec=obey_permissions)
+        store = os.path.join(self.home, "millrace.db")
+        mesh.signal(signal.SIGSTOP)
+        os.kill(children(mesh.pid)["millrace-backend"], signal.SIGKILL)
+        wait_for(lambda: not listens(port), "free port")
+        with socket.create_server(("127.0.0.1", port)):
+            mesh.signal(signal.SIGCONT)
+            wait_for(lambda: told(mesh, "died", "code 75", str(port)), "backend without a port")
+        wait_for(lambda: self.millrace("status").code == 0, "healthy mesh")
+        os.chmod(store, 0o400)
+        os.kill(children(mesh.pid)["millrace-backend"], signal.SIGKILL)
+        wait_for(lambda: told(mesh, "died", "code 75", "millrace.db"), "backend without a store")
+        os.chmod(store, 0o600)
         wait_for(lambda: self.millrace("status").code == 0, "healthy mesh")
         self.assertTrue(mesh.running())
 
