@@ -1,5 +1,8 @@
 #include "backend/operations/directory.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "backend/operations/operation_message.h"
 
 // The message of what runs here; NULL if it does not. What is about to end counts as running until
@@ -32,15 +35,30 @@ typedef struct listing {
   const operations_directory *self;
   operations_each each;
   void *arg;
+  mesh_operation_filter filter;        // of the next page
+  char last[MESH_OPERATION_NAME_MAX];  // the name that it begins after
   mesh_code code;
   mesh_error *err;
 } listing;
 
+// What a list leaves out, whether the operation runs or not: it may be large.
+static void leave_out_checkpoint(Millrace__V1__Operation *message) {
+  if (message->checkpoint != NULL) {
+    millrace__v1__checkpoint__free_unpacked(message->checkpoint, NULL);
+  }
+  message->checkpoint = NULL;
+}
+
 static void list_record(void *arg, const mesh_operation_record *record) {
   listing *own = arg;
   if (own->code != GRPC_STATUS_OK) return;
+  snprintf(own->last, sizeof own->last, "%s", record->name);
+  own->filter.after = own->last;
+  own->filter.after_created_ns = record->created_ns;
+  own->filter.limit--;
   Millrace__V1__Operation *message = describe_running(own->self, record->name);
   if (message == NULL) message = operation_message_of(record, (mesh_view){0}, 0);
+  leave_out_checkpoint(message);
   own->code = own->each(own->arg, message, own->err);
   operation_message_destroy(message);
 }
@@ -48,9 +66,24 @@ static void list_record(void *arg, const mesh_operation_record *record) {
 mesh_code operations_directory_list(const operations_directory *self,
                                     const mesh_operation_filter *filter, operations_each each,
                                     void *arg, mesh_error *err) {
-  listing own = {self, each, arg, GRPC_STATUS_OK, err};
-  mesh_code code = self->journal->list(self->journal->self, filter, list_record, &own, err);
-  return own.code != GRPC_STATUS_OK ? own.code : code;
+  listing own = {.self = self,
+                 .each = each,
+                 .arg = arg,
+                 .filter = *filter,
+                 .code = GRPC_STATUS_OK,
+                 .err = err};
+  bool more = true;
+  while (more && own.code == GRPC_STATUS_OK) {
+    mesh_operation_filter page = own.filter;
+    char after[MESH_OPERATION_NAME_MAX];
+    if (page.after == own.last) {  // the callback writes there
+      memcpy(after, own.last, sizeof after);
+      page.after = after;
+    }
+    mesh_code code = self->journal->list(self->journal->self, &page, list_record, &own, &more, err);
+    if (own.code == GRPC_STATUS_OK) own.code = code;
+  }
+  return own.code;
 }
 
 // ---- cancel, remove ----

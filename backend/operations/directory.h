@@ -20,7 +20,8 @@ MESH_NODISCARD mesh_code operations_directory_find(const operations_directory *s
 typedef mesh_code (*operations_each)(void *arg, const Millrace__V1__Operation *message,
                                      mesh_error *err);
 
-// Calls each() for the operations of a filter, newest first. NOT_FOUND: there is no filter->after.
+// Calls each() for the operations of a filter, newest first, without their checkpoints. Holds a
+// page of them at a time, however many there are. NOT_FOUND: there is no filter->after.
 MESH_NODISCARD mesh_code operations_directory_list(const operations_directory *self,
                                                    const mesh_operation_filter *filter,
                                                    operations_each each, void *arg,

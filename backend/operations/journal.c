@@ -183,6 +183,7 @@ typedef struct records_job {
   store *store;
   const char *name, *request_id;        // find
   const mesh_operation_filter *filter;  // list
+  bool more;                            // list
   int64_t events;                       // remove
   copied_record *records;
   size_t count, capacity;
@@ -273,15 +274,19 @@ static void do_list(void *arg) {
                          .created_from_ns = from->created_from_ns,
                          .created_to_ns = from->created_to_ns,
                          .after = from->after,
+                         .after_created_ns = from->after_created_ns,
+                         .whole = from->whole,
                          .limit = from->limit};
-  job->code = store_list_operations(job->store, &filter, copy_record, job, job->err);
+  job->code = store_list_operations(job->store, &filter, copy_record, job, &job->more, job->err);
 }
 
 static mesh_code list(void *arg, const mesh_operation_filter *filter, mesh_each_record each,
-                      void *each_arg, mesh_error *err) {
+                      void *each_arg, bool *more, mesh_error *err) {
   store_journal *self = arg;
   records_job job = {.store = self->store, .filter = filter, .err = err};
-  return pass_records(self, &job, do_list, each, each_arg);
+  mesh_code code = pass_records(self, &job, do_list, each, each_arg);
+  *more = job.more;
+  return code;
 }
 
 static void do_remove(void *arg) {

@@ -206,16 +206,19 @@ typedef struct store_filter {
   const char *labels;                      // as in store_operation: each of these must be there
   int32_t state;                           // 0: every state
   int64_t created_from_ns, created_to_ns;  // [from, to); 0: no bound
-  const char *after;  // the last name of the page before; "" or NULL: the first page
-  int limit;
+  const char *after;         // the last name of the page before; "" or NULL: the first page
+  int64_t after_created_ns;  // its time, so that it need not be there any more; 0: look it up
+  bool whole;  // with request and checkpoint, which may be large; else these are empty
+  int limit;   // at least 1
 } store_filter;
 
-// Calls each() for the operations of a filter, newest first. NOT_FOUND: there is no operation
-// `after`.
+// Calls each() for the operations of a filter, newest first, at most 256 of them and no more than
+// about 256 KiB (but one at least): *more says that there may be others within the limit, after the
+// last one. NOT_FOUND: there is no operation `after`.
 MESH_NODISCARD mesh_code store_list_operations(store *store, const store_filter *filter,
                                                void (*each)(void *arg,
                                                             const store_operation *operation),
-                                               void *arg, mesh_error *err);
+                                               void *arg, bool *more, mesh_error *err);
 
 // Removes an operation that has ended (FAILED_PRECONDITION otherwise) and its events; *events (may
 // be NULL) says how many. NOT_FOUND.

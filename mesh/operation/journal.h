@@ -32,7 +32,9 @@ typedef struct mesh_operation_filter {
   Millrace__V1__OperationState state;      // 0: every state
   int64_t created_from_ns, created_to_ns;  // [from, to); 0: no bound
   const char *after;  // the name of the last one of the page before; "" or NULL: the first page
-  int limit;          // at least 1
+  int64_t after_created_ns;  // its created_ns, so that it need not be there any more; 0: unknown
+  bool whole;                // with request and checkpoint; else these may be empty
+  int limit;                 // at least 1
 } mesh_operation_filter;
 
 typedef void (*mesh_each_record)(void *arg, const mesh_operation_record *record);
@@ -57,9 +59,10 @@ typedef struct mesh_journal {
   // Finds an operation by name, or, where `name` is NULL, by request id. NOT_FOUND.
   mesh_code (*find)(void *self, const char *name, const char *request_id, mesh_each_record each,
                     void *arg, mesh_error *err);
-  // Calls each() for the operations of a filter, newest first. NOT_FOUND: there is no `after`.
+  // Calls each() for the operations of a filter, newest first, a page of them: *more says that
+  // there may be others within the limit, after the last one. NOT_FOUND: there is no `after`.
   mesh_code (*list)(void *self, const mesh_operation_filter *filter, mesh_each_record each,
-                    void *arg, mesh_error *err);
+                    void *arg, bool *more, mesh_error *err);
   // Removes an operation and its events; *events (may be NULL) says how many. NOT_FOUND.
   mesh_code (*remove)(void *self, const char *name, int64_t *events, mesh_error *err);
   // OK while what this process appends would be taken; ABORTED: another one owns the journal. NULL

@@ -219,7 +219,8 @@ static bool matches(const mesh_operation_record *record, const mesh_operation_fi
 }
 
 static mesh_code list(void *self, const mesh_operation_filter *filter, mesh_each_record each,
-                      void *arg, mesh_error *err) {
+                      void *arg, bool *more, mesh_error *err) {
+  *more = false;
   mesh_memory_journal *journal = self;
   entry *at = NULL;
   if (filter->after != NULL && filter->after[0] != '\0') {

@@ -6,6 +6,7 @@
 #include "mesh/operation/message_report.h"
 #include "mesh/operation/operation_internal.h"
 #include "mesh/runtime/log.h"
+#include "mesh/runtime/text.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 
@@ -14,6 +15,8 @@ typedef struct adoption {
   const mesh_kind *kinds;
   size_t kind_count;
   const char *reason;
+  char last[MESH_OPERATION_NAME_MAX];  // the one that the next page begins after, and its time
+  int64_t last_created_ns;
   int count;
   mesh_code code;
   mesh_error err;
@@ -81,6 +84,8 @@ static void adopt_one(void *arg, const mesh_operation_record *record) {
   adoption *all = arg;
   if (all->code != GRPC_STATUS_OK) return;
   mesh_start start;
+  mesh_text_copy(all->last, sizeof all->last, record->name);
+  all->last_created_ns = record->created_ns;
   mesh_work work = rebuild(all, record, &start);
   mesh_operation_record taken = *record;
   taken.epoch++;
@@ -104,16 +109,37 @@ static void adopt_one(void *arg, const mesh_operation_record *record) {
   mesh_operation_release(operation);
 }
 
+// Those in one state, a page at a time. An adoption does not change their order.
+static mesh_code adopt_all(adoption *all, Millrace__V1__OperationState state, mesh_error *err) {
+  const mesh_journal *journal = all->operations->journal;
+  mesh_code code = GRPC_STATUS_OK;
+  bool more = true;
+  all->last[0] = '\0';
+  while (more && code == GRPC_STATUS_OK && all->code == GRPC_STATUS_OK) {
+    char after[MESH_OPERATION_NAME_MAX];
+    memcpy(after, all->last, sizeof after);
+    mesh_operation_filter filter = {.state = state,
+                                    .after = after,
+                                    .after_created_ns = all->last_created_ns,
+                                    .whole = true,
+                                    .limit = INT32_MAX};
+    code = journal->list(journal->self, &filter, adopt_one, all, &more, err);
+  }
+  return code;
+}
+
 mesh_code mesh_operations_adopt(mesh_operations *operations, const mesh_kind *kinds,
                                 size_t kind_count, const char *reason, int *adopted,
                                 mesh_error *err) {
   static const Millrace__V1__OperationState open_states[] = {STATE(RUNNING), STATE(CANCELLING)};
-  adoption all = {operations, kinds, kind_count, reason, 0, GRPC_STATUS_OK, {0}};
-  const mesh_journal *journal = operations->journal;
+  adoption all = {.operations = operations,
+                  .kinds = kinds,
+                  .kind_count = kind_count,
+                  .reason = reason,
+                  .code = GRPC_STATUS_OK};
   operations->holding = true;
   for (int i = 0; i < 2 && all.code == GRPC_STATUS_OK; i++) {
-    mesh_operation_filter filter = {.state = open_states[i], .limit = INT32_MAX};
-    mesh_code code = journal->list(journal->self, &filter, adopt_one, &all, err);
+    mesh_code code = adopt_all(&all, open_states[i], err);
     if (code != GRPC_STATUS_OK) return code;
   }
   if (adopted != NULL) *adopted = all.count;

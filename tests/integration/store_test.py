@@ -140,6 +140,32 @@ class HarmTest(MeshCase):
         self.assertIn("outcome", rest[-1])
 
 
+class ManyTest(MeshCase):
+    def test_a_list_of_many_is_whole(self):
+        """The backend reads it in pages, each of a few hundred."""
+        mesh = self.up()
+        self.ok("data", "load", "SPX", "1d")
+        mesh.end()
+        database = connect(self.home)
+        database.execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 700) "
+            "INSERT INTO operations(name, state, detached, epoch, last_sequence, source_epoch, "
+            " source_sequence, created_ns, updated_ns, kind, title, work_key, labels, requested_by,"
+            " outcome, ended_age_s) "
+            "SELECT 'load-' || i, 3, 0, 1, 0, 0, 0, created_ns + i / 3, updated_ns, kind, title, '',"
+            " '', '', outcome, 0 FROM operations, n WHERE name NOT LIKE '%-___'")
+        made, = database.execute("SELECT count(*) FROM operations").fetchone()
+        wanted = [name for name, in database.execute(
+            "SELECT name FROM operations ORDER BY created_ns DESC, name")]
+        database.close()
+        self.assertGreater(made, 600)
+        self.up()
+        names = [op["name"] for op in self.json("ops", "list", "--limit", "1000")]
+        self.assertEqual(names, wanted)
+        names = [op["name"] for op in self.json("ops", "list", "--limit", "601")]
+        self.assertEqual(names, wanted[:601])
+
+
 class OutsideReaderTest(MeshCase):
     def test_a_backup_is_in_nobodys_way(self):
         """The log grows while it reads, and is small again once it has ended."""

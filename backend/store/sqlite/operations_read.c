@@ -3,10 +3,13 @@
 
 #include "backend/store/sqlite/internal.h"
 
-#define COLUMNS                                                                                 \
+// What may be large comes last, and only where it is wanted: SQLite does not read it otherwise.
+#define BRIEF                                                                                   \
   "name, kind, title, ifnull(request_id, ''), work_key, labels, requested_by, state, detached," \
-  " epoch, last_sequence, source_epoch, source_sequence, created_ns, updated_ns, request,"      \
-  " checkpoint, outcome"
+  " epoch, last_sequence, source_epoch, source_sequence, created_ns, updated_ns, outcome"
+#define COLUMNS BRIEF ", checkpoint, request"
+
+enum { PAGE_ROWS = 256, PAGE_BYTES = 256 * 1024 };  // that one reading passes on
 
 typedef void (*each_operation)(void *arg, const store_operation *operation);
 
@@ -27,10 +30,12 @@ static void pass_operation(sqlite3_stmt *statement, each_operation each, void *a
       .source_sequence = sqlite3_column_int64(statement, 12),
       .created_ns = sqlite3_column_int64(statement, 13),
       .updated_ns = sqlite3_column_int64(statement, 14),
-      .request = store_view_column(statement, 15),
-      .checkpoint = store_view_column(statement, 16),
-      .outcome = store_view_column(statement, 17),
+      .outcome = store_view_column(statement, 15),
   };
+  if (sqlite3_column_count(statement) > 16) {
+    operation.checkpoint = store_view_column(statement, 16);
+    operation.request = store_view_column(statement, 17);
+  }
   each(arg, &operation);
 }
 
@@ -141,59 +146,82 @@ static mesh_code find_position(store *store, const store_filter *filter, positio
                                mesh_error *err) {
   *out = (position){filter->created_to_ns > 0 ? filter->created_to_ns - 1 : INT64_MAX, ""};
   if (is_empty(filter->after)) return GRPC_STATUS_OK;
-  int64_t created_ns = 0;
-  mesh_code code = store_find_number(store, STORE_SQL_FIND_CREATED,
-                                     "SELECT created_ns FROM operations WHERE name=? AND state>=0",
-                                     filter->after, &created_ns, err);
+  int64_t created_ns = filter->after_created_ns;
+  mesh_code code = GRPC_STATUS_OK;
+  if (created_ns == 0) {
+    code = store_find_number(store, STORE_SQL_FIND_CREATED,
+                             "SELECT created_ns FROM operations WHERE name=? AND state>=0",
+                             filter->after, &created_ns, err);
+  }
   if (code == GRPC_STATUS_OK && created_ns <= out->created_ns) {
     *out = (position){created_ns, filter->after};
   }
   return code;
 }
 
-#define LIST(where)                                                       \
-  "SELECT " COLUMNS " FROM operations WHERE " where                       \
+#define LIST(columns, where)                                              \
+  "SELECT " columns " FROM operations WHERE " where                       \
   " AND (?1='' OR kind=?1) AND (?2='' OR has_lines(labels, ?2))"          \
   " AND created_ns>=?3 AND created_ns<=?4 AND (created_ns<?4 OR name>?5)" \
   " ORDER BY created_ns DESC, name LIMIT ?6"
 
-static mesh_code prepare_list(store *store, int32_t state, sqlite3_stmt **out, mesh_error *err) {
-  if (state == 0) {
-    return store_prepare(store, &store->reader, STORE_SQL_LIST_OPERATIONS, LIST("state>=0"), out,
-                         err);
-  }
-  return store_prepare(store, &store->reader, STORE_SQL_LIST_OPERATIONS_IN_STATE, LIST("state=?7"),
-                       out, err);
+static mesh_code prepare_list(store *store, const store_filter *filter, sqlite3_stmt **out,
+                              mesh_error *err) {
+  static const struct {
+    store_sql id;
+    const char *sql;
+  } lists[2][2] = {
+      {{STORE_SQL_LIST_OPERATIONS, LIST(BRIEF, "state>=0")},
+       {STORE_SQL_LIST_OPERATIONS_IN_STATE, LIST(BRIEF, "state=?7")}},
+      {{STORE_SQL_LIST_WHOLE_OPERATIONS, LIST(COLUMNS, "state>=0")},
+       {STORE_SQL_LIST_WHOLE_OPERATIONS_IN_STATE, LIST(COLUMNS, "state=?7")}},
+  };
+  bool in_state = filter->state != 0;
+  return store_prepare(store, &store->reader, lists[filter->whole][in_state].id,
+                       lists[filter->whole][in_state].sql, out, err);
+}
+
+static size_t row_bytes(sqlite3_stmt *statement) {
+  size_t size_bytes = 0;
+  for (int i = 0; i < sqlite3_column_count(statement); i++)
+    size_bytes += (size_t)sqlite3_column_bytes(statement, i);
+  return size_bytes;
 }
 
 static mesh_code list_rows(store *store, const store_filter *filter, const position *from,
-                           each_operation each, void *arg, mesh_error *err) {
+                           each_operation each, void *arg, bool *more, mesh_error *err) {
   sqlite3_stmt *statement;
-  mesh_code code = prepare_list(store, filter->state, &statement, err);
+  mesh_code code = prepare_list(store, filter, &statement, err);
   if (code != GRPC_STATUS_OK) return code;
+  int limit = filter->limit < PAGE_ROWS ? filter->limit : PAGE_ROWS, count = 0;
   store_bind_text(statement, 1, filter->kind);
   store_bind_text(statement, 2, filter->labels);
   sqlite3_bind_int64(statement, 3, filter->created_from_ns);
   sqlite3_bind_int64(statement, 4, from->created_ns);
   store_bind_text(statement, 5, from->name);
-  sqlite3_bind_int(statement, 6, filter->limit);
+  sqlite3_bind_int(statement, 6, limit);
   if (filter->state != 0) sqlite3_bind_int(statement, 7, filter->state);
-  int step;
-  while ((step = sqlite3_step(statement)) == SQLITE_ROW)
+  int step = SQLITE_ROW;
+  for (size_t bytes = 0; bytes < PAGE_BYTES && (step = sqlite3_step(statement)) == SQLITE_ROW;) {
     pass_operation(statement, each, arg);
-  if (step != SQLITE_DONE) {
+    bytes += row_bytes(statement);  // behind it: text that is damaged has its size then
+    count++;
+  }
+  if (step != SQLITE_DONE && step != SQLITE_ROW) {
     code = store_fail(store, store->reader.db, "cannot list operations", err);
   }
+  *more = count < filter->limit && (step == SQLITE_ROW || count == limit);
   store_release(statement);
   return code;
 }
 
 mesh_code store_list_operations(store *store, const store_filter *filter, each_operation each,
-                                void *arg, mesh_error *err) {
+                                void *arg, bool *more, mesh_error *err) {
   position from;
+  *more = false;
   pthread_mutex_lock(&store->read_lock);
   mesh_code code = find_position(store, filter, &from, err);
-  if (code == GRPC_STATUS_OK) code = list_rows(store, filter, &from, each, arg, err);
+  if (code == GRPC_STATUS_OK) code = list_rows(store, filter, &from, each, arg, more, err);
   pthread_mutex_unlock(&store->read_lock);
   return code;
 }

@@ -140,9 +140,10 @@ static void lists_obey_their_filter(fixture *own) {
   for (size_t i = 0; i < sizeof list_cases / sizeof *list_cases; i++) {
     const list_case *c = &list_cases[i];
     char text[64] = "";
+    bool more;
     mesh_error err;
     print_message("  %s\n", c->what);
-    assert_int_equal(store_list_operations(own->store, &c->filter, write_name, text, &err),
+    assert_int_equal(store_list_operations(own->store, &c->filter, write_name, text, &more, &err),
                      GRPC_STATUS_OK);
     assert_string_equal(text, c->want);
   }
@@ -151,10 +152,70 @@ static void lists_obey_their_filter(fixture *own) {
 static void an_unknown_page_is_named(fixture *own) {
   store_filter filter = {.after = "nobody", .limit = 1};
   char text[64] = "";
+  bool more;
   mesh_error err;
-  assert_int_equal(store_list_operations(own->store, &filter, write_name, text, &err),
+  assert_int_equal(store_list_operations(own->store, &filter, write_name, text, &more, &err),
                    GRPC_STATUS_NOT_FOUND);
   assert_string_equal(err.message, "no operation 'nobody'");
+}
+
+// Pages of a list with many, and with large ones; what it does not show it does not read.
+static void count_whole(void *arg, const store_operation *operation) {
+  size_t *sizes = arg;
+  sizes[0]++;
+  sizes[1] += operation->request.size_bytes + operation->checkpoint.size_bytes;
+}
+
+static void expect_page(fixture *own, const store_filter *filter, size_t count, size_t size_bytes,
+                        bool want_more) {
+  size_t got[2] = {0};
+  bool more;
+  mesh_error err;
+  assert_int_equal(store_list_operations(own->store, filter, count_whole, got, &more, &err),
+                   GRPC_STATUS_OK);
+  assert_int_equal(got[0], count);
+  assert_int_equal(got[1], size_bytes);
+  assert_int_equal(more, want_more);
+}
+
+static void a_page_has_a_few_hundred(fixture *own) {
+  char name[32];
+  for (int i = 0; i < 600; i++) {
+    snprintf(name, sizeof name, "load-%d", i);
+    add_listed(own, name, "load", "", i + 1);
+  }
+  store_filter filter = {.limit = 1000};
+  expect_page(own, &filter, 256, 0, true);
+  end_operation(own, "load-344");  // the last one of that page
+  mesh_error err;
+  assert_int_equal(store_remove_operation(own->store, "load-344", NULL, &err), GRPC_STATUS_OK);
+  filter = (store_filter){.after = "load-344", .after_created_ns = 345, .limit = 256};
+  expect_page(own, &filter, 256, 0, false);  // its time makes that it need not be there
+  filter = (store_filter){.after = "load-88", .limit = 1000};
+  expect_page(own, &filter, 88, 0, false);
+}
+
+static void a_page_has_a_few_hundred_kilobytes(fixture *own) {
+  static uint8_t large[100 * 1024];
+  store_operation operation = {.kind = "train",
+                               .title = "",
+                               .state = 1,
+                               .last_sequence = 1,
+                               .request = {large, sizeof large},
+                               .checkpoint = {large, sizeof large}};
+  char name[32];
+  mesh_error err;
+  for (int i = 0; i < 5; i++) {
+    snprintf(name, sizeof name, "train-%d", i);
+    operation.name = name;
+    operation.created_ns = 1000 + i;
+    assert_int_equal(store_create_operation(own->store, &operation, view_of("e"), &err),
+                     GRPC_STATUS_OK);
+  }
+  store_filter filter = {.whole = true, .limit = 5};
+  expect_page(own, &filter, 2, 4 * sizeof large, true);  // the second one passes the bound
+  filter.whole = false;
+  expect_page(own, &filter, 5, 0, false);  // what is not shown is not read
 }
 
 // ---- events ----
@@ -258,8 +319,9 @@ static void damaged_rows_do_not_end_a_list(fixture *own) {
          " updated_ns='soon', epoch=1e300 WHERE name='load-2'");
   char text[64] = "";
   store_filter filter = {.limit = 9};
+  bool more;
   mesh_error err;
-  assert_int_equal(store_list_operations(own->store, &filter, write_name, text, &err),
+  assert_int_equal(store_list_operations(own->store, &filter, write_name, text, &more, &err),
                    GRPC_STATUS_OK);
   assert_string_equal(text, "load-3 load-2 load-1 ");
 }
@@ -317,8 +379,9 @@ static void prune(fixture *own, int64_t older_s, int64_t keep, int64_t *removed)
 static void expect_list(fixture *own, const char *want) {
   store_filter filter = {.limit = 9};
   char text[256] = "";
+  bool more;
   mesh_error err;
-  assert_int_equal(store_list_operations(own->store, &filter, write_name, text, &err),
+  assert_int_equal(store_list_operations(own->store, &filter, write_name, text, &more, &err),
                    GRPC_STATUS_OK);
   assert_string_equal(text, want);
 }
@@ -539,6 +602,8 @@ static const row rows[] = {
     {"what is empty later stays", what_is_empty_later_stays},
     {"lists obey their filter", lists_obey_their_filter},
     {"an unknown page is named", an_unknown_page_is_named},
+    {"a page has a few hundred", a_page_has_a_few_hundred},
+    {"a page has a few hundred kilobytes", a_page_has_a_few_hundred_kilobytes},
     {"large events are read a few at a time", large_events_are_read_a_few_at_a_time},
     {"a missing event is named", a_missing_event_is_named},
     {"damaged rows do not end a list", damaged_rows_do_not_end_a_list},

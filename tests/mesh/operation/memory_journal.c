@@ -64,9 +64,9 @@ static mesh_code find(void *self, const char *name, const char *request_id, mesh
 }
 
 static mesh_code list(void *self, const mesh_operation_filter *filter, mesh_each_record each,
-                      void *arg, mesh_error *err) {
+                      void *arg, bool *more, mesh_error *err) {
   const mesh_journal *inner = inner_of(self);
-  return inner->list(inner->self, filter, each, arg, err);
+  return inner->list(inner->self, filter, each, arg, more, err);
 }
 
 static mesh_code remove_operation(void *self, const char *name, int64_t *events, mesh_error *err) {
