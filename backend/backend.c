@@ -9,7 +9,7 @@
 #include "mesh/program/process.h"
 #include "mesh/runtime/log.h"
 
-enum { POOL_THREADS = 3, EXIT_STUCK = 1, PRUNE_MS = 3600 * 1000 };
+enum { POOL_THREADS = 3, WAITING_THREADS = 2, EXIT_STUCK = 1, PRUNE_MS = 3600 * 1000 };
 
 #define DAY_S INT64_C(86400)
 
@@ -107,14 +107,16 @@ static mesh_code create_training(backend *own, mesh_error *err) {
   if (code != GRPC_STATUS_OK) return code;
   own->training_manager = (training_manager){.loop = own->loop,
                                              .store = own->store,
-                                             .pool = own->pool,
+                                             .pool = own->waiting,
                                              .operations = own->operations,
                                              .journal = &own->journal.table,
                                              .grace_ms = mesh_s_ms(options->training_grace_s),
                                              .models = own->models_directory};
   training_manager_init(&own->training_manager);
-  own->models = (models_service){
-      .loop = own->loop, .store = own->store, .pool = own->pool, .models = own->models_directory};
+  own->models = (models_service){.loop = own->loop,
+                                 .store = own->store,
+                                 .pool = own->waiting,
+                                 .models = own->models_directory};
   models_service_init(&own->models);
   training_adapter_init(&own->training_adapter, own->training_hosts, own->training_host_count);
   training_service_init(&own->training, NULL);
@@ -196,7 +198,7 @@ static void prune_once(backend *own) {
   int64_t removed = 0;
   prune_job job = {.own = own, .more = true};
   while (job.more && own->retention.code == GRPC_STATUS_OK) {
-    mesh_pool_run(own->pool, own->loop, do_prune, &job);
+    mesh_pool_run(own->waiting, own->loop, do_prune, &job);
     if (job.code != GRPC_STATUS_OK) {
       mesh_log(MESH_LOG_WARN, "backend", "old operations stay: %s", job.err.message);
       break;
@@ -312,8 +314,10 @@ int backend_main(int argc, char **argv, const backend_extension *extension) {
   mesh_process_raise_descriptors();
   if (own.options.exit_with_parent) mesh_process_exit_with_parent();
   own.pool = mesh_pool_create(POOL_THREADS);
+  own.waiting = mesh_pool_create(WAITING_THREADS);
   program_arg what = {&own, extension};
   int exit_code = mesh_program_run(run, &what);
   mesh_pool_destroy(own.pool);
+  mesh_pool_destroy(own.waiting);
   return exit_code;
 }

@@ -24,7 +24,8 @@ typedef struct backend {
   backend_options options;
   mesh_program *program;
   mesh_loop *loop;
-  mesh_pool *pool;
+  mesh_pool *pool;     // for what reads the store
+  mesh_pool *waiting;  // for what waits for its writer, which another process may hold up for long
   mesh_scope retention;
   mesh_schema *schema;
   store *store;

@@ -45,6 +45,7 @@ void model_print_row(FILE *out, const Millrace__V1__Model *model) {
     format_loss(result->test, test);
     mesh_text_format(data, sizeof data, "%s %s", result->symbols, result->timeframes);
   }
+  if (model->damaged[0] != '\0') mesh_text_format(data, sizeof data, "(damaged)");
   if (result != NULL && result->test != NULL) {
     snprintf(accuracy, sizeof accuracy, "%.1f %%", 100 * result->test->accuracy);
   }

@@ -47,7 +47,9 @@ void operation_print_row(FILE *out, const Millrace__V1__Operation *operation) {
   format_time(operation->created, started);
   row_print(out, "%-16s %-10s %-20s %s %s%s", operation->name,
             operation_state_name(operation->state), started, operation->kind, operation->title,
-            operation->detached ? " (detached)" : "");
+            operation->damaged[0] != '\0' ? " (damaged)"
+            : operation->detached         ? " (detached)"
+                                          : "");
 }
 
 static int64_t ns_of(const Google__Protobuf__Timestamp *time) {
@@ -90,6 +92,10 @@ void operation_print_whole(FILE *out, const Millrace__V1__Operation *operation) 
   if (operation->progress != NULL) {
     print_text(out, "progress      %" PRId64 "/%" PRId64 " %s  %s\n", operation->progress->done,
                operation->progress->total, operation->progress->unit, operation->progress->note);
+  }
+  if (operation->damaged[0] != '\0') {
+    print_text(out, "damaged       what the store has of its %s cannot be read\n",
+               operation->damaged);
   }
   if (operation->outcome == NULL) return;
   if (operation->outcome->outcome_case == OUTCOME(CANCELLED)) {

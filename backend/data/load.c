@@ -53,7 +53,8 @@ static void do_read_knowledge(void *arg) {
   all->code = store_read_coverage(own->manager->store, own->symbol, own->timeframe->text, INT64_MIN,
                                   INT64_MAX, take_coverage, all, &all->err);
   if (all->code != GRPC_STATUS_OK) return;
-  all->code = store_list_series(own->manager->store, own->symbol, take_series, all, &all->err);
+  all->code =
+      store_list_series(own->manager->store, own->symbol, NULL, take_series, all, &all->err);
 }
 
 // ---- the window ----

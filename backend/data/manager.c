@@ -256,19 +256,15 @@ typedef struct listed_series {
 typedef struct list_job {
   store *store;
   const char *symbol;
-  listed_series *series;  // owned
-  size_t count, capacity;
+  listed_series *series;  // owned: room for STORE_SERIES_PAGE, a page of them
+  size_t count;
+  listed_series last;  // of the page before; its symbol is "" at the first
   mesh_error *err;
   mesh_code code;
 } list_job;
 
 static void take_series(void *arg, const store_series *series) {
   list_job *job = arg;
-  if (job->count == job->capacity) {
-    job->capacity = 2 * job->capacity + 16;
-    job->series = realloc(job->series, job->capacity * sizeof *job->series);
-    if (job->series == NULL) abort();
-  }
   listed_series *copy = &job->series[job->count++];
   mesh_text_copy(copy->symbol, sizeof copy->symbol, series->symbol);
   mesh_text_copy(copy->timeframe, sizeof copy->timeframe, series->timeframe);
@@ -280,7 +276,9 @@ static void take_series(void *arg, const store_series *series) {
 
 static void do_list(void *arg) {
   list_job *job = arg;
-  job->code = store_list_series(job->store, job->symbol, take_series, job, job->err);
+  store_series_place after = {job->last.symbol, job->last.timeframe};
+  job->code = store_list_series(job->store, job->symbol, after.symbol[0] != '\0' ? &after : NULL,
+                                take_series, job, job->err);
 }
 
 static mesh_code send_series(mesh_call *call, const listed_series *series, mesh_error *err) {
@@ -306,14 +304,18 @@ static mesh_code list_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
       &millrace__v1__list_series_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return bad_request("ListSeriesRequest", err);
   list_job job = {.store = self->store, .symbol = request->symbol, .err = err};
-  mesh_pool_run(self->pool, self->loop, do_list, &job);
-  mesh_code code = job.code;
-  if (code == GRPC_STATUS_OK && job.count == 0 && request->symbol[0] != '\0') {
-    code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no series of %s is stored", request->symbol);
-  }
-  for (size_t i = 0; i < job.count && code == GRPC_STATUS_OK; i++) {
-    code = send_series(call, &job.series[i], err);
-  }
+  job.series = calloc(STORE_SERIES_PAGE, sizeof *job.series);
+  if (job.series == NULL) abort();
+  mesh_code code;
+  do {
+    job.count = 0;
+    mesh_pool_run(self->pool, self->loop, do_list, &job);
+    code = job.code;
+    for (size_t i = 0; i < job.count && code == GRPC_STATUS_OK; i++) {
+      code = send_series(call, &job.series[i], err);
+    }
+    if (job.count > 0) job.last = job.series[job.count - 1];
+  } while (code == GRPC_STATUS_OK && job.count == STORE_SERIES_PAGE);
   free(job.series);
   millrace__v1__list_series_request__free_unpacked(request, NULL);
   return code;

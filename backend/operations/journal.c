@@ -184,7 +184,6 @@ typedef struct records_job {
   const char *name, *request_id;        // find
   const mesh_operation_filter *filter;  // list
   bool more;                            // list
-  int64_t events;                       // remove
   copied_record *records;
   size_t count, capacity;
   mesh_error *err;
@@ -289,17 +288,15 @@ static mesh_code list(void *arg, const mesh_operation_filter *filter, mesh_each_
   return code;
 }
 
-static void do_remove(void *arg) {
-  records_job *job = arg;
-  job->code = store_remove_operation(job->store, job->name, &job->events, job->err);
-}
-
+// Not on the pool: it may wait for long, and others want to read meanwhile.
 static mesh_code remove_operation(void *arg, const char *name, int64_t *events, mesh_error *err) {
   store_journal *self = arg;
-  records_job job = {.store = self->store, .name = name, .err = err};
-  mesh_pool_run(self->pool, self->loop, do_remove, &job);
-  if (events != NULL) *events = job.events;
-  return job.code;
+  write_wait wait;
+  prepare_wait(&wait, self);
+  store_start_remove(self->store, name, &wait.write);
+  mesh_code code = await_write(self, &wait, err);
+  if (events != NULL) *events = code == GRPC_STATUS_OK ? wait.write.remove.events : 0;
+  return code;
 }
 
 void store_journal_init(store_journal *self, store *store, mesh_pool *pool, mesh_loop *loop) {

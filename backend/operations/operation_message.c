@@ -5,6 +5,7 @@
 
 #include "mesh/operation/labels.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/runtime/text.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 
@@ -50,7 +51,15 @@ void operation_message_add_label(Millrace__V1__Operation *message, const char *k
   message->labels[message->n_labels++] = label;
 }
 
-// Fields that are messages themselves. What cannot be decoded is left out: the rest still counts.
+// What of the record cannot be read is named; the rest still counts.
+static void mark_damaged(Millrace__V1__Operation *message, const char *what) {
+  char text[80];
+  mesh_text_format(text, sizeof text, "%s%s%s", message->damaged,
+                   message->damaged[0] != '\0' ? ", " : "", what);
+  operation_message_set_text(&message->damaged, text, strlen(text));
+}
+
+// Fields that are messages themselves.
 static void set_bodies(Millrace__V1__Operation *message, const mesh_operation_record *record,
                        mesh_view progress) {
   mesh_view outcome = record->outcome, checkpoint = record->checkpoint;
@@ -64,6 +73,15 @@ static void set_bodies(Millrace__V1__Operation *message, const mesh_operation_re
   if (checkpoint.size_bytes > 0) {
     message->checkpoint = mesh_message_unpack(&millrace__v1__checkpoint__descriptor,
                                               checkpoint.data, checkpoint.size_bytes);
+  }
+  if (outcome.size_bytes > 0 && message->outcome == NULL) mark_damaged(message, "outcome");
+  if (checkpoint.size_bytes > 0 && message->checkpoint == NULL) mark_damaged(message, "checkpoint");
+  if (outcome.size_bytes == 0 && operation_state_is_final(message->state)) {
+    mark_damaged(message, "no outcome");
+  }
+  if (protobuf_c_enum_descriptor_get_value(&millrace__v1__operation_state__descriptor,
+                                           (int)message->state) == NULL) {
+    mark_damaged(message, "state");
   }
 }
 

@@ -113,11 +113,15 @@ struct store_write {
       const store_bars *bars;
       const store_event *event;
     } segment;
+    struct {
+      const char *name;
+      int64_t events;  // how many went with it
+    } remove;
   };
   store_write *next;
 };
 
-// The same three writes without waiting: write->on_done() tells. Set on_done first; what is pointed
+// Writes without waiting: write->on_done() tells. Set on_done first; what is pointed
 // to must live until then. The blocking functions of these names do this and wait.
 void store_start_segment(store *store, const char *symbol, const char *timeframe,
                          const store_coverage *coverage, const store_bars *bars,
@@ -125,6 +129,7 @@ void store_start_segment(store *store, const char *symbol, const char *timeframe
 void store_start_create(store *store, const struct store_operation *operation, mesh_view event,
                         store_write *write);
 void store_start_append(store *store, const store_event *event, store_write *write);
+void store_start_remove(store *store, const char *name, store_write *write);
 // A write of nothing: ABORTED (STORE_TAKEN) where another process owns the store.
 void store_start_check(store *store, store_write *write);
 
@@ -158,8 +163,14 @@ MESH_NODISCARD mesh_code store_count_bars(store *store, const char *symbol, cons
                                           int64_t from_s, int64_t to_s, int64_t last,
                                           int64_t *count, int64_t *first_s, mesh_error *err);
 
-// Calls each() for every stored series of `symbol` ("" all), by symbol and length of the timeframe.
+// Calls each() for every stored series of `symbol` ("" all), by symbol and length of the timeframe,
+// after the series of `after` (NULL: from the beginning), at most STORE_SERIES_PAGE of them.
+typedef struct store_series_place {
+  const char *symbol, *timeframe;  // borrowed
+} store_series_place;
+enum { STORE_SERIES_PAGE = 512 };
 MESH_NODISCARD mesh_code store_list_series(store *store, const char *symbol,
+                                           const store_series_place *after,
                                            void (*each)(void *arg, const store_series *series),
                                            void *arg, mesh_error *err);
 
@@ -249,10 +260,20 @@ typedef struct store_model {
 MESH_NODISCARD mesh_code store_add_model(store *store, const store_model *model, int32_t *version,
                                          mesh_error *err);
 
-// Calls each() for the models called `name` ("" all), the newest first.
+// Where a page of models begins: after this one, by time, name and version. Borrowed.
+typedef struct store_model_place {
+  int64_t created_ns;
+  const char *name;
+  int32_t version;
+} store_model_place;
+
+// Calls each() for the models called `name` ("" all), the newest first, after `after` (NULL: from
+// the beginning), at most 64 of them and no more than about 1 MiB (but one at least): *more says
+// that there may be others.
 MESH_NODISCARD mesh_code store_list_models(store *store, const char *name,
+                                           const store_model_place *after,
                                            void (*each)(void *arg, const store_model *model),
-                                           void *arg, mesh_error *err);
+                                           void *arg, bool *more, mesh_error *err);
 
 // Finds a model; version 0: the newest. NOT_FOUND.
 MESH_NODISCARD mesh_code store_find_model(store *store, const char *name, int32_t version,

@@ -20,32 +20,57 @@ typedef struct job {
   models_service *self;
   const char *name;
   int32_t version;
-  Millrace__V1__Model **found;  // owned
+  Millrace__V1__Model **found;  // owned; of a list a page
   size_t count;
+  int64_t created_ns;  // of the last one, whose name is last_name
+  char *last_name;     // owned
+  bool more;
   char sha256[MESH_SHA256_HEX];
   mesh_bytes file;  // owned
   mesh_code code;
   mesh_error err;
 } job;
 
+// What cannot be read is shown as far as it goes.
+static Millrace__V1__Model *make_damaged(const store_model *model) {
+  Millrace__V1__Model *about = malloc(sizeof *about);
+  if (about == NULL) abort();
+  millrace__v1__model__init(about);
+  about->name = strdup(model->name);
+  about->operation = strdup(model->operation);
+  about->damaged = strdup("what is stored of it");
+  if (about->name == NULL || about->operation == NULL || about->damaged == NULL) abort();
+  return about;
+}
+
 static void take_model(void *arg, const store_model *model) {
   job *own = arg;
   Millrace__V1__Model *about = mesh_message_unpack(&millrace__v1__model__descriptor,
                                                    model->about.data, model->about.size_bytes);
-  if (about == NULL) return;
+  if (about == NULL) about = make_damaged(model);
   about->version = model->version;
   if (about->result != NULL) about->result->version = model->version;
   mesh_text_copy(own->sha256, sizeof own->sha256, model->sha256);
   own->version = model->version;
+  own->created_ns = model->created_ns;
+  free(own->last_name);
+  own->last_name = strdup(model->name);
   own->found = reallocarray(own->found, own->count + 1, sizeof *own->found);
-  if (own->found == NULL) abort();
+  if (own->found == NULL || own->last_name == NULL) abort();
   own->found[own->count++] = about;
 }
 
-static void clear(job *own) {
+static void clear_found(job *own) {
   for (size_t i = 0; i < own->count; i++)
     millrace__v1__model__free_unpacked(own->found[i], NULL);
   free(own->found);
+  own->found = NULL;
+  own->count = 0;
+}
+
+static void clear(job *own) {
+  clear_found(own);
+  free(own->last_name);
   free(own->file.data);
 }
 
@@ -59,7 +84,12 @@ static mesh_code run_job(job *own, void (*work)(void *arg), mesh_error *err) {
 
 static void do_list(void *arg) {
   job *own = arg;
-  own->code = store_list_models(own->self->store, own->name, take_model, own, &own->err);
+  char *after = own->last_name;  // take_model() makes it another
+  own->last_name = NULL;
+  store_model_place place = {own->created_ns, after, own->version};
+  own->code = store_list_models(own->self->store, own->name, after != NULL ? &place : NULL,
+                                take_model, own, &own->more, &own->err);
+  free(after);
 }
 
 // Without what is large.
@@ -72,17 +102,27 @@ static mesh_code send_brief(mesh_call *call, const Millrace__V1__Model *from, me
   return mesh_message_send(call, &brief.base, err);
 }
 
+static mesh_code list_page(mesh_call *call, job *own, mesh_error *err) {
+  mesh_code code = run_job(own, do_list, err);
+  for (size_t i = 0; i < own->count && code == GRPC_STATUS_OK; i++)
+    code = send_brief(call, own->found[i], err);
+  return code;
+}
+
 static mesh_code list(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   Millrace__V1__ListModelsRequest *request = mesh_message_unpack(
       &millrace__v1__list_models_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return mesh_message_refuse("ListModelsRequest", err);
   job own = {.self = self, .name = request->name};
-  mesh_code code = run_job(&own, do_list, err);
-  if (code == GRPC_STATUS_OK && own.count == 0 && request->name[0] != '\0') {
+  mesh_code code = list_page(call, &own, err);
+  size_t count = own.count;
+  while (code == GRPC_STATUS_OK && own.more) {
+    clear_found(&own);
+    code = list_page(call, &own, err);
+  }
+  if (code == GRPC_STATUS_OK && count == 0 && request->name[0] != '\0') {
     code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "there is no model '%s'", request->name);
   }
-  for (size_t i = 0; i < own.count && code == GRPC_STATUS_OK; i++)
-    code = send_brief(call, own.found[i], err);
   clear(&own);
   millrace__v1__list_models_request__free_unpacked(request, NULL);
   return code;
@@ -94,20 +134,22 @@ static void append(mesh_error *err, const char *link, const char *text) {
   mesh_text_append(err->message, sizeof err->message, "%s%s", link, text);
 }
 
-// Adds the names that there are to "there is no model".
+// Adds the names that there are, of the newest ones, to "there is no model".
 static void name_others(job *own) {
   job others = {.self = own->self, .name = ""};
+  bool more;
   mesh_error ignored;
-  if (store_list_models(own->self->store, "", take_model, &others, &ignored) != GRPC_STATUS_OK) {
-    return;
-  }
+  mesh_code code =
+      store_list_models(own->self->store, "", NULL, take_model, &others, &more, &ignored);
   char text[200] = "";
-  for (size_t i = 0; i < others.count; i++) {
+  for (size_t i = 0; i < others.count && code == GRPC_STATUS_OK; i++) {
     const char *name = others.found[i]->name;
     if (strstr(text, name) != NULL) continue;
     mesh_text_append(text, sizeof text, "%s%s", text[0] != '\0' ? ", " : "", name);
   }
-  append(&own->err, text[0] == '\0' ? "; there are none yet" : "; there is: ", text);
+  if (code == GRPC_STATUS_OK) {
+    append(&own->err, text[0] == '\0' ? "; there are none yet" : "; there is: ", text);
+  }
   clear(&others);
 }
 
@@ -116,7 +158,7 @@ static void do_find(void *arg) {
   own->code =
       store_find_model(own->self->store, own->name, own->version, take_model, own, &own->err);
   if (own->code == GRPC_STATUS_NOT_FOUND) name_others(own);
-  if (own->code == GRPC_STATUS_OK && own->count == 0) {
+  if (own->code == GRPC_STATUS_OK && own->found[0]->damaged[0] != '\0') {
     own->code = mesh_fail(&own->err, GRPC_STATUS_DATA_LOSS,
                           "what is stored of model '%s' is damaged", own->name);
   }
@@ -140,7 +182,8 @@ static void do_delete(void *arg) {
   job *own = arg;
   bool unused = false;
   do_find(own);
-  if (own->code != GRPC_STATUS_OK) return;
+  bool damaged = own->code == GRPC_STATUS_DATA_LOSS && own->count > 0;  // it can still go
+  if (own->code != GRPC_STATUS_OK && !damaged) return;
   own->code = store_remove_model(own->self->store, own->name, own->version, &unused, &own->err);
   if (own->code != GRPC_STATUS_OK || !unused) return;
   char path[4096];

@@ -166,6 +166,29 @@ class ManyTest(MeshCase):
         self.assertEqual(names, wanted[:601])
 
 
+class DamagedRecordsTest(TrainingCase):
+    """A record that cannot be read is shown as damaged, and ends no list."""
+
+    def test_lists_go_on(self):
+        self.train(name="first", epochs=1)
+        self.train(name="second", epochs=1)
+        self.mesh.end()
+        database = connect(self.home)
+        database.execute("UPDATE models SET about=zeroblob(100) WHERE name='first'")
+        database.execute("UPDATE operations SET outcome=x'ffff' WHERE kind='load'")
+        database.close()
+        self.mesh = self.up()
+        models = {model["name"]: model["damaged"] for model in self.json("models", "list")}
+        self.assertEqual(models, {"first": "what is stored of it", "second": ""})
+        self.check_one_line(self.millrace("models", "show", "first"), "first", "damaged", code=1)
+        self.assertIn("(damaged)", self.ok("models", "list", "--output=text").stdout())
+        operations = self.json("ops", "list")
+        self.assertEqual([op["damaged"] for op in operations], ["", "", "outcome"])
+        self.assertEqual(operations[2]["state"], "SUCCEEDED")
+        self.ok("models", "delete", "first")
+        self.assertEqual([model["name"] for model in self.json("models", "list")], ["second"])
+
+
 class OutsideReaderTest(MeshCase):
     def test_a_backup_is_in_nobodys_way(self):
         """The log grows while it reads, and is small again once it has ended."""

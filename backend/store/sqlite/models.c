@@ -118,57 +118,72 @@ mesh_code store_remove_model(store *store, const char *name, int32_t version, bo
 
 typedef void (*each_model)(void *arg, const store_model *model);
 
+enum { PAGE_ROWS = 64, PAGE_BYTES = 1 << 20 };  // that one reading passes on
+
+// Passes on rows until a page is full: *more says that it may have left some.
 static mesh_code read_rows(store *store, sqlite3_stmt *statement, each_model each, void *arg,
-                           int *count, mesh_error *err) {
-  int step;
-  for (*count = 0; (step = sqlite3_step(statement)) == SQLITE_ROW; ++*count) {
+                           int *count, bool *more, mesh_error *err) {
+  int step = SQLITE_ROW;
+  size_t size_bytes = 0;
+  for (*count = 0; size_bytes < PAGE_BYTES && (step = sqlite3_step(statement)) == SQLITE_ROW;
+       ++*count) {
     store_model model = {.name = store_text_column(statement, 0),
                          .version = sqlite3_column_int(statement, 1),
                          .created_ns = sqlite3_column_int64(statement, 2),
                          .operation = store_text_column(statement, 3),
                          .sha256 = store_text_column(statement, 4),
                          .about = store_view_column(statement, 5)};
+    size_bytes += model.about.size_bytes;
     each(arg, &model);
   }
-  if (step == SQLITE_DONE) return GRPC_STATUS_OK;
+  *more = step == SQLITE_ROW || *count == PAGE_ROWS;
+  if (step == SQLITE_DONE || step == SQLITE_ROW) return GRPC_STATUS_OK;
   return store_fail(store, store->reader.db, "cannot read models", err);
 }
 
-// Both statements have a name and a number as parameters.
-static mesh_code read_models(store *store, store_sql id, const char *sql, const char *name,
-                             int32_t number, each_model each, void *arg, int *count,
-                             mesh_error *err) {
+mesh_code store_list_models(store *store, const char *name, const store_model_place *after,
+                            each_model each, void *arg, bool *more, mesh_error *err) {
   sqlite3_stmt *statement;
+  int count;
+  *more = false;
   pthread_mutex_lock(&store->read_lock);
-  mesh_code code = store_prepare(store, &store->reader, id, sql, &statement, err);
+  mesh_code code = store_prepare(store, &store->reader, STORE_SQL_LIST_MODELS,
+                                 "SELECT " COLUMNS
+                                 " FROM models WHERE (?1='' OR name=?1) AND created_ns<=?2"
+                                 " AND (created_ns<?2 OR name>?3 OR (name=?3 AND version<?4))"
+                                 " ORDER BY created_ns DESC, name, version DESC LIMIT ?5",
+                                 &statement, err);
   if (code == GRPC_STATUS_OK) {
     store_bind_text(statement, 1, name);
-    sqlite3_bind_int(statement, 2, number);
-    code = read_rows(store, statement, each, arg, count, err);
+    sqlite3_bind_int64(statement, 2, after != NULL ? after->created_ns : INT64_MAX);
+    store_bind_text(statement, 3, after != NULL ? after->name : "");
+    sqlite3_bind_int(statement, 4, after != NULL ? after->version : 0);
+    sqlite3_bind_int(statement, 5, PAGE_ROWS);
+    code = read_rows(store, statement, each, arg, &count, more, err);
     store_release(statement);
   }
   pthread_mutex_unlock(&store->read_lock);
   return code;
 }
 
-mesh_code store_list_models(store *store, const char *name, each_model each, void *arg,
-                            mesh_error *err) {
-  int count;
-  return read_models(store, STORE_SQL_LIST_MODELS,
-                     "SELECT " COLUMNS
-                     " FROM models WHERE ?1='' OR name=?1 OR ?2 "
-                     "ORDER BY created_ns DESC, name, version DESC",
-                     name, 0, each, arg, &count, err);
-}
-
 mesh_code store_find_model(store *store, const char *name, int32_t version, each_model each,
                            void *arg, mesh_error *err) {
+  sqlite3_stmt *statement;
   int count = 0;
-  mesh_code code = read_models(store, STORE_SQL_FIND_MODEL,
-                               "SELECT " COLUMNS
-                               " FROM models WHERE name=?1 AND "
-                               "(?2=0 OR version=?2) ORDER BY version DESC LIMIT 1",
-                               name, version, each, arg, &count, err);
+  bool more;
+  pthread_mutex_lock(&store->read_lock);
+  mesh_code code = store_prepare(store, &store->reader, STORE_SQL_FIND_MODEL,
+                                 "SELECT " COLUMNS
+                                 " FROM models WHERE name=?1 AND "
+                                 "(?2=0 OR version=?2) ORDER BY version DESC LIMIT 1",
+                                 &statement, err);
+  if (code == GRPC_STATUS_OK) {
+    store_bind_text(statement, 1, name);
+    sqlite3_bind_int(statement, 2, version);
+    code = read_rows(store, statement, each, arg, &count, &more, err);
+    store_release(statement);
+  }
+  pthread_mutex_unlock(&store->read_lock);
   if (code != GRPC_STATUS_OK || count > 0) return code;
   if (version == 0) return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "there is no model '%s'", name);
   return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "there is no model '%s' version %d", name, version);

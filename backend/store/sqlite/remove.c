@@ -14,12 +14,6 @@ enum {
 
 // ---- one ----
 
-typedef struct removal {
-  store_write write;  // first: run() gets its address
-  const char *name;
-  int64_t events;
-} removal;
-
 static mesh_code hide(store *store, int64_t id, mesh_error *err) {
   sqlite3_stmt *statement;
   mesh_code code = store_prepare(store, &store->writer, STORE_SQL_REMOVE_OPERATION,
@@ -32,23 +26,29 @@ static mesh_code hide(store *store, int64_t id, mesh_error *err) {
 }
 
 static mesh_code run_remove(store *store, store_write *write, mesh_error *err) {
-  removal *own = (removal *)write;
   store_located at;
-  mesh_code code = store_locate(store, own->name, &at, err);
+  mesh_code code = store_locate(store, write->remove.name, &at, err);
   if (code != GRPC_STATUS_OK) return code;
   if (at.state < STORE_FIRST_ENDED_STATE) {
     return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
-                     "operation %s has not ended: only what has ended can be removed", own->name);
+                     "operation %s has not ended: only what has ended can be removed",
+                     write->remove.name);
   }
-  own->events = at.last_sequence;
+  write->remove.events = at.last_sequence;
   store->removed_left = true;
   return hide(store, at.id, err);
 }
 
+void store_start_remove(store *store, const char *name, store_write *write) {
+  write->run = run_remove;
+  write->remove.name = name;
+  store_submit(store, write);
+}
+
 mesh_code store_remove_operation(store *store, const char *name, int64_t *events, mesh_error *err) {
-  removal own = {.write.run = run_remove, .name = name};
-  mesh_code code = store_submit_and_wait(store, &own.write, err);
-  if (code == GRPC_STATUS_OK && events != NULL) *events = own.events;
+  store_write write = {.run = run_remove, .remove.name = name};
+  mesh_code code = store_submit_and_wait(store, &write, err);
+  if (code == GRPC_STATUS_OK && events != NULL) *events = write.remove.events;
   return code;
 }
 

@@ -55,6 +55,7 @@ static const char identity_and_age[] =
     "ALTER TABLE meta ADD COLUMN boot_s INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE meta ADD COLUMN boot TEXT NOT NULL DEFAULT '';"
     "UPDATE operations SET ended_age_s=0 WHERE state IN (3, 4, 5);"
+    "CREATE INDEX models_by_time ON models(created_ns DESC, name, version DESC);"
     "CREATE INDEX operations_by_end ON operations(ended_age_s) WHERE ended_age_s IS NOT NULL;";
 
 static const char add_ends[] = "ALTER TABLE operations ADD COLUMN ended_age_s INTEGER;";

@@ -69,11 +69,12 @@ mesh_code store_update_series(store *store, int64_t series, const store_bars *ba
 // ---- list ----
 
 // A timeframe's length, from its text: "15m" is 15 * 60.
-#define TIMEFRAME_SECONDS                                   \
-  "CAST(timeframe AS INTEGER) * CASE substr(timeframe, -1)" \
+#define SECONDS(timeframe)                                  \
+  "CAST(" timeframe " AS INTEGER) * CASE substr(" timeframe \
+  ", -1)"                                                   \
   " WHEN 'm' THEN 60 WHEN 'h' THEN 3600 WHEN 'd' THEN 86400 ELSE 604800 END"
 
-static mesh_code list_rows(store *store, const char *symbol,
+static mesh_code list_rows(store *store, const char *symbol, const store_series_place *after,
                            void (*each)(void *arg, const store_series *series), void *arg,
                            mesh_error *err) {
   sqlite3_stmt *statement;
@@ -81,10 +82,15 @@ static mesh_code list_rows(store *store, const char *symbol,
   mesh_code code = store_prepare(store, reader, STORE_SQL_LIST_SERIES,
                                  "SELECT symbol, timeframe, bars, first_s, last_s, updated_ns"
                                  " FROM series WHERE bars>0 AND (?1='' OR symbol=?1)"
-                                 " ORDER BY symbol, " TIMEFRAME_SECONDS,
+                                 " AND symbol>=?2 AND (symbol>?2 OR (" SECONDS("timeframe")
+                                 ", timeframe) > (" SECONDS("?3") ", ?3))"
+                                 " ORDER BY symbol, " SECONDS("timeframe") ", timeframe LIMIT ?4",
                                  &statement, err);
   if (code != GRPC_STATUS_OK) return code;
-  sqlite3_bind_text(statement, 1, symbol, -1, SQLITE_STATIC);
+  store_bind_text(statement, 1, symbol);
+  store_bind_text(statement, 2, after != NULL ? after->symbol : "");
+  store_bind_text(statement, 3, after != NULL ? after->timeframe : "");
+  sqlite3_bind_int(statement, 4, STORE_SERIES_PAGE);
   int step;
   while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
     store_series series = {.symbol = store_text_column(statement, 0),
@@ -100,11 +106,11 @@ static mesh_code list_rows(store *store, const char *symbol,
   return code;
 }
 
-mesh_code store_list_series(store *store, const char *symbol,
+mesh_code store_list_series(store *store, const char *symbol, const store_series_place *after,
                             void (*each)(void *arg, const store_series *series), void *arg,
                             mesh_error *err) {
   pthread_mutex_lock(&store->read_lock);
-  mesh_code code = list_rows(store, symbol, each, arg, err);
+  mesh_code code = list_rows(store, symbol, after, each, arg, err);
   pthread_mutex_unlock(&store->read_lock);
   return code;
 }

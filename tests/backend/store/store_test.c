@@ -56,7 +56,7 @@ static void the_same_bars_again_are_counted_once(fixture *own) {
   put_ok(own, 3000, 9000, STORE_STORED, "", 100);  // 50 of them are there
   int64_t bars = 0;
   mesh_error err;
-  assert_int_equal(store_list_series(own->store, "SPX", take_count, &bars, &err), GRPC_STATUS_OK);
+  assert_int_equal(store_list_series(own->store, "SPX", NULL, take_count, &bars, &err), GRPC_STATUS_OK);
   assert_int_equal(bars, 150);
 }
 
@@ -87,7 +87,7 @@ static void series_are_listed_by_length(fixture *own) {
                      GRPC_STATUS_OK);
   }
   char text[256] = "";
-  assert_int_equal(store_list_series(own->store, "", write_name, text, &err), GRPC_STATUS_OK);
+  assert_int_equal(store_list_series(own->store, "", NULL, write_name, text, &err), GRPC_STATUS_OK);
   assert_string_equal(text,
                       "A 1m A 5m A 15m A 30m A 1h A 2h A 4h A 1d A 1w "
                       "B 1m B 5m B 15m B 30m B 1h B 2h B 4h B 1d B 1w ");
