@@ -116,10 +116,19 @@ mesh_code mesh_file_read_private(const char *path, size_t most, mesh_bytes *out,
   return code == GRPC_STATUS_OK ? read_and_close(fd, path, most, out, err) : code;
 }
 
-void mesh_sha256(mesh_view bytes, char out[MESH_SHA256_HEX]) {
+void mesh_sha256_views(const mesh_view *views, size_t count, char out[MESH_SHA256_HEX]) {
   unsigned char digest[32];
-  unsigned size;
-  if (EVP_Digest(bytes.data, bytes.size_bytes, digest, &size, EVP_sha256(), NULL) != 1) abort();
+  EVP_MD_CTX *context = EVP_MD_CTX_new();
+  if (context == NULL || EVP_DigestInit_ex(context, EVP_sha256(), NULL) != 1) abort();
+  for (size_t i = 0; i < count; i++) {
+    if (EVP_DigestUpdate(context, views[i].data, views[i].size_bytes) != 1) abort();
+  }
+  if (EVP_DigestFinal_ex(context, digest, NULL) != 1) abort();
+  EVP_MD_CTX_free(context);
   for (int i = 0; i < 32; i++)
     snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}
+
+void mesh_sha256(mesh_view bytes, char out[MESH_SHA256_HEX]) {
+  mesh_sha256_views(&bytes, 1, out);
 }

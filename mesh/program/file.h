@@ -25,5 +25,7 @@ MESH_NODISCARD mesh_code mesh_file_read_private(const char *path, size_t most, m
 
 // The SHA-256 of `bytes`, as 64 lower-case hexadecimal digits.
 void mesh_sha256(mesh_view bytes, char out[MESH_SHA256_HEX]);
+// The same of several pieces, one after the other, without a copy of them.
+void mesh_sha256_views(const mesh_view *views, size_t count, char out[MESH_SHA256_HEX]);
 
 #endif
