@@ -4,6 +4,7 @@
 
 #include "mesh/operation/same_request.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/runtime/text.h"
 
 enum { DEFAULT_GRACE_MS = 30000 };
 
@@ -30,11 +31,11 @@ bool mesh_hosted_drain(mesh_hosted *hosted, int64_t deadline_ns) {
 // ---- Run ----
 
 static mesh_code check_run(const Millrace__V1__RunRequest *request, mesh_error *err) {
-  size_t size = strlen(request->operation);
-  if (size > 0 && size < MESH_OPERATION_NAME_MAX) return GRPC_STATUS_OK;
-  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                   "RunRequest.operation has %zu bytes: a name has 1 to %d", size,
-                   MESH_OPERATION_NAME_MAX - 1);
+  // Hosts name files by it.
+  const char *fault = mesh_text_file_name_fault(request->operation, MESH_OPERATION_NAME_MAX - 1);
+  if (fault == NULL) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "RunRequest.operation '%.*s' %s",
+                   MESH_TEXT_SHOWN(request->operation, MESH_OPERATION_NAME_MAX), fault);
 }
 
 // The run of a name that is here, or was.
