@@ -15,6 +15,44 @@ mesh_bytes mesh_message_pack(const ProtobufCMessage *message) {
   return bytes;
 }
 
+// Where protobuf-c packs to: it gives whole fields, which are copied a piece at a time.
+typedef struct packing {
+  ProtobufCBuffer base;  // first
+  bool (*go_on)(void *arg);
+  void *arg;
+  mesh_bytes *out;  // of the whole size
+  size_t at;
+  bool over;
+} packing;
+
+static void append(ProtobufCBuffer *buffer, size_t size_bytes, const uint8_t *data) {
+  enum { PIECE_BYTES = 1 << 20 };
+  packing *own = (packing *)buffer;
+  while (size_bytes > 0 && !own->over) {
+    size_t piece = size_bytes < PIECE_BYTES ? size_bytes : PIECE_BYTES;
+    memcpy(own->out->data + own->at, data, piece);
+    own->at += piece;
+    data += piece;
+    size_bytes -= piece;
+    if (own->at / PIECE_BYTES > (own->at - piece) / PIECE_BYTES) own->over = !own->go_on(own->arg);
+  }
+}
+
+bool mesh_message_pack_while(const ProtobufCMessage *message, bool (*go_on)(void *arg), void *arg,
+                             mesh_bytes *out) {
+  packing own = {{append}, go_on, arg, out, 0, !go_on(arg)};
+  *out = (mesh_bytes){0};
+  if (own.over) return false;
+  out->size_bytes = protobuf_c_message_get_packed_size(message);
+  out->data = malloc(out->size_bytes + 1);
+  if (out->data == NULL) abort();
+  protobuf_c_message_pack_to_buffer(message, &own.base);
+  if (!own.over) return true;
+  free(out->data);
+  *out = (mesh_bytes){0};
+  return false;
+}
+
 bool mesh_message_pack_into(const ProtobufCMessage *message, void *room, size_t room_bytes,
                             size_t *size_bytes) {
   *size_bytes = 0;

@@ -19,6 +19,11 @@ enum {
 // The message as bytes; the caller frees out->data. Never fails (out of memory aborts).
 mesh_bytes mesh_message_pack(const ProtobufCMessage *message);
 
+// The same of a message that is long: go_on(arg) is asked before each MiB. False: it said no, and
+// *out is empty.
+MESH_NODISCARD bool mesh_message_pack_while(const ProtobufCMessage *message,
+                                            bool (*go_on)(void *arg), void *arg, mesh_bytes *out);
+
 // Packs `message` into `room`. False: it needs more than `room_bytes`, and nothing was written.
 // Only where the room is somebody else's struct; else mesh_message_pack().
 MESH_NODISCARD bool mesh_message_pack_into(const ProtobufCMessage *message, void *room,

@@ -53,11 +53,11 @@ static void compute(const train_bars *bars, double *outputs[TRAIN_OUTPUTS_MAX], 
     double parameters[TRAIN_PARAMETERS_MAX];
     for (int p = 0; p < TRAIN_PARAMETERS_MAX; p++)
       parameters[p] = row->parameters[p].standard;
-    row->compute(&(train_input){*bars, bars->close, parameters}, outputs);
+    row->compute(&(train_input){*bars, bars->close, parameters, NULL}, outputs);
     if (i != 2) continue;
     for (int m = 0; m < MEMBERSHIPS; m++) {
       train_membership shape = {TRAIN_TRIANGULAR, {8.0 * m - 20, 8.0 * m, 8.0 * m + 20}};
-      train_membership_apply(&shape, outputs[0], BARS, member);
+      train_membership_apply(NULL, &shape, outputs[0], BARS, member);
     }
   }
 }

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
   }
   strategy *read;
   mesh_view text = {data, size_bytes};
-  if (strategy_read(schema, "fuzz.yaml", text, NULL, &read, &err) != GRPC_STATUS_OK) {
+  if (strategy_read(NULL, schema, "fuzz.yaml", text, NULL, &read, &err) != GRPC_STATUS_OK) {
     if (err.message[0] == '\0') abort();
     return 0;
   }

@@ -16,6 +16,7 @@ typedef struct row {
 } row;
 
 typedef struct building {
+  train_stop *stop;
   const strategy *strategy;
   const train_bars *series;
   bool zero;
@@ -38,20 +39,37 @@ static const train_bars *base_of(const building *own, int symbol) {
 
 // ---- the bars ----
 
-static mesh_code check_prices(const char *symbol, const char *timeframe, const train_bars *bars,
+static mesh_code refuse_price(const char *symbol, const char *timeframe, int64_t time_s,
+                              const char *what, double price, mesh_error *err) {
+  char time[TIMES_TEXT_MAX];
+  times_format(time_s, time);
+  return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "%s %s: the %s of the bar at %s is %g",
+                   symbol, timeframe, what, time, price);
+}
+
+static mesh_code refuse_order(const char *symbol, const char *timeframe, int64_t time_s,
                               mesh_error *err) {
+  char time[TIMES_TEXT_MAX];
+  times_format(time_s, time);
+  return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
+                   "%s %s: the bar at %s is not later than the one before it", symbol, timeframe,
+                   time);
+}
+
+// Oldest first, and every price a number.
+static mesh_code check_bars(train_stop *stop, const char *symbol, const char *timeframe,
+                            const train_bars *bars, mesh_error *err) {
   static const char *const names[] = {"open", "high", "low", "close"};
   const double *const prices[] = {bars->open, bars->high, bars->low, bars->close};
-  for (size_t i = 0; i < bars->count; i++) {
+  for (size_t i = 0, done = 0; i < bars->count && train_goes_on(stop, &done, 4); i++) {
     for (int k = 0; k < 4; k++) {
       if (isfinite(prices[k][i])) continue;
-      char time[TIMES_TEXT_MAX];
-      times_format(bars->times[i], time);
-      return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "%s %s: the %s of the bar at %s is %g",
-                       symbol, timeframe, names[k], time, prices[k][i]);
+      return refuse_price(symbol, timeframe, bars->times[i], names[k], prices[k][i], err);
     }
+    if (i == 0 || bars->times[i] > bars->times[i - 1]) continue;
+    return refuse_order(symbol, timeframe, bars->times[i], err);
   }
-  return GRPC_STATUS_OK;
+  return train_stop_check(stop, err);
 }
 
 static mesh_code check_series(const building *own, mesh_error *err) {
@@ -59,7 +77,8 @@ static mesh_code check_series(const building *own, mesh_error *err) {
   for (int s = 0; s < strategy->symbol_count; s++) {
     for (int t = 0; t < strategy->timeframe_count; t++) {
       const train_bars *bars = &own->series[s * strategy->timeframe_count + t];
-      mesh_code code = check_prices(strategy->symbols[s], strategy->timeframes[t], bars, err);
+      mesh_code code =
+          check_bars(own->stop, strategy->symbols[s], strategy->timeframes[t], bars, err);
       if (code != GRPC_STATUS_OK) return code;
     }
     const train_bars *base = base_of(own, s);
@@ -82,11 +101,13 @@ static mesh_code compute_symbol(building *own, int symbol, mesh_error *err) {
     columns[f] = make(base->count, sizeof **columns);
   own->labels[symbol] = make(base->count, sizeof **own->labels);
   mesh_code code =
-      columns_compute(strategy, strategy->symbols[symbol],
+      columns_compute(own->stop, strategy, strategy->symbols[symbol],
                       &own->series[symbol * strategy->timeframe_count], own->zero, columns, err);
   if (code == GRPC_STATUS_OK) {
-    code = train_labels(base, base->close, &strategy->labels, own->labels[symbol], err);
-    if (code != GRPC_STATUS_OK) mesh_error_prefix(err, strategy->symbols[symbol]);
+    code = train_labels(own->stop, base, base->close, &strategy->labels, own->labels[symbol], err);
+    if (code != GRPC_STATUS_OK && code != GRPC_STATUS_CANCELLED) {
+      mesh_error_prefix(err, strategy->symbols[symbol]);
+    }
   }
   return code;
 }
@@ -101,25 +122,44 @@ static bool is_whole(const building *own, int symbol, size_t bar) {
   return true;
 }
 
-static int compare_rows(const void *left, const void *right) {
-  const row *a = left, *b = right;
-  if (a->time != b->time) return a->time < b->time ? -1 : 1;
-  return a->symbol - b->symbol;
+// The next bar of `symbol`, from *bar on, that is whole; false if there is none.
+static bool find_whole(const building *own, int symbol, size_t *bar, size_t *done) {
+  size_t count = base_of(own, symbol)->count, cost = (size_t)own->strategy->feature_count + 1;
+  while (*bar < count && train_goes_on(own->stop, done, cost) && !is_whole(own, symbol, *bar))
+    (*bar)++;
+  return *bar < count;
 }
 
-static mesh_code choose_rows(building *own, mesh_error *err) {
-  size_t bars = 0;
-  for (int s = 0; s < own->strategy->symbol_count; s++)
-    bars += base_of(own, s)->count;
-  own->rows = make(bars, sizeof *own->rows);
+// Of the symbols' next rows the earliest; of those at one time the first symbol's. -1: none is
+// left.
+static int earliest(const building *own, const size_t *next) {
+  int best = -1;
+  int64_t best_time = 0;
   for (int s = 0; s < own->strategy->symbol_count; s++) {
     const train_bars *base = base_of(own, s);
-    for (size_t i = 0; i < base->count; i++) {
-      if (is_whole(own, s, i)) own->rows[own->count++] = (row){base->times[i], s, i};
-    }
+    if (next[s] >= base->count || (best >= 0 && base->times[next[s]] >= best_time)) continue;
+    best = s;
+    best_time = base->times[next[s]];
   }
-  qsort(own->rows, own->count, sizeof *own->rows, compare_rows);
-  if (own->count > 0) return GRPC_STATUS_OK;
+  return best;
+}
+
+// Merges the symbols' rows, each of which are in the order of time already.
+static mesh_code choose_rows(building *own, mesh_error *err) {
+  size_t bars = 0, done = 0, next[STRATEGY_SYMBOLS_MAX] = {0};
+  int symbols = own->strategy->symbol_count;
+  for (int s = 0; s < symbols; s++)
+    bars += base_of(own, s)->count;
+  own->rows = make(bars, sizeof *own->rows);
+  for (int s = 0; s < symbols; s++)
+    find_whole(own, s, &next[s], &done);
+  for (int s; train_goes_on(own->stop, &done, (size_t)symbols) && (s = earliest(own, next)) >= 0;) {
+    own->rows[own->count++] = (row){base_of(own, s)->times[next[s]], s, next[s]};
+    next[s]++;
+    find_whole(own, s, &next[s], &done);
+  }
+  mesh_code code = train_stop_check(own->stop, err);
+  if (code != GRPC_STATUS_OK || own->count > 0) return code;
   return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
                    "none of %zu bars has all %d features and a label: too few bars for the "
                    "longest indicator (and label)",
@@ -161,7 +201,7 @@ static double value_at(const building *own, const row *at, int feature) {
 static void learn_scaling(const building *own, int feature) {
   size_t count = own->out->first[DATASET_VALIDATION];
   double least = INFINITY, most = -INFINITY, mean = 0, squares = 0;
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0, done = 0; i < count && train_goes_on(own->stop, &done, 1); i++) {
     double x = value_at(own, &own->rows[i], feature), delta = x - mean;
     least = fmin(least, x);
     most = fmax(most, x);
@@ -197,7 +237,8 @@ static void fill(building *own) {
   } else {
     out->classes = make(own->count, 1);
   }
-  for (size_t i = 0; i < own->count; i++) {
+  size_t done = 0;
+  for (size_t i = 0; i < own->count && train_goes_on(own->stop, &done, (size_t)out->inputs); i++) {
     const row *at = &own->rows[i];
     float *features = out->features + i * (size_t)out->inputs;
     for (int f = 0; f < out->inputs; f++) {
@@ -237,13 +278,28 @@ static mesh_code build(building *own, mesh_error *err) {
   if (code != GRPC_STATUS_OK) return code;
   scale(own);
   fill(own);
-  return check_classes(own->out, err);
+  code = train_stop_check(own->stop, err);
+  return code == GRPC_STATUS_OK ? check_classes(own->out, err) : code;
 }
 
-mesh_code dataset_build(const strategy *strategy, const train_bars *series, bool zero,
-                        dataset **out, mesh_error *err) {
+int64_t dataset_bytes(const strategy *strategy, const train_bars *series) {
+  size_t columns = 0, rows = 0;
+  for (int s = 0; s < strategy->symbol_count; s++) {
+    const train_bars *bars = series + s * strategy->timeframe_count;
+    size_t one = columns_bytes(strategy, bars);
+    if (one > columns) columns = one;
+    rows += bars[strategy->base].count;
+  }
+  // A feature is a column in double while it is made, and in float in its row.
+  size_t each = (size_t)strategy->feature_count * (sizeof(double) + sizeof(float)) + sizeof(row) +
+                sizeof(double) + sizeof(int64_t) + sizeof(float);
+  return (int64_t)(columns + rows * each);
+}
+
+mesh_code dataset_build(train_stop *stop, const strategy *strategy, const train_bars *series,
+                        bool zero, dataset **out, mesh_error *err) {
   size_t symbols = (size_t)strategy->symbol_count, inputs = (size_t)strategy->feature_count;
-  building own = {.strategy = strategy, .series = series, .zero = zero};
+  building own = {.stop = stop, .strategy = strategy, .series = series, .zero = zero};
   own.columns = make(symbols * inputs, sizeof *own.columns);
   own.labels = make(symbols, sizeof *own.labels);
   own.out = make(1, sizeof *own.out);
@@ -280,23 +336,35 @@ train_rows dataset_rows(const dataset *own, dataset_part part) {
                       .numbers = own->numbers == NULL ? NULL : own->numbers + first};
 }
 
-mesh_code dataset_features(const strategy *strategy, const train_bars *bars, bool zero,
-                           const dataset_scaling *scaling, float **out, mesh_error *err) {
+mesh_code dataset_features(train_stop *stop, const strategy *strategy, const train_bars *bars,
+                           bool zero, const dataset_scaling *scaling, float **out,
+                           mesh_error *err) {
   size_t count = bars[strategy->base].count, inputs = (size_t)strategy->feature_count;
   double **columns = make(inputs, sizeof *columns);
   for (size_t f = 0; f < inputs; f++)
     columns[f] = make(count, sizeof **columns);
-  mesh_code code = columns_compute(strategy, strategy->symbols[0], bars, zero, columns, err);
+  mesh_code code = columns_compute(stop, strategy, strategy->symbols[0], bars, zero, columns, err);
   *out = NULL;
   if (code == GRPC_STATUS_OK) {
     *out = make(count * inputs, sizeof **out);
-    for (size_t i = 0; i < count * inputs; i++) {
+    for (size_t i = 0, done = 0; i < count * inputs && train_goes_on(stop, &done, 1); i++) {
       size_t f = i % inputs;
       (*out)[i] = (float)((columns[f][i / inputs] - scaling->offset[f]) * scaling->scale[f]);
     }
+    code = train_stop_check(stop, err);
+  }
+  if (code != GRPC_STATUS_OK) {
+    free(*out);
+    *out = NULL;
   }
   for (size_t f = 0; f < inputs; f++)
     free(columns[f]);
   free(columns);
   return code;
+}
+
+int64_t dataset_features_bytes(const strategy *strategy, const train_bars *bars) {
+  size_t rows = bars[strategy->base].count, inputs = (size_t)strategy->feature_count;
+  return (int64_t)(columns_bytes(strategy, bars) +
+                   rows * inputs * (sizeof(double) + sizeof(float)));
 }

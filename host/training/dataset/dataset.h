@@ -33,10 +33,15 @@ typedef struct dataset {
 // `zero`: missing values are 0 before they become memberships, instead of their rows being left
 // out. A bar of another timeframe counts from its end on, never earlier. FAILED_PRECONDITION says
 // what is wrong with the data, and where: a price that is no number, too few bars, no row left, one
-// class only, an empty part, an indicator of volume where there is none.
-MESH_NODISCARD mesh_code dataset_build(const strategy *strategy, const train_bars *series,
-                                       bool zero, dataset **out, mesh_error *err);
+// class only, an empty part, an indicator of volume where there is none. CANCELLED: `stop` (may be
+// NULL) was asked to.
+MESH_NODISCARD mesh_code dataset_build(train_stop *stop, const strategy *strategy,
+                                       const train_bars *series, bool zero, dataset **out,
+                                       mesh_error *err);
 void dataset_destroy(dataset *own);
+
+// The bytes that building it takes, what is built included, where every bar becomes a row.
+int64_t dataset_bytes(const strategy *strategy, const train_bars *series);
 
 // The rows of a part as an engine takes them.
 train_rows dataset_rows(const dataset *own, dataset_part part);
@@ -44,8 +49,12 @@ train_rows dataset_rows(const dataset *own, dataset_part part);
 // Only the features of one symbol, for a prediction: `bars` by timeframe. Row i of *out (freed by
 // the caller; (base bars, features)) belongs to base bar i; a row with a value that is missing has
 // NaN in it.
-MESH_NODISCARD mesh_code dataset_features(const strategy *strategy, const train_bars *bars,
-                                          bool zero, const dataset_scaling *scaling, float **out,
+MESH_NODISCARD mesh_code dataset_features(train_stop *stop, const strategy *strategy,
+                                          const train_bars *bars, bool zero,
+                                          const dataset_scaling *scaling, float **out,
                                           mesh_error *err);
+
+// The bytes that it takes, what is made included.
+int64_t dataset_features_bytes(const strategy *strategy, const train_bars *bars);
 
 #endif

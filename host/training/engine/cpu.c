@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,10 @@
 #include "mesh/runtime/text.h"
 
 enum {
-  SPAN = 4096,             // parameters that are reduced or changed together
-  PREDICT_ROWS = 256,      // fewer are not worth another worker
-  LARGE_WIDTHS = 1 << 20,  // inputs times outputs of a layer that makes a network a large one
+  SPAN = 4096,              // parameters that are reduced or changed together
+  PREDICT_ROWS = 256,       // fewer are not worth another worker
+  LOOK_PRODUCTS = 1 << 23,  // of parameters and rows, between two looks of a worker at the stop
+  LARGE_WIDTHS = 1 << 20,   // inputs times outputs of a layer that makes a network a large one
 };
 
 typedef struct cpu_engine {
@@ -33,6 +35,9 @@ typedef struct cpu_engine {
   int batch, busy;
   float scale;
   cpu_update update;
+  train_stop *stop;
+  size_t look_rows;  // of a worker, between two looks
+  atomic_bool cut;   // a worker has heard the stop: the step is not made
   // Of the prediction that runs.
   const float *features;
   size_t feature_rows;
@@ -42,6 +47,16 @@ typedef struct cpu_engine {
 
 // ---- a step: pieces of work, each by some thread ----
 
+// True if the step that runs is to be given up.
+static bool is_cut(cpu_engine *own, size_t *done, size_t rows) {
+  *done += rows;
+  if (*done >= own->look_rows) {
+    *done = 0;
+    if (train_stopped(own->stop)) atomic_store_explicit(&own->cut, true, memory_order_relaxed);
+  }
+  return atomic_load_explicit(&own->cut, memory_order_relaxed);
+}
+
 // Worker `index` takes its part of the batch, block by block.
 static void learn(void *arg, int index) {
   cpu_engine *own = arg;
@@ -50,8 +65,10 @@ static void learn(void *arg, int index) {
   worker->fresh = true;
   worker->loss = 0;
   worker->correct = 0;
+  size_t done = 0;
   for (int at = range.first; at < range.end; at += own->workers.rows) {
     int left = range.end - at;
+    if (is_cut(own, &done, (size_t)own->workers.rows)) return;
     cpu_block block = {.rows = &own->rows,
                        .order = own->order + at,
                        .count = left < own->workers.rows ? left : own->workers.rows,
@@ -66,6 +83,8 @@ static void learn(void *arg, int index) {
 static void find_gradient(void *arg, int index) {
   cpu_engine *own = arg;
   cpu_stripe stripe = own->workers.stripes[index];
+  size_t done = own->look_rows;
+  if (is_cut(own, &done, 0)) return;
   stripe.rows = own->batch;
   own->kernels->gradient(&own->shape, &stripe, &own->workers.at[0]);
 }
@@ -136,6 +155,7 @@ static mesh_code take_step(cpu_engine *own, float learning_rate, train_ran *ran,
   int64_t correct = 0;
   own->scale = (float)(1 / weight);
   double norm = find_norm(own);
+  if (atomic_load(&own->cut)) return GRPC_STATUS_OK;
   for (int i = 0; i < own->busy; i++) {
     loss += own->workers.at[i].loss;
     correct += own->workers.at[i].correct;
@@ -163,8 +183,10 @@ static mesh_code run(train_engine *engine, const train_run *run, train_ran *ran,
   cpu_engine *own = (cpu_engine *)engine;
   mesh_code code = GRPC_STATUS_OK;
   *ran = (train_ran){0};
+  own->stop = run->stop;
+  atomic_store(&own->cut, false);
   for (size_t at = 0; at < run->count && code == GRPC_STATUS_OK; at += (size_t)own->batch) {
-    if (run->stop != NULL && atomic_load_explicit(run->stop, memory_order_relaxed)) break;
+    if (train_stopped(run->stop) || atomic_load(&own->cut)) break;
     size_t left = run->count - at;
     own->order = run->order + at;
     own->batch = left < (size_t)run->batch_rows ? (int)left : run->batch_rows;
@@ -386,6 +408,7 @@ mesh_code train_cpu_create(const train_setup *setup, const train_cpu_options *op
   own->squares = calloc((size_t)own->span_count, sizeof *own->squares);
   if (own->squares == NULL) abort();
   cpu_workers_init(&own->workers, &own->shape, setup->batch_rows);
+  own->look_rows = LOOK_PRODUCTS / (count + 1) + 1;
   int threads = useful_threads(own, options->threads);
   own->threads = threads > 1 ? cpu_threads_create(threads - 1) : NULL;
   describe(own, threads);

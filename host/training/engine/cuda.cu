@@ -261,7 +261,7 @@ mesh_code capture(engine *own, graph *at, int batch, mesh_error *err) {
 // Waits until the device has come as far as `mark`; a wish to stop goes to the device meanwhile.
 mesh_code await(engine *own, cudaEvent_t mark, const train_run *run, mesh_error *err) {
   for (;;) {
-    if (run->stop != nullptr && run->stop->load(std::memory_order_relaxed)) {
+    if (train_stopped(run->stop)) {
       *static_cast<volatile int *>(own->stop) = 1;
     }
     cudaError_t error = cudaEventQuery(mark);
@@ -349,8 +349,7 @@ mesh_code run(train_engine *base, const train_run *run, train_ran *ran, mesh_err
   engine *own = self(base);
   cuda_control control;
   *ran = train_ran();
-  if (run->count == 0 || (run->stop != nullptr && run->stop->load(std::memory_order_relaxed)))
-    return GRPC_STATUS_OK;
+  if (run->count == 0 || train_stopped(run->stop)) return GRPC_STATUS_OK;
   size_t batch = (size_t)run->batch_rows, whole = run->count / batch, rest = run->count % batch;
   mesh_code code = begin_run(own, run, err);
   if (code == GRPC_STATUS_OK) {

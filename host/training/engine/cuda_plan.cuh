@@ -4,8 +4,6 @@
 #ifndef MILLRACE_HOST_TRAINING_ENGINE_CUDA_PLAN_CUH
 #define MILLRACE_HOST_TRAINING_ENGINE_CUDA_PLAN_CUH
 
-#include <atomic>
-using std::atomic_bool;
 extern "C" {
 #include "host/training/engine/engine.h"
 }

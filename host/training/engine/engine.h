@@ -4,12 +4,10 @@
 #ifndef MILLRACE_HOST_TRAINING_ENGINE_ENGINE_H
 #define MILLRACE_HOST_TRAINING_ENGINE_ENGINE_H
 
-#ifndef __cplusplus  // where it is, atomic_bool is std::atomic_bool, which is laid out the same
-#include <stdatomic.h>
-#endif
 #include <stddef.h>
 
 #include "host/training/engine/network.h"
+#include "host/training/stop.h"
 
 typedef struct train_engine train_engine;
 
@@ -37,7 +35,7 @@ typedef struct train_run {
   size_t count;
   int batch_rows;
   float learning_rate;
-  const atomic_bool *stop;  // read before each step; may be NULL
+  train_stop *stop;  // looked at before each step, and within a long one; may be NULL
 } train_run;
 
 // What a piece of training did; filled also where it failed.
@@ -89,7 +87,8 @@ MESH_NODISCARD static inline mesh_code train_engine_store(train_engine *engine, 
   return engine->table->store(engine, state, err);
 }
 
-// Trains until the order is used up or *stop: OK in both cases, ran->rows tells. A step whose loss
+// Trains until the order is used up or `stop`: OK in both cases, ran->rows tells. A step that is
+// stopped in its middle was not made. A step whose loss
 // or gradient is not finite changes nothing and ends it: OUT_OF_RANGE names the step and the
 // number.
 MESH_NODISCARD static inline mesh_code train_engine_run(train_engine *engine, const train_run *run,

@@ -77,6 +77,12 @@ size_t train_network_parameter_count(const train_network *network) {
   return last->bias + (size_t)last->out;
 }
 
+size_t train_predict_piece(const train_network *network) {
+  enum { ROWS_MOST = 4096, PRODUCTS = 1 << 27 };
+  size_t rows = PRODUCTS / (train_network_parameter_count(network) + 1);
+  return rows < 1 ? 1 : rows > ROWS_MOST ? ROWS_MOST : rows;
+}
+
 // ---- initial weights ----
 
 // Numbers [first, first + count), uniform in +-bound; number i is lane i % 4 of counter i / 4.

@@ -71,6 +71,10 @@ typedef struct train_layer {
 int train_network_layers(const train_network *network, train_layer layers[TRAIN_HIDDEN_MAX + 1]);
 size_t train_network_parameter_count(const train_network *network);
 
+// How many rows to predict at a time (1 or more), so that whoever does may look at its stop
+// between them.
+size_t train_predict_piece(const train_network *network);
+
 // Fills `parameters` as torch.nn.Linear does it: weights and biases uniform in +-1/sqrt(in), from
 // the counter-based generator of `seed` (random.h).
 void train_network_initialize(const train_network *network, uint64_t seed, float *parameters);

@@ -70,8 +70,8 @@ static double value_of(const train_membership *own, double x) {
   }
 }
 
-void train_membership_apply(const train_membership *membership, const double *values, size_t count,
-                            double *out) {
-  for (size_t i = 0; i < count; i++)
+void train_membership_apply(train_stop *stop, const train_membership *membership,
+                            const double *values, size_t count, double *out) {
+  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++)
     out[i] = isnan(values[i]) ? NAN : value_of(membership, values[i]);
 }

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_HOST_TRAINING_FEATURES_FUZZY_H
 #define MILLRACE_HOST_TRAINING_FEATURES_FUZZY_H
 
-#include "mesh/runtime/status.h"
+#include "host/training/stop.h"
 
 typedef enum train_shape {
   TRAIN_TRIANGULAR,   // [a, b, c]: 1 at b, 0 at and outside a and c
@@ -29,7 +29,8 @@ MESH_NODISCARD mesh_code train_membership_check(const train_membership *membersh
                                                 mesh_error *err);
 
 // Fills out[i] with the membership (0..1) of values[i]; NaN stays NaN. `out` may be `values`.
-void train_membership_apply(const train_membership *membership, const double *values, size_t count,
-                            double *out);
+// Looks at `stop` (may be NULL), and leaves the rest once it was asked to.
+void train_membership_apply(train_stop *stop, const train_membership *membership,
+                            const double *values, size_t count, double *out);
 
 #endif

@@ -4,6 +4,7 @@
 #define MILLRACE_HOST_TRAINING_FEATURES_INDICATOR_H
 
 #include "host/training/bars.h"
+#include "host/training/stop.h"
 #include "mesh/runtime/status.h"
 
 enum { TRAIN_PARAMETERS_MAX = 8, TRAIN_OUTPUTS_MAX = 8 };
@@ -22,6 +23,7 @@ typedef struct train_input {
   train_bars bars;
   const double *source;
   const double *parameters;
+  train_stop *stop;  // may be NULL
 } train_input;
 
 typedef struct train_indicator {
@@ -32,7 +34,8 @@ typedef struct train_indicator {
   const char *outputs[TRAIN_OUTPUTS_MAX];  // ends at NULL; the first one counts where none is named
   bool needs_volume;
   // Fills outputs[i][0 .. bars.count - 1] for each output; NaN where there is no value yet (the
-  // warm-up rows) or the input is NaN. May allocate (out of memory aborts), never fails.
+  // warm-up rows) or the input is NaN. May allocate (out of memory aborts), never fails. Looks at
+  // input->stop, and leaves the outputs unfinished once it was asked to.
   void (*compute)(const train_input *input, double *const outputs[]);
 } train_indicator;
 

@@ -9,8 +9,9 @@ static double share(double part, double all) {
 }
 
 // Directional movement: of the two the greater one counts, if it is one. The first bar has none.
-static void find_moves(const train_bars *bars, double *up, double *down) {
-  for (size_t i = 0; i < bars->count; i++) {
+static void find_moves(const train_input *input, double *up, double *down) {
+  const train_bars *bars = &input->bars;
+  for (size_t i = 0, done = 0; i < bars->count && train_goes_on(input->stop, &done, 1); i++) {
     double rise = i > 0 ? bars->high[i] - bars->high[i - 1] : 0;
     double fall = i > 0 ? bars->low[i - 1] - bars->low[i] : 0;
     up[i] = rise > fall && rise > 0 ? rise : 0;
@@ -24,18 +25,18 @@ static void compute(const train_input *input, double *const outputs[]) {
   double alpha = 1 / input->parameters[0];
   double *range = window_column(count), *up = window_column(count), *down = window_column(count);
   double *smooth = window_column(count);
-  window_true_range(&input->bars, range);
-  find_moves(&input->bars, up, down);
-  window_ewm(range, count, alpha, smooth);
-  window_ewm(up, count, alpha, outputs[1]);
-  window_ewm(down, count, alpha, outputs[2]);
-  for (size_t i = 0; i < count; i++) {
+  window_true_range(input->stop, &input->bars, range);
+  find_moves(input, up, down);
+  window_ewm(input->stop, range, count, alpha, smooth);
+  window_ewm(input->stop, up, count, alpha, outputs[1]);
+  window_ewm(input->stop, down, count, alpha, outputs[2]);
+  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
     outputs[1][i] = 100 * share(outputs[1][i], smooth[i]);
     outputs[2][i] = 100 * share(outputs[2][i], smooth[i]);
     double sum = outputs[1][i] + outputs[2][i];
     up[i] = 100 * share(fabs(outputs[1][i] - outputs[2][i]), sum);
   }
-  window_ewm(up, count, alpha, outputs[0]);
+  window_ewm(input->stop, up, count, alpha, outputs[0]);
   free(range);
   free(up);
   free(down);

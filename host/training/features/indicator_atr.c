@@ -5,8 +5,8 @@
 
 static void compute(const train_input *input, double *const outputs[]) {
   double *range = window_column(input->bars.count);
-  window_true_range(&input->bars, range);
-  window_mean(range, input->bars.count, (int)input->parameters[0], outputs[0]);
+  window_true_range(input->stop, &input->bars, range);
+  window_mean(input->stop, range, input->bars.count, (int)input->parameters[0], outputs[0]);
   free(range);
 }
 

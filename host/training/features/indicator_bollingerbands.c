@@ -6,9 +6,9 @@
 static void compute(const train_input *input, double *const outputs[]) {
   size_t count = input->bars.count;
   double *deviation = window_column(count);
-  window_mean(input->source, count, (int)input->parameters[0], outputs[1]);
-  window_deviation(input->source, count, (int)input->parameters[0], deviation);
-  for (size_t i = 0; i < count; i++) {
+  window_mean(input->stop, input->source, count, (int)input->parameters[0], outputs[1]);
+  window_deviation(input->stop, input->source, count, (int)input->parameters[0], deviation);
+  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
     outputs[0][i] = outputs[1][i] + input->parameters[1] * deviation[i];
     outputs[2][i] = outputs[1][i] - input->parameters[1] * deviation[i];
   }

@@ -8,11 +8,12 @@ static void compute(const train_input *input, double *const outputs[]) {
   size_t count = input->bars.count;
   int period = (int)input->parameters[0];
   double *price = window_column(count), *mean = window_column(count);
-  window_typical_price(&input->bars, price);
-  window_mean(price, count, period, mean);
-  for (size_t i = 0; i < count; i++) {
+  window_typical_price(input->stop, &input->bars, price);
+  window_mean(input->stop, price, count, period, mean);
+  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, (size_t)period);
+       i++) {
     double deviation = 0;
-    for (int k = 0; k < period && !isnan(mean[i]); k++)
+    for (int k = 0; k < period && i + 1 >= (size_t)period; k++)
       deviation += fabs(price[i - (size_t)k] - mean[i]);
     deviation /= period;
     // Of equal prices the mean may be off by rounding: no deviation either.

@@ -3,8 +3,8 @@
 
 static void compute(const train_input *input, double *const outputs[]) {
   size_t count = input->bars.count;
-  window_mean(input->source, count, (int)input->parameters[0], outputs[0]);
-  for (size_t i = 0; i < count; i++)
+  window_mean(input->stop, input->source, count, (int)input->parameters[0], outputs[0]);
+  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++)
     outputs[0][i] = 100 * (input->source[i] - outputs[0][i]) / outputs[0][i];
 }
 

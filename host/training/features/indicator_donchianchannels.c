@@ -3,9 +3,10 @@
 
 static void compute(const train_input *input, double *const outputs[]) {
   size_t count = input->bars.count;
-  window_greatest(input->bars.high, count, (int)input->parameters[0], outputs[0], NULL);
-  window_least(input->bars.low, count, (int)input->parameters[0], outputs[2], NULL);
-  for (size_t i = 0; i < count; i++)
+  window_greatest(input->stop, input->bars.high, count, (int)input->parameters[0], outputs[0],
+                  NULL);
+  window_least(input->stop, input->bars.low, count, (int)input->parameters[0], outputs[2], NULL);
+  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++)
     outputs[1][i] = (outputs[0][i] + outputs[2][i]) / 2;
 }
 

@@ -2,7 +2,8 @@
 #include "host/training/features/windows.h"
 
 static void compute(const train_input *input, double *const outputs[]) {
-  window_ewm(input->source, input->bars.count, 2 / (input->parameters[0] + 1), outputs[0]);
+  window_ewm(input->stop, input->source, input->bars.count, 2 / (input->parameters[0] + 1),
+             outputs[0]);
 }
 
 const train_indicator train_indicator_exponentialmovingaverage = {

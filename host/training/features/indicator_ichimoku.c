@@ -4,11 +4,12 @@
 #include "host/training/features/table.h"
 #include "host/training/features/windows.h"
 
-static void find_middle(const train_bars *bars, int period, double *out) {
+static void find_middle(const train_input *input, int period, double *out) {
+  const train_bars *bars = &input->bars;
   double *low = window_column(bars->count);
-  window_greatest(bars->high, bars->count, period, out, NULL);
-  window_least(bars->low, bars->count, period, low, NULL);
-  for (size_t i = 0; i < bars->count; i++)
+  window_greatest(input->stop, bars->high, bars->count, period, out, NULL);
+  window_least(input->stop, bars->low, bars->count, period, low, NULL);
+  for (size_t i = 0, done = 0; i < bars->count && train_goes_on(input->stop, &done, 1); i++)
     out[i] = (out[i] + low[i]) / 2;
   free(low);
 }
@@ -16,10 +17,10 @@ static void find_middle(const train_bars *bars, int period, double *out) {
 static void compute(const train_input *input, double *const outputs[]) {
   size_t count = input->bars.count, away = (size_t)input->parameters[3];
   double *last = window_column(count);
-  find_middle(&input->bars, (int)input->parameters[0], outputs[0]);
-  find_middle(&input->bars, (int)input->parameters[1], outputs[1]);
-  find_middle(&input->bars, (int)input->parameters[2], last);
-  for (size_t i = 0; i < count; i++) {
+  find_middle(input, (int)input->parameters[0], outputs[0]);
+  find_middle(input, (int)input->parameters[1], outputs[1]);
+  find_middle(input, (int)input->parameters[2], last);
+  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
     bool known = i >= away;
     outputs[2][i] = known ? (outputs[0][i - away] + outputs[1][i - away]) / 2 : NAN;
     outputs[3][i] = known ? last[i - away] : NAN;

@@ -2,7 +2,7 @@
 #include "host/training/features/windows.h"
 
 static void compute(const train_input *input, double *const outputs[]) {
-  window_mean(input->source, input->bars.count, (int)input->parameters[0], outputs[0]);
+  window_mean(input->stop, input->source, input->bars.count, (int)input->parameters[0], outputs[0]);
 }
 
 const train_indicator train_indicator_simplemovingaverage = {

@@ -6,14 +6,14 @@
 static void compute(const train_input *input, double *const outputs[]) {
   size_t count = input->bars.count;
   double *high = window_column(count), *low = window_column(count), *raw = window_column(count);
-  window_greatest(input->bars.high, count, (int)input->parameters[0], high, NULL);
-  window_least(input->bars.low, count, (int)input->parameters[0], low, NULL);
-  for (size_t i = 0; i < count; i++) {
+  window_greatest(input->stop, input->bars.high, count, (int)input->parameters[0], high, NULL);
+  window_least(input->stop, input->bars.low, count, (int)input->parameters[0], low, NULL);
+  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
     double range = high[i] - low[i];
     raw[i] = range == 0 ? 50 : 100 * (input->bars.close[i] - low[i]) / range;
   }
-  window_partial_mean(raw, count, (int)input->parameters[2], outputs[0]);
-  window_partial_mean(outputs[0], count, (int)input->parameters[1], outputs[1]);
+  window_partial_mean(input->stop, raw, count, (int)input->parameters[2], outputs[0]);
+  window_partial_mean(input->stop, outputs[0], count, (int)input->parameters[1], outputs[1]);
   free(high);
   free(low);
   free(raw);

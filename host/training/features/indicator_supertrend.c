@@ -8,10 +8,10 @@ static void compute(const train_input *input, double *const outputs[]) {
   size_t count = input->bars.count;
   const train_bars *bars = &input->bars;
   double *range = window_column(count), *mean = window_column(count);
-  window_true_range(bars, range);
-  window_mean(range, count, (int)input->parameters[0], mean);
+  window_true_range(input->stop, bars, range);
+  window_mean(input->stop, range, count, (int)input->parameters[0], mean);
   double upper = NAN, lower = NAN, direction = 1;
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
     outputs[0][i] = outputs[1][i] = NAN;
     if (isnan(mean[i])) continue;
     double middle = (bars->high[i] + bars->low[i]) / 2, wide = input->parameters[1] * mean[i];

@@ -23,8 +23,9 @@ static mesh_code check_range(const char *name, double number, double least, doub
                    number, least, most);
 }
 
-static mesh_code check_prices(const double *prices, size_t count, mesh_error *err) {
-  for (size_t i = 0; i < count; i++) {
+static mesh_code check_prices(train_stop *stop, const double *prices, size_t count,
+                              mesh_error *err) {
+  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++) {
     if (isfinite(prices[i]) && prices[i] != 0) continue;
     return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "the price of bar %zu is %g", i,
                      prices[i]);
@@ -61,16 +62,19 @@ static void take_price(zigzag *own, const double *prices, size_t i, double thres
   }
 }
 
-static void label_zigzag(const double *prices, size_t count, double threshold, double *labels) {
+static void label_zigzag(train_stop *stop, const double *prices, size_t count, double threshold,
+                         double *labels) {
   zigzag own = {.marks = calloc(count + 2, sizeof *own.marks)};
   if (own.marks == NULL) abort();
   if (count > 0) mark(&own, 0);
-  for (size_t i = 1; i < count; i++)
+  for (size_t i = 1, done = 0; i < count && train_goes_on(stop, &done, 1); i++)
     take_price(&own, prices, i, threshold);
-  for (size_t i = 0; i < count; i++)
+  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++)
     labels[i] = TRAIN_HOLD;
+  size_t done = 0;
   for (size_t k = 1; k < own.count; k++) {
     size_t from = own.marks[k - 1], to = own.marks[k];
+    if (!train_goes_on(stop, &done, to - from)) break;
     for (size_t i = from + 1; i < to; i++)
       labels[i] = prices[to] > prices[from] ? TRAIN_BUY : TRAIN_SELL;
   }
@@ -79,38 +83,41 @@ static void label_zigzag(const double *prices, size_t count, double threshold, d
 
 // ---- forward return ----
 
-static void label_return(const double *prices, size_t count, size_t horizon, double *labels) {
-  for (size_t i = 0; i < count; i++)
+static void label_return(train_stop *stop, const double *prices, size_t count, size_t horizon,
+                         double *labels) {
+  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++)
     labels[i] = i + horizon < count ? (prices[i + horizon] - prices[i]) / prices[i] : NAN;
 }
 
 // ---- triple barrier (Lopez de Prado 2018) ----
 
 // Volatility relative to the close: a simple mean of true ranges, or the deviation of returns.
-static void measure_volatility(const train_bars *bars, const train_label_options *how,
-                               double *out) {
+static void measure_volatility(train_stop *stop, const train_bars *bars,
+                               const train_label_options *how, double *out) {
   size_t count = bars->count;
   double *values = window_column(count);
   if (how->vol_atr) {
-    window_true_range(bars, values);
-    window_mean(values, count, how->vol_span, out);
-    for (size_t i = 0; i < count; i++)
+    window_true_range(stop, bars, values);
+    window_mean(stop, values, count, how->vol_span, out);
+    for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++)
       out[i] /= bars->close[i];
   } else {
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++)
       values[i] = i > 0 ? bars->close[i] / bars->close[i - 1] - 1 : NAN;
-    window_deviation(values, count, how->vol_span, out);
+    window_deviation(stop, values, count, how->vol_span, out);
   }
   free(values);
 }
 
-// 1, 0 or -1 for the bar `at`, whose volatility is known.
-static int walk(const train_bars *bars, const train_label_options *how, size_t at, double vol) {
+// 1, 0 or -1 for the bar `at`, whose volatility is known. Counts what it looks at in *looked.
+static int walk(const train_bars *bars, const train_label_options *how, size_t at, double vol,
+                size_t *looked) {
   double entry = bars->close[at], most = entry * (1 + how->pt_multiplier * vol);
   double least = entry * (1 - how->sl_multiplier * vol);
   size_t last = at + (size_t)how->max_holding_period;
   for (size_t i = at + 1; i <= last; i++) {
     bool above = bars->high[i] >= most, below = bars->low[i] <= least;
+    *looked = i - at;
     if (above && below) return bars->close[i] >= entry ? 1 : -1;
     if (above) return 1;
     if (below) return -1;
@@ -120,20 +127,23 @@ static int walk(const train_bars *bars, const train_label_options *how, size_t a
   return end > 0 ? 1 : -1;
 }
 
-static void label_barriers(const train_bars *bars, const train_label_options *how, double *labels) {
+static void label_barriers(train_stop *stop, const train_bars *bars, const train_label_options *how,
+                           double *labels) {
   static const train_class classes[] = {TRAIN_SELL, TRAIN_HOLD, TRAIN_BUY};
   double *vol = window_column(bars->count);
-  measure_volatility(bars, how, vol);
-  for (size_t i = 0; i < bars->count; i++) {
+  measure_volatility(stop, bars, how, vol);
+  size_t looked =
+      1;  // of the bar before: that many are what the next one looks at, too, most often
+  for (size_t i = 0, done = 0; i < bars->count && train_goes_on(stop, &done, looked); i++) {
     bool known = i + (size_t)how->max_holding_period < bars->count && !isnan(vol[i]);
-    labels[i] = known ? (double)classes[walk(bars, how, i, vol[i]) + 1] : NAN;
+    labels[i] = known ? (double)classes[walk(bars, how, i, vol[i], &looked) + 1] : NAN;
   }
   free(vol);
 }
 
 // ---- all ----
 
-static mesh_code check_options(const train_label_options *how, mesh_error *err) {
+mesh_code train_label_check(const train_label_options *how, mesh_error *err) {
   mesh_code code;
   switch (how->source) {
     case TRAIN_ZIGZAG:
@@ -152,21 +162,21 @@ static mesh_code check_options(const train_label_options *how, mesh_error *err) 
   }
 }
 
-mesh_code train_labels(const train_bars *bars, const double *prices,
+mesh_code train_labels(train_stop *stop, const train_bars *bars, const double *prices,
                        const train_label_options *options, double *labels, mesh_error *err) {
-  mesh_code code = check_options(options, err);
-  if (code == GRPC_STATUS_OK) code = check_prices(prices, bars->count, err);
+  mesh_code code = train_label_check(options, err);
+  if (code == GRPC_STATUS_OK) code = check_prices(stop, prices, bars->count, err);
   if (code != GRPC_STATUS_OK) return code;
   switch (options->source) {
     case TRAIN_ZIGZAG:
-      label_zigzag(prices, bars->count, options->zigzag_threshold, labels);
+      label_zigzag(stop, prices, bars->count, options->zigzag_threshold, labels);
       break;
     case TRAIN_FORWARD_RETURN:
-      label_return(prices, bars->count, (size_t)options->horizon, labels);
+      label_return(stop, prices, bars->count, (size_t)options->horizon, labels);
       break;
     case TRAIN_TRIPLE_BARRIER:
-      label_barriers(bars, options, labels);
+      label_barriers(stop, bars, options, labels);
       break;
   }
-  return GRPC_STATUS_OK;
+  return train_stop_check(stop, err);
 }

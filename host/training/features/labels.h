@@ -4,7 +4,7 @@
 #define MILLRACE_HOST_TRAINING_FEATURES_LABELS_H
 
 #include "host/training/bars.h"
-#include "mesh/runtime/status.h"
+#include "host/training/stop.h"
 
 typedef enum train_label_source {
   TRAIN_ZIGZAG,
@@ -32,12 +32,16 @@ typedef struct train_label_options {
 // The defaults of `source`.
 train_label_options train_label_defaults(train_label_source source);
 
+// INVALID_ARGUMENT names a parameter that is out of range, and its range.
+MESH_NODISCARD mesh_code train_label_check(const train_label_options *options, mesh_error *err);
+
 // Fills labels[0 .. bars->count - 1]: the class id for zigzag and triple_barrier (whose 1, 0, -1
 // become BUY, HOLD, SELL), the return for forward_return; NaN where a row has no label. `prices` is
 // the column that zigzag and forward_return use (the close, usually). INVALID_ARGUMENT names a bad
-// parameter; FAILED_PRECONDITION names the bar of a price that is zero or not finite.
-MESH_NODISCARD mesh_code train_labels(const train_bars *bars, const double *prices,
-                                      const train_label_options *options, double *labels,
-                                      mesh_error *err);
+// parameter; FAILED_PRECONDITION names the bar of a price that is zero or not finite;
+// CANCELLED: `stop` (may be NULL) was asked to.
+MESH_NODISCARD mesh_code train_labels(train_stop *stop, const train_bars *bars,
+                                      const double *prices, const train_label_options *options,
+                                      double *labels, mesh_error *err);
 
 #endif

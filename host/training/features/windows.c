@@ -20,18 +20,19 @@ static bool is_full(size_t i, int width) {
   return i + 1 >= (size_t)width;
 }
 
-void window_sum(const double *values, size_t count, int width, double *out) {
-  for (size_t i = 0; i < count; i++)
+void window_sum(train_stop *stop, const double *values, size_t count, int width, double *out) {
+  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, (size_t)width); i++)
     out[i] = is_full(i, width) ? sum_of(values + i + 1 - width, width) : NAN;
 }
 
-void window_mean(const double *values, size_t count, int width, double *out) {
-  for (size_t i = 0; i < count; i++)
+void window_mean(train_stop *stop, const double *values, size_t count, int width, double *out) {
+  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, (size_t)width); i++)
     out[i] = is_full(i, width) ? sum_of(values + i + 1 - width, width) / width : NAN;
 }
 
-void window_deviation(const double *values, size_t count, int width, double *out) {
-  for (size_t i = 0; i < count; i++) {
+void window_deviation(train_stop *stop, const double *values, size_t count, int width,
+                      double *out) {
+  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 2 * (size_t)width); i++) {
     out[i] = NAN;
     if (!is_full(i, width) || width < 2) continue;
     const double *from = values + i + 1 - width;
@@ -42,8 +43,9 @@ void window_deviation(const double *values, size_t count, int width, double *out
   }
 }
 
-void window_partial_mean(const double *values, size_t count, int width, double *out) {
-  for (size_t i = 0; i < count; i++) {
+void window_partial_mean(train_stop *stop, const double *values, size_t count, int width,
+                         double *out) {
+  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, (size_t)width); i++) {
     size_t first = is_full(i, width) ? i + 1 - (size_t)width : 0;
     double sum = 0, there = 0;
     for (size_t k = first; k <= i; k++) {
@@ -60,12 +62,12 @@ typedef struct queue {
   size_t *places, first, end;
 } queue;
 
-static void extremes(const double *values, size_t count, int width, double sign, double *out,
-                     double *ago) {
+static void extremes(train_stop *stop, const double *values, size_t count, int width, double sign,
+                     double *out, double *ago) {
   queue own = {.places = calloc(count + 1, sizeof *own.places)};
   if (own.places == NULL) abort();
   size_t after_nan = 0;  // the windows that begin here or later have no NaN
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++) {
     if (isnan(values[i])) {
       after_nan = i + 1;
       own.first = own.end = 0;
@@ -83,17 +85,19 @@ static void extremes(const double *values, size_t count, int width, double sign,
   free(own.places);
 }
 
-void window_greatest(const double *values, size_t count, int width, double *out, double *ago) {
-  extremes(values, count, width, 1, out, ago);
+void window_greatest(train_stop *stop, const double *values, size_t count, int width, double *out,
+                     double *ago) {
+  extremes(stop, values, count, width, 1, out, ago);
 }
 
-void window_least(const double *values, size_t count, int width, double *out, double *ago) {
-  extremes(values, count, width, -1, out, ago);
+void window_least(train_stop *stop, const double *values, size_t count, int width, double *out,
+                  double *ago) {
+  extremes(stop, values, count, width, -1, out, ago);
 }
 
-void window_ewm(const double *values, size_t count, double alpha, double *out) {
+void window_ewm(train_stop *stop, const double *values, size_t count, double alpha, double *out) {
   double mean = NAN;
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++) {
     out[i] = NAN;
     if (isnan(values[i])) continue;
     mean = isnan(mean) ? values[i] : alpha * values[i] + (1 - alpha) * mean;
@@ -101,8 +105,8 @@ void window_ewm(const double *values, size_t count, double alpha, double *out) {
   }
 }
 
-void window_true_range(const train_bars *bars, double *out) {
-  for (size_t i = 0; i < bars->count; i++) {
+void window_true_range(train_stop *stop, const train_bars *bars, double *out) {
+  for (size_t i = 0, done = 0; i < bars->count && train_goes_on(stop, &done, 1); i++) {
     double high = bars->high[i], low = bars->low[i];
     out[i] = high - low;
     if (i == 0) continue;
@@ -114,8 +118,8 @@ void window_true_range(const train_bars *bars, double *out) {
   }
 }
 
-void window_typical_price(const train_bars *bars, double *out) {
-  for (size_t i = 0; i < bars->count; i++)
+void window_typical_price(train_stop *stop, const train_bars *bars, double *out) {
+  for (size_t i = 0, done = 0; i < bars->count && train_goes_on(stop, &done, 1); i++)
     out[i] = (bars->high[i] + bars->low[i] + bars->close[i]) / 3;
 }
 

@@ -23,19 +23,20 @@ static void name_layer(int index, layer_names *out) {
 
 // ---- packing ----
 
-static char *about_to_json(const mesh_schema *schema, const Millrace__V1__Model *about) {
+static mesh_code about_to_json(const mesh_schema *schema, const Millrace__V1__Model *about,
+                               char **json, mesh_error *err) {
   mesh_bytes bytes = mesh_message_pack(&about->base);
-  char *json;
-  mesh_error err;
-  mesh_code code = mesh_schema_to_json(schema, TYPE, mesh_bytes_view(bytes), &json, &err);
-  if (code != GRPC_STATUS_OK) abort();  // our own message, and the schema has it
+  mesh_code code = mesh_schema_to_json(schema, TYPE, mesh_bytes_view(bytes), json, err);
   free(bytes.data);
-  return json;
+  // Our own message, and the schema has it: a text in it is no UTF-8.
+  return code == GRPC_STATUS_OK ? code
+                                : mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                                            "what is told of the model is no UTF-8");
 }
 
-void model_pack(const mesh_schema *schema, const Millrace__V1__Model *about,
-                const train_network *network, const float *weights, const dataset_scaling *scaling,
-                mesh_bytes *out) {
+mesh_code model_pack(const mesh_schema *schema, const Millrace__V1__Model *about,
+                     const train_network *network, const float *weights,
+                     const dataset_scaling *scaling, mesh_bytes *out, mesh_error *err) {
   train_layer layers[LAYERS_MAX];
   layer_names names[LAYERS_MAX];
   int count = train_network_layers(network, layers);
@@ -49,11 +50,13 @@ void model_pack(const mesh_schema *schema, const Millrace__V1__Model *about,
   size_t inputs = (size_t)network->inputs;
   tensors_add(file, "scaling.offset", TENSOR_F64, inputs, 0, scaling->offset);
   tensors_add(file, "scaling.scale", TENSOR_F64, inputs, 0, scaling->scale);
-  char *json = about_to_json(schema, about);
-  tensors_note(file, NOTE, json);
-  tensors_pack(file, out);
+  char *json = NULL;
+  mesh_code code = about_to_json(schema, about, &json, err);
+  if (code == GRPC_STATUS_OK) code = tensors_note(file, NOTE, json, err);
+  if (code == GRPC_STATUS_OK) tensors_pack(file, out);
   free(json);
   tensors_destroy(file);
+  return code;
 }
 
 // ---- reading ----
@@ -75,7 +78,8 @@ static mesh_code read_about(const mesh_schema *schema, const tensors *file, mode
   return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the model's note is malformed");
 }
 
-static mesh_code read_strategy(const mesh_schema *schema, model *out, mesh_error *err) {
+static mesh_code read_strategy(train_stop *stop, const mesh_schema *schema, model *out,
+                               mesh_error *err) {
   const Millrace__V1__Model *about = out->about;
   strategy_overrides overrides = {.symbols = (const char *const *)about->symbols,
                                   .symbol_count = about->n_symbols,
@@ -83,10 +87,10 @@ static mesh_code read_strategy(const mesh_schema *schema, model *out, mesh_error
                                   .timeframe_count = about->n_timeframes};
   mesh_view text = {(const uint8_t *)about->strategy, strlen(about->strategy)};
   out->zero = strcmp(about->warmup, "zero") == 0;
-  return strategy_read(schema, "the model's strategy", text, &overrides, &out->strategy, err);
+  return strategy_read(stop, schema, "the model's strategy", text, &overrides, &out->strategy, err);
 }
 
-static mesh_code read_layers(const tensors *file, model *out, mesh_error *err) {
+static mesh_code read_layers(train_stop *stop, const tensors *file, model *out, mesh_error *err) {
   const train_network *network = &out->strategy->network;
   train_layer layers[LAYERS_MAX];
   int count = train_network_layers(network, layers);
@@ -100,6 +104,8 @@ static mesh_code read_layers(const tensors *file, model *out, mesh_error *err) {
     size_t rows = (size_t)layers[i].out, columns = (size_t)layers[i].in;
     code = tensors_get(file, names.weight, TENSOR_F32, rows * columns,
                        out->weights + layers[i].weight, err);
+    if (code != GRPC_STATUS_OK) break;
+    code = train_stop_check(stop, err);
     if (code != GRPC_STATUS_OK) break;
     code = tensors_get(file, names.bias, TENSOR_F32, rows, out->weights + layers[i].bias, err);
   }
@@ -117,16 +123,18 @@ static mesh_code read_scaling(const tensors *file, model *out, mesh_error *err) 
   return tensors_get(file, "scaling.scale", TENSOR_F64, inputs, out->scaling.scale, err);
 }
 
-mesh_code model_read(const mesh_schema *schema, mesh_view file, model **out, mesh_error *err) {
+mesh_code model_read(train_stop *stop, const mesh_schema *schema, mesh_view file, model **out,
+                     mesh_error *err) {
   tensors *read;
   *out = NULL;
-  mesh_code code = tensors_read(file, &read, err);
+  mesh_code code = tensors_read(stop, file, &read, err);
   if (code != GRPC_STATUS_OK) return code;
   model *own = calloc(1, sizeof *own);
   if (own == NULL) abort();
   code = read_about(schema, read, own, err);
-  if (code == GRPC_STATUS_OK) code = read_strategy(schema, own, err);
-  if (code == GRPC_STATUS_OK) code = read_layers(read, own, err);
+  if (code == GRPC_STATUS_OK) code = train_stop_check(stop, err);
+  if (code == GRPC_STATUS_OK) code = read_strategy(stop, schema, own, err);
+  if (code == GRPC_STATUS_OK) code = read_layers(stop, read, own, err);
   if (code == GRPC_STATUS_OK) code = read_scaling(read, own, err);
   tensors_destroy(read);
   if (code == GRPC_STATUS_OK) {

@@ -18,19 +18,23 @@ typedef struct model {
   bool zero;  // missing values are 0 (warmup)
 } model;
 
-// The file: `weights` as the engine has them (network.h). The caller frees out->data.
-void model_pack(const mesh_schema *schema, const Millrace__V1__Model *about,
-                const train_network *network, const float *weights, const dataset_scaling *scaling,
-                mesh_bytes *out);
-
-// Reads a file back. DATA_LOSS: it is none, or damaged. On OK release *out with model_destroy().
-MESH_NODISCARD mesh_code model_read(const mesh_schema *schema, mesh_view file, model **out,
+// The file: `weights` as the engine has them (network.h). INVALID_ARGUMENT: a text of `about` is no
+// UTF-8. On OK the caller frees out->data.
+MESH_NODISCARD mesh_code model_pack(const mesh_schema *schema, const Millrace__V1__Model *about,
+                                    const train_network *network, const float *weights,
+                                    const dataset_scaling *scaling, mesh_bytes *out,
                                     mesh_error *err);
+
+// Reads a file back. DATA_LOSS: it is none, or damaged. CANCELLED: `stop` (may be NULL) was asked
+// to. On OK release *out with model_destroy().
+MESH_NODISCARD mesh_code model_read(train_stop *stop, const mesh_schema *schema, mesh_view file,
+                                    model **out, mesh_error *err);
 void model_destroy(model *own);
 
 // The model as ONNX (opset 13): input "features" (rows, features) in the order of about->features,
-// unscaled; outputs "outputs" (rows, outputs), before softmax, and for classes "probabilities". The
-// caller frees out->data.
-void model_to_onnx(const model *own, mesh_bytes *out);
+// unscaled; outputs "outputs" (rows, outputs), before softmax, and for classes "probabilities".
+// CANCELLED: `stop` (may be NULL) was asked to. On OK the caller frees out->data.
+MESH_NODISCARD mesh_code model_to_onnx(train_stop *stop, const model *own, mesh_bytes *out,
+                                       mesh_error *err);
 
 #endif

@@ -182,7 +182,12 @@ static char *join_features(const Millrace__V1__Model *about) {
   return (char *)all.data;
 }
 
-static void pack(const model *from, Onnx__GraphProto *graph, mesh_bytes *out) {
+static bool go_on(void *stop) {
+  return !train_stopped(stop);
+}
+
+static mesh_code pack(train_stop *stop, const model *from, Onnx__GraphProto *graph, mesh_bytes *out,
+                      mesh_error *err) {
   Onnx__ModelProto file = ONNX__MODEL_PROTO__INIT;
   Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT, *opsets[] = {&opset};
   Onnx__StringStringEntryProto features = ONNX__STRING_STRING_ENTRY_PROTO__INIT;
@@ -200,11 +205,12 @@ static void pack(const model *from, Onnx__GraphProto *graph, mesh_bytes *out) {
   features.value = join_features(from->about);
   file.n_metadata_props = 1;
   file.metadata_props = properties;
-  *out = mesh_message_pack(&file.base);
+  bool whole = mesh_message_pack_while(&file.base, go_on, stop, out);
   free(features.value);
+  return whole ? GRPC_STATUS_OK : train_stop_check(stop, err);
 }
 
-void model_to_onnx(const model *from, mesh_bytes *out) {
+mesh_code model_to_onnx(train_stop *stop, const model *from, mesh_bytes *out, mesh_error *err) {
   drawing *own = calloc(1, sizeof *own);
   float *scaling = calloc(2 * (size_t)from->strategy->feature_count, sizeof *scaling);
   if (own == NULL || scaling == NULL) abort();
@@ -224,7 +230,8 @@ void model_to_onnx(const model *from, mesh_bytes *out) {
   graph.input = in;
   graph.n_output = network->outputs > 1 ? 2 : 1;
   graph.output = outs;
-  pack(from, &graph, out);
+  mesh_code code = pack(stop, from, &graph, out, err);
   free(scaling);
   free(own);
+  return code;
 }

@@ -55,8 +55,13 @@ void tensors_destroy(tensors *own) {
   free(own);
 }
 
-void tensors_note(tensors *own, const char *key, const char *text) {
-  if (json_object_set_new(own->notes, key, json_string(text)) != 0) abort();
+mesh_code tensors_note(tensors *own, const char *key, const char *text, mesh_error *err) {
+  json_t *note = json_string(text);
+  if (note == NULL) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "note '%s' is no UTF-8", key);
+  }
+  if (json_object_set_new(own->notes, key, note) != 0) abort();
+  return GRPC_STATUS_OK;
 }
 
 void tensors_add(tensors *own, const char *name, tensor_type type, size_t rows, size_t columns,
@@ -169,7 +174,24 @@ static mesh_code read_header(tensors *own, mesh_view data, mesh_error *err) {
   return GRPC_STATUS_OK;
 }
 
-mesh_code tensors_read(mesh_view file, tensors **out, mesh_error *err) {
+typedef struct reading {
+  train_stop *stop;
+  size_t done;
+  mesh_view left;
+} reading;
+
+// Hands out the header a piece at a time, and ends it once it was asked to stop.
+static size_t give_header(void *buffer, size_t capacity, void *arg) {
+  reading *own = arg;
+  size_t size = own->left.size_bytes < capacity ? own->left.size_bytes : capacity;
+  if (!train_goes_on(own->stop, &own->done, size)) return (size_t)-1;
+  if (size > 0) memcpy(buffer, own->left.data, size);
+  own->left.data += size;
+  own->left.size_bytes -= size;
+  return size;
+}
+
+mesh_code tensors_read(train_stop *stop, mesh_view file, tensors **out, mesh_error *err) {
   uint64_t size = 0;
   *out = NULL;
   if (file.size_bytes >= 8) memcpy(&size, file.data, 8);
@@ -178,10 +200,12 @@ mesh_code tensors_read(mesh_view file, tensors **out, mesh_error *err) {
   }
   tensors *own = tensors_create();
   json_error_t why;
-  own->header = json_loadb((const char *)file.data + 8, size, JSON_REJECT_DUPLICATES, &why);
+  reading header = {.stop = stop, .left = {file.data + 8, size}};
+  own->header = json_load_callback(give_header, &header, JSON_REJECT_DUPLICATES, &why);
   mesh_view data = {file.data + 8 + size, file.size_bytes - 8 - size};
   mesh_code code = json_is_object(own->header) ? read_header(own, data, err)
                                                : malformed("its header is no JSON object", err);
+  if (code != GRPC_STATUS_OK && train_stopped(stop)) code = train_stop_check(stop, err);
   if (code == GRPC_STATUS_OK) {
     *out = own;
   } else {

@@ -3,6 +3,7 @@
 #ifndef MILLRACE_HOST_TRAINING_MODEL_TENSORS_H
 #define MILLRACE_HOST_TRAINING_MODEL_TENSORS_H
 
+#include "host/training/stop.h"
 #include "mesh/runtime/bytes.h"
 #include "mesh/runtime/status.h"
 
@@ -14,8 +15,10 @@ typedef enum tensor_type { TENSOR_F32, TENSOR_F64, TENSOR_I64, TENSOR_U64 } tens
 tensors *tensors_create(void);
 void tensors_destroy(tensors *own);
 
-// Adds a note; a key that is there already gets the new text. Copied.
-void tensors_note(tensors *own, const char *key, const char *text);
+// Adds a note; a key that is there already gets the new text. Copied. INVALID_ARGUMENT: the text is
+// no UTF-8.
+MESH_NODISCARD mesh_code tensors_note(tensors *own, const char *key, const char *text,
+                                      mesh_error *err);
 
 // Adds an array of `rows` x `columns` numbers; `columns` 0: of one dimension. `data` is borrowed
 // until the pack.
@@ -26,7 +29,9 @@ void tensors_add(tensors *own, const char *name, tensor_type type, size_t rows, 
 void tensors_pack(const tensors *own, mesh_bytes *out);
 
 // Reads a file; `file` is borrowed until tensors_destroy(). DATA_LOSS says what is wrong with it.
-MESH_NODISCARD mesh_code tensors_read(mesh_view file, tensors **out, mesh_error *err);
+// CANCELLED: `stop` (may be NULL) was asked to.
+MESH_NODISCARD mesh_code tensors_read(train_stop *stop, mesh_view file, tensors **out,
+                                      mesh_error *err);
 
 // A note's text; NULL if there is none.
 const char *tensors_noted(const tensors *own, const char *key);

@@ -24,7 +24,8 @@ typedef struct training_host {
   mesh_hosted hosted;
   training_host_options options;
   mesh_loop *loop;
-  mesh_pool *pool;
+  mesh_pool *pool;   // of trainings, and of what takes milliseconds
+  mesh_pool *aside;  // of what may take longer: models, predictions
   mesh_link *backend;
   const mesh_schema *schema;
   char device[128];    // for people: the GPU, or "cpu"
@@ -35,9 +36,16 @@ typedef struct training_host {
   mesh_scope pruning;  // of the fiber in prune.c
 } training_host;
 
-// Prepares the caller's storage; what is passed is borrowed. The pool needs slots + 1 threads.
-void training_host_init(training_host *host, mesh_loop *loop, mesh_pool *pool, mesh_link *backend,
-                        const mesh_schema *schema, const training_host_options *options);
+// The threads that its work is done on: a training never waits for a prediction.
+typedef struct training_pools {
+  mesh_pool *trainings;  // slots + 2 threads at least
+  mesh_pool *aside;      // any number
+} training_pools;
+
+// Prepares the caller's storage; what is passed is borrowed. In a fiber.
+void training_host_init(training_host *host, mesh_loop *loop, const training_pools *pools,
+                        mesh_link *backend, const mesh_schema *schema,
+                        const training_host_options *options);
 void training_host_fini(training_host *host);
 
 #endif

@@ -14,12 +14,6 @@ static const mesh_backoff backoff = {.base_ms = 50, .cap_ms = 1000, .attempts = 
 
 // ---- bars ----
 
-// The time of the newest bar that is known.
-static int64_t newest(const live_timeframe *own) {
-  const bar_columns *last = own->news.count > 0 ? &own->news : own->into;
-  return last->count > 0 ? last->times[last->count - 1] : INT64_MIN;
-}
-
 // Whether bars between two moments should be there and are not stored.
 static mesh_code find_gap(const live_timeframe *own, int64_t from_s, int64_t to_s, bool *found,
                           mesh_error *err) {
@@ -50,7 +44,7 @@ static mesh_code check_overlap(const live_timeframe *own, const bar_columns *bat
                                mesh_error *err) {
   char stored[TIMES_TEXT_MAX], first[TIMES_TEXT_MAX];
   bool missing = false;
-  int64_t last = newest(own);
+  int64_t last = own->newest_s;
   if (batch->count == 0 || batch->times[0] <= last) return GRPC_STATUS_OK;
   int64_t next = last + timeframe_seconds(own->name);
   mesh_code code = GRPC_STATUS_OK;
@@ -70,8 +64,10 @@ static mesh_code take_bars(live_timeframe *own, mesh_view body, bool *first, mes
   mesh_code code = bar_columns_decode(&batch, body, NULL, err);
   if (code == GRPC_STATUS_OK && *first) code = check_overlap(own, &batch, err);
   if (batch.count > 0) *first = false;
-  if (code == GRPC_STATUS_OK) {
+  if (code == GRPC_STATUS_OK && batch.count > 0) {
     series_join(&own->news, &batch);
+    int64_t last = batch.times[batch.count - 1];
+    if (last > own->newest_s) own->newest_s = last;
     mesh_signal_notify(&own->owner->changed);
   }
   bar_columns_clear(&batch);
@@ -101,8 +97,8 @@ static mesh_code listen_once(live_timeframe *own, bool *heard, mesh_error *err) 
   request.symbol = (char *)(uintptr_t)own->owner->symbol;
   request.timeframe = (char *)(uintptr_t)own->name;
   Google__Protobuf__Timestamp from = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
-  from.seconds = newest(own);
-  request.from = from.seconds == INT64_MIN ? NULL : &from;
+  from.seconds = own->newest_s;
+  request.from = &from;
   mesh_call *call;
   mesh_frame frame;
   bool first = true;
@@ -142,13 +138,18 @@ static void listen(void *arg) {
 
 // ---- all of them ----
 
-void live_open(live *own, mesh_scope *scope, mesh_link *backend, const char *symbol,
+void live_open(live *own, mesh_scope *scope, const series_source *source, const char *symbol,
                const strategy *strategy, bar_columns *into) {
-  *own = (live){.backend = backend, .symbol = symbol, .count = strategy->timeframe_count};
+  *own = (live){.backend = source->backend,
+                .pool = source->pool,
+                .symbol = symbol,
+                .count = strategy->timeframe_count};
   mesh_scope_open(&own->scope, scope);
   for (int i = 0; i < own->count; i++) {
-    own->timeframes[i] =
-        (live_timeframe){.owner = own, .name = strategy->timeframes[i], .into = &into[i]};
+    own->timeframes[i] = (live_timeframe){.owner = own,
+                                          .name = strategy->timeframes[i],
+                                          .into = &into[i],
+                                          .newest_s = into[i].times[into[i].count - 1]};
     mesh_fiber_start(&own->scope, listen, &own->timeframes[i]);
   }
 }
@@ -167,6 +168,20 @@ static bool has_news(const live *own) {
   return false;
 }
 
+typedef struct joining {
+  live *own;
+  bar_columns taken[STRATEGY_TIMEFRAMES_MAX];  // streams go on meanwhile
+} joining;
+
+// On a pool thread: room for one more bar may take a copy of all of them.
+static void join(void *arg) {
+  joining *news = arg;
+  for (int i = 0; i < news->own->count; i++) {
+    series_join(news->own->timeframes[i].into, &news->taken[i]);
+    bar_columns_clear(&news->taken[i]);
+  }
+}
+
 mesh_code live_take(live *own, mesh_error *err) {
   mesh_code code = mesh_scope_check(&own->scope, err);
   while (code == GRPC_STATUS_OK && own->code == GRPC_STATUS_OK && !has_news(own))
@@ -176,9 +191,11 @@ mesh_code live_take(live *own, mesh_error *err) {
     *err = own->err;
     return own->code;
   }
+  joining news = {.own = own};
   for (int i = 0; i < own->count; i++) {
-    series_join(own->timeframes[i].into, &own->timeframes[i].news);
-    own->timeframes[i].news.count = 0;
+    news.taken[i] = own->timeframes[i].news;
+    own->timeframes[i].news = (bar_columns){0};
   }
+  mesh_pool_run(own->pool, own->scope.loop, join, &news);
   return GRPC_STATUS_OK;
 }

@@ -15,11 +15,13 @@ typedef struct live_timeframe {
   const char *name;
   bar_columns *into;  // borrowed
   bar_columns news;
+  int64_t newest_s;  // the time of the newest bar that is known
 } live_timeframe;
 
 struct live {
   mesh_scope scope;  // of the calls
   mesh_link *backend;
+  mesh_pool *pool;
   const char *symbol;
   live_timeframe timeframes[STRATEGY_TIMEFRAMES_MAX];
   int count;
@@ -30,7 +32,7 @@ struct live {
 
 // Subscribes to DataService for `symbol`, below `scope`, until live_close(). `into`: the series by
 // timeframe, of at least one bar each. Everything is borrowed.
-void live_open(live *own, mesh_scope *scope, mesh_link *backend, const char *symbol,
+void live_open(live *own, mesh_scope *scope, const series_source *source, const char *symbol,
                const strategy *strategy, bar_columns *into);
 void live_close(live *own);
 

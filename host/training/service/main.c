@@ -12,12 +12,15 @@
 #include "mesh/program/program.h"
 #include "protos/descriptors.h"
 
+// Threads beside those that train: for strategy files and bars; for models and predictions.
+enum { MORE_THREADS = 2, ASIDE_THREADS = 2 };
+
 // Everything that lives as long as the program.
 typedef struct program {
   training_options options;
   char directory[4096];
   mesh_program *program;
-  mesh_pool *pool;
+  training_pools pools;
   mesh_schema *schema;
   mesh_server *server;
   mesh_link *backend;
@@ -43,7 +46,7 @@ static mesh_code set_up(program *own, mesh_error *err) {
                                 .memory_bytes = options->memory_mib << 20,
                                 .gpu_memory_bytes = options->gpu_memory_mib << 20,
                                 .cache_bytes = options->cache_mib << 20};
-  training_host_init(&own->host, loop, own->pool, own->backend, own->schema, &host);
+  training_host_init(&own->host, loop, &own->pools, own->backend, own->schema, &host);
   own->server = mesh_server_create(loop, own->schema);
   mesh_server_limit(own->server, &own->options.limits);
   mesh_host_control_init(&own->control, "training-host", own->program, own->server);
@@ -103,8 +106,10 @@ int main(int argc, char **argv) {
   mesh_process_block_signals();
   mesh_process_raise_descriptors();
   if (own.options.exit_with_parent) mesh_process_exit_with_parent();
-  own.pool = mesh_pool_create((int)own.options.slots + 1);
+  own.pools.trainings = mesh_pool_create((int)own.options.slots + MORE_THREADS);
+  own.pools.aside = mesh_pool_create(ASIDE_THREADS);
   int exit_code = mesh_program_run(run, &own);
-  mesh_pool_destroy(own.pool);
+  mesh_pool_destroy(own.pools.aside);
+  mesh_pool_destroy(own.pools.trainings);
   return exit_code;
 }

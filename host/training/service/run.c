@@ -121,7 +121,7 @@ static void do_slice(void *arg) {
   do {
     one->code = trainer_advance(own->trainer, until_ns, &own->stop, &one->state, &one->err);
   } while (one->code == GRPC_STATUS_OK && one->state == TRAINER_EPOCH && mesh_now_ns() < until_ns &&
-           !atomic_load(&own->stop) && !is_due(own, true));
+           !train_stopped(&own->stop) && !is_due(own, true));
 }
 
 static mesh_code advance(training_run *own, trainer_state *state, mesh_error *err) {
@@ -158,6 +158,17 @@ static mesh_code train(training_run *own, mesh_error *err) {
 
 // ---- before and after ----
 
+// All of them together may take what a training may.
+static mesh_code check_bars(const training_run *own, size_t count, mesh_error *err) {
+  int64_t limit = own->host->options.memory_bytes, all = 0;
+  for (size_t i = 0; i < count; i++)
+    all += (int64_t)series_bytes(&own->series[i]);
+  if (limit == 0 || all <= limit) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED,
+                   "the bars of %zu series take %lld MiB: this host gives a training %lld", count,
+                   (long long)all >> 20, (long long)limit >> 20);
+}
+
 static mesh_code read_series(training_run *own, mesh_error *err) {
   const strategy *strategy = own->strategy;
   const Millrace__V1__TrainRequest *request = own->request;
@@ -173,9 +184,9 @@ static mesh_code read_series(training_run *own, mesh_error *err) {
     char note[TRAINING_TEXT_MAX];
     mesh_text_format(note, sizeof note, "reading %s %s", symbol, timeframe);
     show_note(own, note);
-    mesh_code code =
-        series_cache_read(&own->host->cache, mesh_operation_scope(own->operation),
-                          own->host->backend, symbol, timeframe, &window, &own->series[i], err);
+    mesh_code code = series_cache_read(&own->host->cache, mesh_operation_scope(own->operation),
+                                       symbol, timeframe, &window, &own->series[i], err);
+    if (code == GRPC_STATUS_OK) code = check_bars(own, i + 1, err);
     if (code != GRPC_STATUS_OK) return code;
   }
   return GRPC_STATUS_OK;
@@ -188,6 +199,11 @@ typedef struct piece {
   char note[TRAINING_TEXT_MAX];
 } piece;
 
+static void do_read_strategy(void *arg) {
+  piece *one = arg;
+  one->code = training_run_read_strategy(one->own, &one->err);
+}
+
 static void do_build(void *arg) {
   piece *one = arg;
   one->code = training_run_build(one->own, one->note, &one->err);
@@ -198,13 +214,18 @@ static void do_finish(void *arg) {
   one->code = training_run_finish(one->own, &one->err);
 }
 
+static mesh_code read_strategy(training_run *own, mesh_error *err) {
+  piece one = {.own = own};
+  mesh_pool_run(own->host->pool, own->host->loop, do_read_strategy, &one);
+  if (one.code != GRPC_STATUS_OK) *err = one.err;
+  return one.code;
+}
+
 static mesh_code build(training_run *own, mesh_error *err) {
   piece one = {.own = own};
   show_note(own, "computing features");
   mesh_pool_run(own->host->pool, own->host->loop, do_build, &one);
   if (one.code != GRPC_STATUS_OK) *err = one.err;
-  while (one.code == GRPC_STATUS_OK && trainer_epoch_at(own->trainer, own->reported) != NULL)
-    own->reported++;  // before the checkpoint
   if (one.code == GRPC_STATUS_OK && one.note[0] != '\0') return report_log(own, one.note, err);
   return one.code;
 }
@@ -247,25 +268,37 @@ static void keep(training_run *own) {
 }
 
 static void on_cancel(mesh_cancel_hook *hook) {
-  atomic_store(&MESH_CONTAINER_OF(hook, training_run, hook)->stop, true);
+  train_stop_ask(&MESH_CONTAINER_OF(hook, training_run, hook)->stop);
 }
 
 static mesh_code work(training_run *own, mesh_error *err) {
-  mesh_code code = GRPC_STATUS_OK;
-  if (own->strategy->warning[0] != '\0') code = report_log(own, own->strategy->warning, err);
+  mesh_code code = read_strategy(own, err);
+  if (code == GRPC_STATUS_OK && own->strategy->warning[0] != '\0')
+    code = report_log(own, own->strategy->warning, err);
   if (code == GRPC_STATUS_OK) code = read_series(own, err);
   if (code == GRPC_STATUS_OK) code = build(own, err);
   if (code == GRPC_STATUS_OK) code = train(own, err);
   return code == GRPC_STATUS_OK ? finish(own, err) : code;
 }
 
-// A GPU is given back on a thread that may wait for it, and that has the stack that a driver wants.
+// On a pool thread: a GPU is given back where one may wait for it, with the stack that a driver
+// wants, and much memory where the system may take its time to have it back.
 static void do_release(void *arg) {
   training_run *own = arg;
+  if (own->succeeded)
+    checkpoints_clear(own->host->options.directory, mesh_operation_name(own->operation));
   trainer_destroy(own->trainer);
   train_engine_destroy(own->engine);
+  dataset_destroy(own->data);
+  int count =
+      own->strategy == NULL ? 0 : own->strategy->symbol_count * own->strategy->timeframe_count;
+  for (int i = 0; own->series != NULL && i < count; i++)
+    bar_columns_clear(&own->series[i]);
+  free(own->series);
   own->trainer = NULL;
   own->engine = NULL;
+  own->data = NULL;
+  own->series = NULL;
 }
 
 // What a driver reports as anything but too little memory concerns the whole process: trainings
@@ -296,12 +329,12 @@ static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeed
     tell_stop(own, cancelled);
   }
   if (own->gpu_failed || (code == GRPC_STATUS_INTERNAL && own->on_gpu)) lose_gpu(own);
+  own->succeeded = code == GRPC_STATUS_OK;
   mesh_pool_run(own->host->pool, own->host->loop, do_release, own);
   if (code == GRPC_STATUS_OK) {
     succeeded->summary = own->summary;
     succeeded->result_case = MILLRACE__V1__SUCCEEDED__RESULT_TRAIN;
     succeeded->train = &own->result;
-    checkpoints_clear(own->host->options.directory, mesh_operation_name(operation));
   }
   return code;
 }
@@ -315,15 +348,7 @@ static void destroy(void *arg) {
     at = &(*at)->next;
   *at = own->next;
   own->host->running--;
-  trainer_destroy(own->trainer);
-  train_engine_destroy(own->engine);
-  dataset_destroy(own->data);
-  int count =
-      own->strategy == NULL ? 0 : own->strategy->symbol_count * own->strategy->timeframe_count;
-  for (int i = 0; own->series != NULL && i < count; i++)
-    bar_columns_clear(&own->series[i]);
-  free(own->series);
-  strategy_destroy(own->strategy);
+  strategy_destroy(own->strategy);  // the outcome has pointed into it
   if (own->request != NULL) millrace__v1__train_request__free_unpacked(own->request, NULL);
   free(own);
 }
@@ -337,20 +362,6 @@ static mesh_code unpack_request(training_run *own, mesh_view request, mesh_error
   own->request = mesh_message_unpack(&millrace__v1__train_request__descriptor, request.data,
                                      request.size_bytes);
   return own->request != NULL ? GRPC_STATUS_OK : mesh_message_refuse("TrainRequest", err);
-}
-
-static mesh_code read_strategy(training_run *own, mesh_error *err) {
-  const Millrace__V1__TrainRequest *request = own->request;
-  strategy_overrides overrides = {.symbols = (const char *const *)request->symbols,
-                                  .symbol_count = request->n_symbols,
-                                  .timeframes = (const char *const *)request->timeframes,
-                                  .timeframe_count = request->n_timeframes};
-  mesh_view text = {(const uint8_t *)request->strategy, strlen(request->strategy)};
-  const char *file = request->file[0] != '\0' ? request->file : "strategy";
-  mesh_code code = strategy_read(own->host->schema, file, text, &overrides, &own->strategy, err);
-  if (code != GRPC_STATUS_OK) return code;
-  if (request->epochs > 0) own->strategy->learning.epochs = request->epochs;
-  return GRPC_STATUS_OK;
 }
 
 static mesh_code check_room(const training_host *host, mesh_error *err) {
@@ -374,7 +385,6 @@ mesh_code training_run_prepare(void *self, const Millrace__V1__RunRequest *reque
   host->runs = own;
   host->running++;
   code = unpack_request(own, (mesh_view){request->request.data, request->request.len}, err);
-  if (code == GRPC_STATUS_OK) code = read_strategy(own, err);
   if (code != GRPC_STATUS_OK) {
     destroy(own);
     return code;

@@ -2,8 +2,6 @@
 #ifndef MILLRACE_HOST_TRAINING_SERVICE_RUN_H
 #define MILLRACE_HOST_TRAINING_SERVICE_RUN_H
 
-#include <stdatomic.h>
-
 #include "host/training/model/model.h"
 #include "host/training/service/checkpoints.h"
 #include "host/training/service/host.h"
@@ -29,10 +27,11 @@ typedef struct training_run {
   bar_columns *series;                    // [symbol * timeframe_count + timeframe]
   char resume_from[CHECKPOINT_NAME_MAX];  // the manager's last checkpoint; "": from the beginning
   mesh_operation *operation;
-  mesh_cancel_hook hook;  // sets `stop`
-  atomic_bool stop;
+  mesh_cancel_hook hook;  // asks `stop`
+  train_stop stop;        // of the pool's work
   int64_t began_ns;
   size_t reported;  // epochs
+  bool succeeded;
   // Of the checkpoint policy.
   int64_t saved_ns, saved_step;
   int saved_epoch;
@@ -55,6 +54,9 @@ mesh_code training_run_prepare(void *self, const Millrace__V1__RunRequest *reque
                                mesh_error *err);
 
 // ---- Its parts ----
+
+// On a pool thread: the strategy, as the request overrides it.
+mesh_code training_run_read_strategy(training_run *own, mesh_error *err);
 
 // On a pool thread: rows, engine and trainer, as the checkpoint (if any) has them.
 mesh_code training_run_build(training_run *own, char note[TRAINING_TEXT_MAX], mesh_error *err);

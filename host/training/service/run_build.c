@@ -6,6 +6,31 @@
 #include "host/training/service/run.h"
 #include "mesh/runtime/text.h"
 
+// ---- the strategy ----
+
+static mesh_code check_epochs(const training_run *own, mesh_error *err) {
+  int32_t epochs = own->request->epochs;
+  if (epochs >= 0 && epochs <= STRATEGY_EPOCHS_MAX) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "epochs is %d: use 0 to %d", epochs,
+                   STRATEGY_EPOCHS_MAX);
+}
+
+mesh_code training_run_read_strategy(training_run *own, mesh_error *err) {
+  const Millrace__V1__TrainRequest *request = own->request;
+  strategy_overrides overrides = {.symbols = (const char *const *)request->symbols,
+                                  .symbol_count = request->n_symbols,
+                                  .timeframes = (const char *const *)request->timeframes,
+                                  .timeframe_count = request->n_timeframes};
+  mesh_view text = {(const uint8_t *)request->strategy, strlen(request->strategy)};
+  const char *file = request->file[0] != '\0' ? request->file : "strategy";
+  mesh_code code = check_epochs(own, err);
+  if (code != GRPC_STATUS_OK) return code;
+  code = strategy_read(&own->stop, own->host->schema, file, text, &overrides, &own->strategy, err);
+  if (code != GRPC_STATUS_OK) return code;
+  if (request->epochs > 0) own->strategy->learning.epochs = request->epochs;
+  return GRPC_STATUS_OK;
+}
+
 // ---- rows ----
 
 static mesh_code build_rows(training_run *own, mesh_error *err) {
@@ -18,9 +43,7 @@ static mesh_code build_rows(training_run *own, mesh_error *err) {
     bars[i] = series_bars(&own->series[i]);
     if (i % strategy->timeframe_count == strategy->base) base_bars += (int64_t)bars[i].count;
   }
-  // Columns in double while they are made, rows in float.
-  int64_t needed = base_bars * strategy->feature_count * 12,
-          limit = own->host->options.memory_bytes;
+  int64_t needed = dataset_bytes(strategy, bars), limit = own->host->options.memory_bytes;
   mesh_code code = GRPC_STATUS_OK;
   if (limit > 0 && needed > limit) {
     code = mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED,
@@ -29,7 +52,8 @@ static mesh_code build_rows(training_run *own, mesh_error *err) {
                      (long long)limit >> 20);
   }
   bool zero = own->request->warmup == MILLRACE__V1__TRAIN_REQUEST__WARMUP__ZERO;
-  if (code == GRPC_STATUS_OK) code = dataset_build(strategy, bars, zero, &own->data, err);
+  if (code == GRPC_STATUS_OK)
+    code = dataset_build(&own->stop, strategy, bars, zero, &own->data, err);
   free(bars);
   return code;
 }
@@ -156,7 +180,7 @@ static mesh_code restore(training_run *own, char note[TRAINING_TEXT_MAX], mesh_e
     return GRPC_STATUS_OK;
   }
   tensors *read;
-  mesh_code code = tensors_read(mesh_bytes_view(file), &read, err);
+  mesh_code code = tensors_read(&own->stop, mesh_bytes_view(file), &read, err);
   if (code == GRPC_STATUS_OK) {
     code = trainer_restore(own->trainer, read, err);
     tensors_destroy(read);
@@ -166,6 +190,8 @@ static mesh_code restore(training_run *own, char note[TRAINING_TEXT_MAX], mesh_e
   trainer_progress at = trainer_progress_of(own->trainer);
   own->saved_step = at.step;
   own->saved_epoch = at.epoch;
+  while (trainer_epoch_at(own->trainer, own->reported) != NULL)
+    own->reported++;  // before the checkpoint
   return code;
 }
 
@@ -183,8 +209,8 @@ mesh_code training_run_build(training_run *own, char note[TRAINING_TEXT_MAX], me
 
 mesh_code training_run_save(training_run *own, mesh_error *err) {
   tensors *file = tensors_create();
-  tensors_note(file, "operation", mesh_operation_name(own->operation));
-  mesh_code code = trainer_save(own->trainer, file, err);
+  mesh_code code = tensors_note(file, "operation", mesh_operation_name(own->operation), err);
+  if (code == GRPC_STATUS_OK) code = trainer_save(own->trainer, file, err);
   if (code == GRPC_STATUS_OK) {
     mesh_bytes bytes;
     tensors_pack(file, &bytes);

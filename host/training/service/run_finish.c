@@ -89,7 +89,7 @@ static mesh_code measure(training_run *own, mesh_error *err) {
   Millrace__V1__Metrics **places[] = {&own->result.validation, &own->result.test};
   for (int i = 0; i < 2; i++) {
     trainer_metrics metrics;
-    mesh_code code = trainer_evaluate(own->trainer, parts[i], &metrics, err);
+    mesh_code code = trainer_evaluate(own->trainer, &own->stop, parts[i], &metrics, err);
     if (code != GRPC_STATUS_OK) return code;
     training_metrics_message(&metrics, own->data->classes != NULL, &own->metrics[i],
                              own->classes[i], own->class_lists[i]);
@@ -225,11 +225,15 @@ static mesh_code write_file(const training_run *own, const char *suffix, mesh_vi
   char path[4096];
   const char *directory = own->host->options.directory;
   const char *operation = mesh_operation_name(own->operation);
-  if (!checkpoints_model_path(directory, operation, "", path, sizeof path)) abort();
-  *strrchr(path, '/') = '\0';
+  if (!checkpoints_model_path(directory, operation, suffix, path, sizeof path)) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "operation '%s' cannot name files below %s",
+                     operation, directory);
+  }
+  char *name = strrchr(path, '/');
+  *name = '\0';
   mesh_code code = mesh_private_directory(path, err);
+  *name = '/';
   if (code != GRPC_STATUS_OK) return code;
-  if (!checkpoints_model_path(directory, operation, suffix, path, sizeof path)) abort();
   return mesh_file_write(path, bytes, err);
 }
 
@@ -238,13 +242,17 @@ static mesh_code write_model(training_run *own, const float *weights, mesh_error
   about what = {0};
   mesh_bytes file;
   describe(&what, own);
-  model_pack(own->host->schema, &what.message, &own->strategy->network, weights,
-             &own->data->scaling, &file);
+  mesh_code code = model_pack(own->host->schema, &what.message, &own->strategy->network, weights,
+                              &own->data->scaling, &file, err);
+  if (code != GRPC_STATUS_OK) {
+    clear(&what);
+    return code;
+  }
   mesh_sha256(mesh_bytes_view(file), own->sha256);
   own->result.sha256 = own->sha256;
   own->result.bytes = (int64_t)file.size_bytes;
   mesh_bytes message = mesh_message_pack(&what.message.base);
-  mesh_code code = write_file(own, ".about", mesh_bytes_view(message), err);
+  code = write_file(own, ".about", mesh_bytes_view(message), err);
   if (code == GRPC_STATUS_OK) code = write_file(own, ".safetensors", mesh_bytes_view(file), err);
   free(message.data);
   free(file.data);

@@ -4,11 +4,11 @@
 
 #include "mesh/rpc/call.h"
 #include "mesh/runtime/view.h"
-#include "millrace/v1/learning.pb-c.h"
 
-// Streams `file` as FileChunks of at most 256 KiB, `about` (may be NULL) in the first one; an empty
-// file is one empty chunk. Both are borrowed. Fails as mesh_call_send() does.
-MESH_NODISCARD mesh_code training_send_file(mesh_call *call, mesh_view file,
-                                            Millrace__V1__Model *about, mesh_error *err);
+// Streams `file` as FileChunks of at most 256 KiB. `about`: an encoded FileChunk that goes in front
+// (whoever encodes it does so where it takes its time); empty: none. Both are borrowed. Fails as
+// mesh_call_send() does.
+MESH_NODISCARD mesh_code training_send_file(mesh_call *call, mesh_view file, mesh_view about,
+                                            mesh_error *err);
 
 #endif

@@ -1,11 +1,13 @@
 #include "host/training/service/series.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mesh/rpc/message.h"
 #include "mesh/rpc/retry.h"
 #include "mesh/runtime/fiber.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/data.pb-c.h"
 
 static const mesh_backoff read_backoff = {.base_ms = 50, .cap_ms = 1000, .attempts = 30};
@@ -25,24 +27,48 @@ void series_join(bar_columns *own, const bar_columns *newer) {
   bar_columns_copy(own, newer, i, newer->count - i);
 }
 
-static mesh_code read_once(mesh_scope *scope, mesh_link *backend,
+typedef struct reading {
+  const series_source *source;
+  mesh_frame frame;
+  bar_columns *out;
+  mesh_code code;
+  mesh_error err;
+} reading;
+
+// On a pool thread: a frame has as many bars as a message may, and room for more is made with a
+// copy of all that are there.
+static void take_frame(void *arg) {
+  reading *own = arg;
+  mesh_view batch = {own->frame.data, own->frame.size_bytes};
+  own->code = bar_columns_decode(own->out, batch, NULL, &own->err);
+  int64_t most = own->source->bytes_most;
+  if (own->code != GRPC_STATUS_OK || most == 0 || (int64_t)series_bytes(own->out) <= most) return;
+  own->code = mesh_fail(&own->err, GRPC_STATUS_RESOURCE_EXHAUSTED,
+                        "its bars take more than the %lld MiB that this host gives a training",
+                        (long long)most >> 20);
+}
+
+static mesh_code read_once(const series_source *source, mesh_scope *scope,
                            const Millrace__V1__ReadRequest *request, bar_columns *out,
                            mesh_error *err) {
+  reading own = {.source = source, .out = out};
   mesh_call *call;
-  mesh_frame frame;
   out->count = 0;
-  mesh_code code = mesh_message_open(scope, backend, "/millrace.v1.DataService/Read",
+  mesh_code code = mesh_message_open(scope, source->backend, "/millrace.v1.DataService/Read",
                                      &request->base, NULL, &call, err);
   if (code != GRPC_STATUS_OK) return code;
-  while ((code = mesh_call_receive(call, &frame, err)) == GRPC_STATUS_OK && !frame.end) {
-    code = bar_columns_decode(out, (mesh_view){frame.data, frame.size_bytes}, NULL, err);
-    if (code != GRPC_STATUS_OK) break;
+  while ((code = mesh_call_receive(call, &own.frame, err)) == GRPC_STATUS_OK && !own.frame.end) {
+    mesh_pool_run(source->pool, scope->loop, take_frame, &own);
+    code = own.code;
+    if (code == GRPC_STATUS_OK) continue;
+    *err = own.err;
+    break;
   }
   mesh_call_close(call);
   return code;
 }
 
-mesh_code series_read(mesh_scope *scope, mesh_link *backend, const char *symbol,
+mesh_code series_read(const series_source *source, mesh_scope *scope, const char *symbol,
                       const char *timeframe, const series_window *window, bar_columns *out,
                       mesh_error *err) {
   Millrace__V1__ReadRequest request = MILLRACE__V1__READ_REQUEST__INIT;
@@ -57,12 +83,17 @@ mesh_code series_read(mesh_scope *scope, mesh_link *backend, const char *symbol,
   mesh_code code;
   int attempt = 0;
   do {
-    code = read_once(scope, backend, &request, out, err);
+    code = read_once(source, scope, &request, out, err);
   } while (code != GRPC_STATUS_OK &&
-           mesh_retry_wait(scope, &read_backoff, mesh_link_budget(backend), ++attempt, err) ==
-               GRPC_STATUS_OK);
+           mesh_retry_wait(scope, &read_backoff, mesh_link_budget(source->backend), ++attempt,
+                           err) == GRPC_STATUS_OK);
   if (code == GRPC_STATUS_OK) return code;
   bar_columns_clear(out);
+  if (code == GRPC_STATUS_RESOURCE_EXHAUSTED) {
+    char what[64];
+    snprintf(what, sizeof what, "%.*s %.8s", MESH_TEXT_SHOWN(symbol, 40), timeframe);
+    return mesh_error_prefix(err, what);
+  }
   if (code != GRPC_STATUS_NOT_FOUND)
     return mesh_scope_check(scope, NULL) == GRPC_STATUS_OK ? code : mesh_scope_check(scope, err);
   return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
@@ -76,12 +107,9 @@ train_bars series_bars(const bar_columns *own) {
 }
 
 void series_hash(const bar_columns *own, char out[MESH_SHA256_HEX]) {
-  size_t column = own->count * BAR_VALUE_BYTES;
-  uint8_t *all = malloc(BAR_COLUMNS * column + 1);
-  if (all == NULL) abort();
   const void *columns[] = {own->times, own->open, own->high, own->low, own->close, own->volume};
-  for (size_t i = 0; i < BAR_COLUMNS && column > 0; i++)
-    memcpy(all + i * column, columns[i], column);
-  mesh_sha256((mesh_view){all, BAR_COLUMNS * column}, out);
-  free(all);
+  mesh_view views[BAR_COLUMNS];
+  for (size_t i = 0; i < BAR_COLUMNS; i++)
+    views[i] = (mesh_view){columns[i], own->count * BAR_VALUE_BYTES};
+  mesh_sha256_views(views, BAR_COLUMNS, out);
 }

@@ -7,6 +7,7 @@
 #include "mesh/program/file.h"
 #include "mesh/rpc/call.h"
 #include "mesh/rpc/link.h"
+#include "mesh/runtime/pool.h"
 
 // Which bars: [from, to), INT64_MIN and INT64_MAX where there is no bound; `last` not 0: only the
 // last so many of them.
@@ -14,12 +15,20 @@ typedef struct series_window {
   int64_t from_s, to_s, last;
 } series_window;
 
-// Reads a series through `backend`, below `scope`, waiting for a backend that is being started
-// again. FAILED_PRECONDITION: it is not stored; says how to load it. On OK release it with
-// bar_columns_clear().
-MESH_NODISCARD mesh_code series_read(mesh_scope *scope, mesh_link *backend, const char *symbol,
-                                     const char *timeframe, const series_window *window,
-                                     bar_columns *out, mesh_error *err);
+// Where a series comes from, and how much of it there may be.
+typedef struct series_source {
+  mesh_pool *pool;  // where bars are decoded and put together
+  mesh_link *backend;
+  int64_t bytes_most;  // of one series; 0: any number
+} series_source;
+
+// Reads a series, below `scope`, waiting for a backend that is being started again.
+// FAILED_PRECONDITION: it is not stored; says how to load it. RESOURCE_EXHAUSTED: it is too large.
+// On OK release it with bar_columns_clear().
+MESH_NODISCARD mesh_code series_read(const series_source *source, mesh_scope *scope,
+                                     const char *symbol, const char *timeframe,
+                                     const series_window *window, bar_columns *out,
+                                     mesh_error *err);
 
 // What its bars take, in bytes.
 size_t series_bytes(const bar_columns *own);

@@ -21,6 +21,7 @@ typedef struct series_cache_entry {
   series_window window;
   revision revision;
   bar_columns series;  // owned
+  int copying;         // threads of the pool that read it now
 } entry;
 
 // ---- revisions ----
@@ -76,9 +77,54 @@ static void drop(series_cache *cache, entry **at) {
   entry *gone = *at;
   *at = gone->next;
   cache->bytes -= bytes_of(gone);
-  bar_columns_clear(&gone->series);
-  free(gone);
+  gone->next = cache->gone;
+  cache->gone = gone;
 }
+
+// ---- what takes its time: bars may be many ----
+
+static void free_entries(void *arg) {
+  for (entry *at = arg, *next; at != NULL; at = next) {
+    next = at->next;
+    bar_columns_clear(&at->series);
+    free(at);
+  }
+}
+
+// Those that nobody copies.
+static void free_gone(series_cache *cache, mesh_loop *loop) {
+  entry *unused = NULL;
+  for (entry **at = &cache->gone; *at != NULL;) {
+    entry *one = *at;
+    if (one->copying > 0) {
+      at = &one->next;
+      continue;
+    }
+    *at = one->next;
+    one->next = unused;
+    unused = one;
+  }
+  if (unused != NULL) mesh_pool_run(cache->source.pool, loop, free_entries, unused);
+}
+
+typedef struct copying {
+  bar_columns *to;
+  const bar_columns *from;
+} copying;
+
+static void do_copy(void *arg) {
+  copying *own = arg;
+  own->to->count = 0;
+  series_join(own->to, own->from);
+}
+
+static void copy(const series_cache *cache, mesh_loop *loop, bar_columns *to,
+                 const bar_columns *from) {
+  copying own = {to, from};
+  mesh_pool_run(cache->source.pool, loop, do_copy, &own);
+}
+
+// ---- finding and keeping ----
 
 static entry **find(series_cache *cache, const char *symbol, const char *timeframe,
                     const series_window *window) {
@@ -93,7 +139,7 @@ static entry **find(series_cache *cache, const char *symbol, const char *timefra
 }
 
 // Puts a copy in front; what was used longest ago goes.
-static void keep(series_cache *cache, const char *symbol, const char *timeframe,
+static void keep(series_cache *cache, mesh_loop *loop, const char *symbol, const char *timeframe,
                  const series_window *window, const revision *revision, const bar_columns *read) {
   if (sizeof(entry) + series_bytes(read) > cache->limit_bytes) return;
   entry *made = calloc(1, sizeof *made);
@@ -102,7 +148,10 @@ static void keep(series_cache *cache, const char *symbol, const char *timeframe,
   mesh_text_copy(made->timeframe, sizeof made->timeframe, timeframe);
   made->window = *window;
   made->revision = *revision;
-  series_join(&made->series, read);
+  copy(cache, loop, &made->series, read);
+  // Another fiber may have kept the same meanwhile.
+  entry **same = find(cache, symbol, timeframe, window);
+  if (*same != NULL) drop(cache, same);
   made->next = cache->newest;
   cache->newest = made;
   cache->bytes += bytes_of(made);
@@ -117,13 +166,16 @@ static void keep(series_cache *cache, const char *symbol, const char *timeframe,
 void series_cache_clear(series_cache *cache) {
   while (cache->newest != NULL)
     drop(cache, &cache->newest);
+  free_entries(cache->gone);
+  cache->gone = NULL;
 }
 
 // ---- reading ----
 
 // True if it is kept as it is now: *out is a copy then.
-static bool take_kept(series_cache *cache, const char *symbol, const char *timeframe,
-                      const series_window *window, const revision *now, bar_columns *out) {
+static bool take_kept(series_cache *cache, mesh_loop *loop, const char *symbol,
+                      const char *timeframe, const series_window *window, const revision *now,
+                      bar_columns *out) {
   entry **at = find(cache, symbol, timeframe, window), *one = *at;
   if (one == NULL) return false;
   if (!same_revision(&one->revision, now)) {
@@ -133,28 +185,38 @@ static bool take_kept(series_cache *cache, const char *symbol, const char *timef
   *at = one->next;
   one->next = cache->newest;
   cache->newest = one;
-  out->count = 0;
-  series_join(out, &one->series);
+  one->copying++;
+  copy(cache, loop, out, &one->series);
+  one->copying--;
   return true;
 }
 
-mesh_code series_cache_read(series_cache *cache, mesh_scope *scope, mesh_link *backend,
-                            const char *symbol, const char *timeframe, const series_window *window,
-                            bar_columns *out, mesh_error *err) {
+static mesh_code read_cached(series_cache *cache, mesh_scope *scope, const char *symbol,
+                             const char *timeframe, const series_window *window, bar_columns *out,
+                             mesh_error *err) {
+  mesh_link *backend = cache->source.backend;
   revision before = {0}, after = {0};
   bool usable = cache->limit_bytes > 0 && strlen(symbol) < SYMBOL_MAX &&
                 strlen(timeframe) < TIMEFRAME_MAX &&
                 ask_revision(scope, backend, symbol, timeframe, &before);
-  if (usable && take_kept(cache, symbol, timeframe, window, &before, out)) {
+  if (usable && take_kept(cache, scope->loop, symbol, timeframe, window, &before, out)) {
     cache->hits++;
     return GRPC_STATUS_OK;
   }
   cache->misses++;
-  mesh_code code = series_read(scope, backend, symbol, timeframe, window, out, err);
+  mesh_code code = series_read(&cache->source, scope, symbol, timeframe, window, out, err);
   // A load may have written while bars were read: then nobody knows what these are.
   if (code == GRPC_STATUS_OK && usable && ask_revision(scope, backend, symbol, timeframe, &after) &&
       same_revision(&before, &after) && *find(cache, symbol, timeframe, window) == NULL) {
-    keep(cache, symbol, timeframe, window, &before, out);
+    keep(cache, scope->loop, symbol, timeframe, window, &before, out);
   }
+  return code;
+}
+
+mesh_code series_cache_read(series_cache *cache, mesh_scope *scope, const char *symbol,
+                            const char *timeframe, const series_window *window, bar_columns *out,
+                            mesh_error *err) {
+  mesh_code code = read_cached(cache, scope, symbol, timeframe, window, out, err);
+  free_gone(cache, scope->loop);
   return code;
 }

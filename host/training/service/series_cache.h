@@ -6,12 +6,14 @@
 
 #include "host/training/service/series.h"
 
-// In the caller's storage; zero but for the limit.
+// In the caller's storage; zero but for the source and the limit.
 typedef struct series_cache {
+  series_source source;
   size_t limit_bytes;  // 0: nothing is kept
   size_t bytes;
   int64_t hits, misses;
   struct series_cache_entry *newest;  // used last; the others behind it
+  struct series_cache_entry *gone;    // to be freed, once nobody copies them any more
 } series_cache;
 
 void series_cache_clear(series_cache *cache);
@@ -19,8 +21,8 @@ void series_cache_clear(series_cache *cache);
 // As series_read(), but for what is kept: then only the state of the series is asked for. *out is
 // the caller's own copy.
 MESH_NODISCARD mesh_code series_cache_read(series_cache *cache, mesh_scope *scope,
-                                           mesh_link *backend, const char *symbol,
-                                           const char *timeframe, const series_window *window,
-                                           bar_columns *out, mesh_error *err);
+                                           const char *symbol, const char *timeframe,
+                                           const series_window *window, bar_columns *out,
+                                           mesh_error *err);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "host/training/engine/cuda.h"
 #include "host/training/service/host.h"
+#include "host/training/service/pooled.h"
 #include "host/training/service/predict.h"
 #include "host/training/service/run.h"
 #include "host/training/service/send_file.h"
@@ -19,27 +20,56 @@ enum { ABOUT_MAX = 64 << 20, SLOTS_MAX = 64 };
 
 typedef struct fetching {
   training_host *host;
+  train_stop stop;
   const char *operation;
-  mesh_bytes file, about;
+  mesh_bytes file, about;  // owned; about: as the FileChunk that goes in front
   mesh_code code;
   mesh_error err;
 } fetching;
 
+static mesh_code read_part(const fetching *own, const char *suffix, size_t most, mesh_bytes *out,
+                           mesh_error *err) {
+  char path[4096];
+  if (!checkpoints_model_path(own->host->options.directory, own->operation, suffix, path,
+                              sizeof path)) {
+    return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no operation is called so");
+  }
+  return mesh_file_read(path, most, out, err);
+}
+
+// What is known of the model, as it is sent.
+static mesh_code pack_about(mesh_bytes *about, mesh_error *err) {
+  Millrace__V1__FileChunk chunk = MILLRACE__V1__FILE_CHUNK__INIT;
+  chunk.about =
+      mesh_message_unpack(&millrace__v1__model__descriptor, about->data, about->size_bytes);
+  if (chunk.about == NULL) {
+    return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the model's file is damaged");
+  }
+  free(about->data);
+  *about = mesh_message_pack(&chunk.base);
+  millrace__v1__model__free_unpacked(chunk.about, NULL);
+  return GRPC_STATUS_OK;
+}
+
 static void do_fetch(void *arg) {
   fetching *own = arg;
-  char path[4096];
-  const char *directory = own->host->options.directory;
-  own->code = GRPC_STATUS_NOT_FOUND;
-  if (checkpoints_model_path(directory, own->operation, ".safetensors", path, sizeof path)) {
-    own->code = mesh_file_read_private(path, MODEL_BYTES_MAX, &own->file, &own->err);
+  own->code = train_stop_check(&own->stop, &own->err);
+  if (own->code == GRPC_STATUS_OK) {
+    own->code = read_part(own, ".safetensors", MODEL_BYTES_MAX, &own->file, &own->err);
   }
-  if (own->code == GRPC_STATUS_OK &&
-      checkpoints_model_path(directory, own->operation, ".about", path, sizeof path)) {
-    own->code = mesh_file_read_private(path, ABOUT_MAX, &own->about, &own->err);
+  if (own->code == GRPC_STATUS_OK) {
+    own->code = read_part(own, ".about", ABOUT_MAX, &own->about, &own->err);
   }
+  if (own->code == GRPC_STATUS_OK) own->code = pack_about(&own->about, &own->err);
   if (own->code == GRPC_STATUS_NOT_FOUND) {
     (void)mesh_fail(&own->err, own->code, "operation '%s' has left no model here", own->operation);
   }
+}
+
+static void free_fetched(void *arg) {
+  fetching *own = arg;
+  free(own->file.data);
+  free(own->about.data);
 }
 
 static mesh_code fetch_model(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
@@ -47,19 +77,16 @@ static mesh_code fetch_model(mesh_call *call, mesh_frame frame, void *self, mesh
       &millrace__v1__fetch_model_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return mesh_message_refuse("FetchModelRequest", err);
   fetching own = {.host = self, .operation = request->operation};
-  mesh_pool_run(own.host->pool, own.host->loop, do_fetch, &own);
-  if (own.code != GRPC_STATUS_OK) *err = own.err;
-  if (own.code == GRPC_STATUS_OK) {
-    Millrace__V1__Model *about =
-        mesh_message_unpack(&millrace__v1__model__descriptor, own.about.data, own.about.size_bytes);
-    own.code = about == NULL ? mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the model's file is damaged")
-                             : training_send_file(call, mesh_bytes_view(own.file), about, err);
-    if (about != NULL) millrace__v1__model__free_unpacked(about, NULL);
+  training_pooled(own.host->aside, mesh_call_scope(call), &own.stop, do_fetch, &own);
+  mesh_code code = own.code;
+  if (code == GRPC_STATUS_OK) {
+    code = training_send_file(call, mesh_bytes_view(own.file), mesh_bytes_view(own.about), err);
+  } else {
+    *err = own.err;
   }
-  free(own.file.data);
-  free(own.about.data);
+  mesh_pool_run(own.host->aside, own.host->loop, free_fetched, &own);
   millrace__v1__fetch_model_request__free_unpacked(request, NULL);
-  return own.code;
+  return code;
 }
 
 // ---- CheckStrategy ----
@@ -108,16 +135,36 @@ static mesh_code send_report(mesh_call *call, const strategy *strategy, mesh_err
   return code;
 }
 
+typedef struct checking {
+  const mesh_schema *schema;
+  const Millrace__V1__CheckStrategyRequest *request;
+  train_stop stop;
+  strategy *strategy;  // owned
+  mesh_code code;
+  mesh_error err;
+} checking;
+
+static void do_check(void *arg) {
+  checking *own = arg;
+  const char *file = own->request->file[0] != '\0' ? own->request->file : "strategy";
+  mesh_view text = {(const uint8_t *)own->request->strategy, strlen(own->request->strategy)};
+  own->code = strategy_read(&own->stop, own->schema, file, text, NULL, &own->strategy, &own->err);
+}
+
 static mesh_code check_strategy(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  training_host *host = self;
   Millrace__V1__CheckStrategyRequest *request = mesh_message_unpack(
       &millrace__v1__check_strategy_request__descriptor, frame.data, frame.size_bytes);
   if (request == NULL) return mesh_message_refuse("CheckStrategyRequest", err);
-  mesh_view text = {(const uint8_t *)request->strategy, strlen(request->strategy)};
-  const char *file = request->file[0] != '\0' ? request->file : "strategy";
-  strategy *read;
-  mesh_code code = strategy_read(((training_host *)self)->schema, file, text, NULL, &read, err);
-  if (code == GRPC_STATUS_OK) code = send_report(call, read, err);
-  strategy_destroy(read);
+  checking own = {.schema = host->schema, .request = request};
+  training_pooled(host->pool, mesh_call_scope(call), &own.stop, do_check, &own);
+  mesh_code code = own.code;
+  if (code == GRPC_STATUS_OK) {
+    code = send_report(call, own.strategy, err);
+  } else {
+    *err = own.err;
+  }
+  strategy_destroy(own.strategy);
   millrace__v1__check_strategy_request__free_unpacked(request, NULL);
   return code;
 }
@@ -174,8 +221,9 @@ static void look_for_gpu(void *arg) {
   host->no_gpu = "";
 }
 
-void training_host_init(training_host *host, mesh_loop *loop, mesh_pool *pool, mesh_link *backend,
-                        const mesh_schema *schema, const training_host_options *options) {
+void training_host_init(training_host *host, mesh_loop *loop, const training_pools *pools,
+                        mesh_link *backend, const mesh_schema *schema,
+                        const training_host_options *options) {
   static const char *const documents[] = {"millrace.v1.CheckStrategyRequest.strategy", NULL};
   static const mesh_method methods[] = {
       {.name = "Run", .run = run, .while_draining = true},
@@ -190,12 +238,14 @@ void training_host_init(training_host *host, mesh_loop *loop, mesh_pool *pool, m
       .service = {"millrace.v1.TrainingHost", methods, sizeof methods / sizeof *methods, host},
       .options = *options,
       .loop = loop,
-      .pool = pool,
+      .pool = pools->trainings,
+      .aside = pools->aside,
       .backend = backend,
-      .cache = {.limit_bytes = (size_t)options->cache_bytes},
+      .cache = {.source = {pools->trainings, backend, options->memory_bytes},
+                .limit_bytes = (size_t)options->cache_bytes},
       .schema = schema};
   mesh_hosted_kind kind = {"train", training_run_prepare, host};
-  mesh_pool_run(pool, loop, look_for_gpu, host);
+  mesh_pool_run(host->pool, loop, look_for_gpu, host);
   mesh_hosted_init(&host->hosted, loop, "training-host", &kind);
 }
 

@@ -23,7 +23,8 @@ mesh_code strategy_read_learning(strategy_reading *own, mesh_error *err);
 mesh_code strategy_find_output(const strategy_reading *own, const strategy_node *node,
                                int *indicator, int *output, mesh_error *err);
 
-// Copies a name that becomes part of others; INVALID_ARGUMENT if it is too long or empty.
+// Copies a name that becomes part of others; INVALID_ARGUMENT if it is too long, empty, no UTF-8,
+// or holds a control character.
 mesh_code strategy_copy_name(const strategy_reading *own, const strategy_node *node,
                              const char *name, char *out, size_t capacity, mesh_error *err);
 

@@ -7,6 +7,8 @@
 #include "market/times.h"
 #include "mesh/runtime/text.h"
 
+enum { HISTORY_MAX = 100000000 };
+
 // ---- symbols and timeframes: the same shape, two rooms ----
 
 // What a part of the file, or the command, names: at most `most` words.
@@ -125,9 +127,9 @@ mesh_code strategy_read_data(strategy_reading *own, mesh_error *err) {
   if (code != GRPC_STATUS_OK) return code;
   const strategy_node *history = strategy_get(own->root, "training_data.history_required");
   own->out->history_required = history == NULL ? 0 : (int)history->number;
-  if (own->out->history_required < 0) {
-    return strategy_refuse(own->tree, history, err, "history_required: %s counts bars",
-                           history->text);
+  if (own->out->history_required < 0 || own->out->history_required > HISTORY_MAX) {
+    return strategy_refuse(own->tree, history, err, "history_required: %s is not in 0..%d bars",
+                           history->text, HISTORY_MAX);
   }
   if (own->out->from_s < own->out->to_s) return GRPC_STATUS_OK;
   return strategy_refuse(own->tree, strategy_get(own->root, "training_data.end_date"), err,

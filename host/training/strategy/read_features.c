@@ -199,20 +199,28 @@ mesh_code strategy_read_fuzzy_sets(strategy_reading *own, mesh_error *err) {
 
 // ---- features ----
 
-static strategy_feature *add_feature(strategy *out) {
-  out->features =
-      reallocarray(out->features, (size_t)out->feature_count + 1, sizeof *out->features);
+// Makes room for `more` features: no memory is taken for what would be too many.
+static mesh_code reserve(const strategy_reading *own, const strategy_node *node, int64_t more,
+                         mesh_error *err) {
+  strategy *out = own->out;
+  if (out->feature_count + more > TRAIN_WIDTH_MAX) {
+    return strategy_refuse(own->tree, node, err, "more than %d features", TRAIN_WIDTH_MAX);
+  }
+  if (out->features == NULL) out->features = calloc(TRAIN_WIDTH_MAX, sizeof *out->features);
   if (out->features == NULL) abort();
+  return GRPC_STATUS_OK;
+}
+
+static strategy_feature *add_feature(strategy *out) {
   return &out->features[out->feature_count++];
 }
 
-static mesh_code refuse_width(const strategy_reading *own, const strategy_node *node,
-                              mesh_error *err) {
-  return strategy_refuse(own->tree, node, err, "more than %d features", TRAIN_WIDTH_MAX);
-}
-
-static void add_fuzzy(strategy *out, int timeframe, int set) {
+static mesh_code add_fuzzy(const strategy_reading *own, const strategy_node *node, int timeframe,
+                           int set, mesh_error *err) {
+  strategy *out = own->out;
   const strategy_fuzzy_set *from = &out->fuzzy_sets[set];
+  mesh_code code = reserve(own, node, from->member_count, err);
+  if (code != GRPC_STATUS_OK) return code;
   for (int i = 0; i < from->member_count; i++) {
     strategy_feature *added = add_feature(out);
     *added = (strategy_feature){.timeframe = timeframe,
@@ -223,9 +231,14 @@ static void add_fuzzy(strategy *out, int timeframe, int set) {
     mesh_text_format(added->name, sizeof added->name, "%s_%s_%s", out->timeframes[timeframe],
                      from->id, from->members[i].name);
   }
+  return GRPC_STATUS_OK;
 }
 
-static void add_raw(strategy *out, int timeframe, const strategy_feature *what) {
+static mesh_code add_raw(const strategy_reading *own, const strategy_node *node, int timeframe,
+                         const strategy_feature *what, mesh_error *err) {
+  strategy *out = own->out;
+  mesh_code code = reserve(own, node, 1, err);
+  if (code != GRPC_STATUS_OK) return code;
   strategy_feature *added = add_feature(out);
   const strategy_indicator *from = &out->indicators[what->indicator];
   *added = *what;
@@ -233,6 +246,7 @@ static void add_raw(strategy *out, int timeframe, const strategy_feature *what) 
   mesh_text_format(added->name, sizeof added->name, "%s_%s%s%s_raw", out->timeframes[timeframe],
                    from->id, what->output > 0 ? "." : "",
                    what->output > 0 ? from->row->outputs[what->output] : "");
+  return GRPC_STATUS_OK;
 }
 
 // What one entry of nn_inputs names.
@@ -287,12 +301,8 @@ static mesh_code add_input(strategy_reading *own, const strategy_node *node, mes
   if (code == GRPC_STATUS_OK) code = check_timeframes(own, timeframes, err);
   for (int i = 0; i < own->out->timeframe_count && code == GRPC_STATUS_OK; i++) {
     if (!covers(own, timeframes, own->out->timeframes[i])) continue;
-    if (what.fuzzy_set >= 0) {
-      add_fuzzy(own->out, i, what.fuzzy_set);
-    } else {
-      add_raw(own->out, i, &what);
-    }
-    if (own->out->feature_count > TRAIN_WIDTH_MAX) return refuse_width(own, node, err);
+    code = what.fuzzy_set >= 0 ? add_fuzzy(own, node, i, what.fuzzy_set, err)
+                               : add_raw(own, node, i, &what, err);
   }
   return code;
 }
@@ -304,7 +314,8 @@ static mesh_code add_lags(strategy_reading *own, mesh_error *err) {
   if (lags < 0 || lags > LOOKBACK_MAX) {
     return strategy_refuse(own->tree, node, err, "lookback_periods: use 0 to %d", LOOKBACK_MAX);
   }
-  if ((int64_t)count * (lags + 1) > TRAIN_WIDTH_MAX) return refuse_width(own, node, err);
+  mesh_code code = reserve(own, node, (int64_t)count * lags, err);
+  if (code != GRPC_STATUS_OK) return code;
   for (int lag = 1; lag <= lags; lag++) {
     for (int i = 0; i < count; i++) {
       strategy_feature *added = add_feature(own->out);
@@ -322,9 +333,12 @@ mesh_code strategy_read_features(strategy_reading *own, mesh_error *err) {
   mesh_code code = GRPC_STATUS_OK;
   if (inputs == NULL) {  // every fuzzy set, on every timeframe
     for (int set = 0; set < own->out->fuzzy_set_count; set++) {
-      for (int i = 0; i < own->out->timeframe_count; i++)
-        add_fuzzy(own->out, i, set);
+      for (int i = 0; i < own->out->timeframe_count && code == GRPC_STATUS_OK; i++)
+        code = add_fuzzy(own, strategy_get(own->root, "fuzzy_sets"), i, set, err);
     }
+  } else if (inputs->count > TRAIN_WIDTH_MAX) {
+    code = strategy_refuse(own->tree, inputs, err, "nn_inputs: %zu of them; at most %d",
+                           inputs->count, TRAIN_WIDTH_MAX);
   }
   for (size_t i = 0; inputs != NULL && i < inputs->count && code == GRPC_STATUS_OK; i++)
     code = add_input(own, &inputs->children[i], err);

@@ -69,6 +69,15 @@ mesh_code strategy_read_network(strategy_reading *own, mesh_error *err) {
 
 // ---- labels ----
 
+// Where the file says the number that a message begins with; the labels themselves where it does
+// not.
+static const strategy_node *label_node(const strategy_node *labels, const char *message) {
+  char name[STRATEGY_NAME_MAX];
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(message, " "), message);
+  const strategy_node *node = strategy_get(labels, name);
+  return node == NULL ? labels : node;
+}
+
 static mesh_code read_labels(strategy_reading *own, mesh_error *err) {
   static const train_label_source sources[] = {TRAIN_ZIGZAG, TRAIN_ZIGZAG, TRAIN_FORWARD_RETURN,
                                                TRAIN_TRIPLE_BARRIER};
@@ -89,7 +98,9 @@ static mesh_code read_labels(strategy_reading *own, mesh_error *err) {
       (int)strategy_number(labels, "max_holding_period", out->max_holding_period);
   out->vol_span = (int)strategy_number(labels, "vol_span", out->vol_span);
   out->vol_atr = strategy_number(labels, "vol_method", out->vol_atr ? 0 : 1) == 0;
-  return GRPC_STATUS_OK;
+  mesh_error why;
+  if (train_label_check(out, &why) == GRPC_STATUS_OK) return GRPC_STATUS_OK;
+  return strategy_refuse(own->tree, label_node(labels, why.message), err, "%s", why.message);
 }
 
 // A format that the labels cannot have is an error where the file says it.
@@ -172,7 +183,8 @@ static mesh_code read_optimizer(strategy_reading *own, const strategy_node *mode
   if (code == GRPC_STATUS_OK) {
     code = take_int(own, "batch_size", 1, TRAIN_BATCH_MAX, &out->batch_rows, err);
   }
-  if (code == GRPC_STATUS_OK) code = take_int(own, "epochs", 1, 1e6, &out->epochs, err);
+  if (code == GRPC_STATUS_OK)
+    code = take_int(own, "epochs", 1, STRATEGY_EPOCHS_MAX, &out->epochs, err);
   train_optimizer *optimizer = &out->optimizer;
   if (code == GRPC_STATUS_OK) {
     code = take_float(own, "weight_decay", 0, 1, &optimizer->weight_decay, err);

@@ -12,6 +12,8 @@ mesh_code strategy_copy_name(const strategy_reading *own, const strategy_node *n
     return strategy_refuse(own->tree, node, err, "a name has 1 to %zu bytes, this one has %zu",
                            capacity - 1, size);
   }
+  const char *fault = mesh_text_name_fault(name, size);
+  if (fault != NULL) return strategy_refuse(own->tree, node, err, "a name that %s", fault);
   memcpy(out, name, size + 1);
   return GRPC_STATUS_OK;
 }

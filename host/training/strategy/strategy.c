@@ -36,12 +36,13 @@ static mesh_code read_parts(strategy_reading *own, mesh_error *err) {
   return GRPC_STATUS_OK;
 }
 
-mesh_code strategy_read(const mesh_schema *schema, const char *file, mesh_view text,
-                        const strategy_overrides *overrides, strategy **out, mesh_error *err) {
+mesh_code strategy_read(train_stop *stop, const mesh_schema *schema, const char *file,
+                        mesh_view text, const strategy_overrides *overrides, strategy **out,
+                        mesh_error *err) {
   static const strategy_overrides none;
   strategy_tree *tree;
   *out = NULL;
-  mesh_code code = strategy_tree_read(schema, "millrace.v1.Strategy", file, text, &tree, err);
+  mesh_code code = strategy_tree_read(stop, schema, "millrace.v1.Strategy", file, text, &tree, err);
   if (code != GRPC_STATUS_OK) return code;
   strategy *read = calloc(1, sizeof *read);
   if (read == NULL) abort();

@@ -16,6 +16,7 @@ enum {
   STRATEGY_SYMBOLS_MAX = 64,
   STRATEGY_TIMEFRAMES_MAX = 9,
   STRATEGY_WARNING_MAX = 200,
+  STRATEGY_EPOCHS_MAX = 1000000,
 };
 
 typedef enum strategy_source {
@@ -113,9 +114,10 @@ typedef struct strategy_overrides {
 
 // Reads a strategy file; `file` is what errors call it. INVALID_ARGUMENT: as strategy_tree_read(),
 // or something that the file refers to is not there, or cannot be: "FILE:LINE:COLUMN: what".
-// UNIMPLEMENTED: something that this grammar has and millrace has not. On OK release *out with
-// strategy_destroy().
-MESH_NODISCARD mesh_code strategy_read(const mesh_schema *schema, const char *file, mesh_view text,
+// UNIMPLEMENTED: something that this grammar has and millrace has not. CANCELLED: `stop` (may be
+// NULL) was asked to. On OK release *out with strategy_destroy().
+MESH_NODISCARD mesh_code strategy_read(train_stop *stop, const mesh_schema *schema,
+                                       const char *file, mesh_view text,
                                        const strategy_overrides *overrides, strategy **out,
                                        mesh_error *err);
 void strategy_destroy(strategy *own);

@@ -10,10 +10,11 @@
 #include <strings.h>
 #include <yaml.h>
 
+#include "host/training/strategy/bounds.h"
 #include "mesh/program/closest.h"
 #include "mesh/runtime/text.h"
 
-enum { DEPTH_MAX = 12, NODES_MAX = 100000, FILE_SHOWN = 160 };
+enum { DEPTH_MAX = 12, NODES_MAX = 100000, NODE_COST = 64, FILE_SHOWN = 160, PIECE = 4096 };
 
 struct strategy_tree {
   char *file;
@@ -24,7 +25,10 @@ typedef struct reader {
   strategy_tree *tree;
   const mesh_schema *schema;
   yaml_document_t *document;
-  int nodes;  // so far: aliases of aliases must not fill the memory
+  train_stop *stop;
+  size_t done;
+  int nodes;       // so far: aliases of aliases must not fill the memory, nor the time
+  mesh_view text;  // what the parser has not been given yet
 } reader;
 
 #define TYPE(name) "millrace.v1.Strategy." name
@@ -198,19 +202,30 @@ static mesh_code take_value(const reader *own, const yaml_node_t *node,
 static mesh_code take_field(reader *own, int node, const mesh_field_info *field, int depth,
                             strategy_node *out, mesh_error *err);
 
-// Adds a child that is at `node`.
-static mesh_code add_child(reader *own, const yaml_node_t *node, const char *key,
-                           strategy_node *parent, strategy_node **out, mesh_error *err) {
-  if (++own->nodes > NODES_MAX) return refuse(own, node, err, "more than %d values", NODES_MAX);
-  parent->children = reallocarray(parent->children, parent->count + 1, sizeof *parent->children);
+// Before `count` pairs or items of `node` are looked at: room for that many children. Those that
+// are left out (null) count too: an alias could name them again and again.
+static mesh_code begin_children(reader *own, const yaml_node_t *node, size_t count,
+                                strategy_node *parent, mesh_error *err) {
+  if (count > (size_t)(NODES_MAX - own->nodes)) {
+    return refuse(own, node, err, "more than %d values", NODES_MAX);
+  }
+  own->nodes += (int)count;
+  parent->children = calloc(count + 1, sizeof *parent->children);
   if (parent->children == NULL) abort();
-  *out = &parent->children[parent->count++];
-  **out = (strategy_node){.key = strdup(key),
-                          .text = strdup(""),
-                          .line = (int)node->start_mark.line + 1,
-                          .column = (int)node->start_mark.column + 1};
-  if ((*out)->key == NULL || (*out)->text == NULL) abort();
-  return GRPC_STATUS_OK;
+  return train_goes_on(own->stop, &own->done, NODE_COST * (count + 1))
+             ? GRPC_STATUS_OK
+             : train_stop_check(own->stop, err);
+}
+
+// Adds a child that is at `node`.
+static strategy_node *add_child(const yaml_node_t *node, const char *key, strategy_node *parent) {
+  strategy_node *out = &parent->children[parent->count++];
+  *out = (strategy_node){.key = strdup(key),
+                         .text = strdup(""),
+                         .line = (int)node->start_mark.line + 1,
+                         .column = (int)node->start_mark.column + 1};
+  if (out->key == NULL || out->text == NULL) abort();
+  return out;
 }
 
 static bool is_null(const yaml_node_t *node) {
@@ -220,28 +235,70 @@ static bool is_null(const yaml_node_t *node) {
   return text[0] == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0;
 }
 
-// The key of a pair, checked.
-static mesh_code key_of(const reader *own, const yaml_node_pair_t *pair,
-                        const strategy_node *parent, const yaml_node_t **out, mesh_error *err) {
-  const yaml_node_t *key = yaml_document_get_node(own->document, pair->key);
-  *out = key;
-  if (key->type != YAML_SCALAR_NODE || key->data.scalar.length == 0) {
-    return refuse(own, key, err, "a word is expected as key");
-  }
-  const char *name = (const char *)key->data.scalar.value;
-  for (size_t i = 0; i < parent->count; i++) {
-    if (strcmp(parent->children[i].key, name) == 0) {
-      return refuse(own, key, err, "%s: it is in line %d already", name, parent->children[i].line);
+// ---- keys ----
+
+typedef struct key {
+  const yaml_node_t *node;
+  const char *name;
+} key;
+
+static int compare_keys(const void *left, const void *right) {
+  const key *a = left, *b = right;
+  int order = strcmp(a->name, b->name);
+  if (order != 0) return order;
+  return a->node->start_mark.index < b->node->start_mark.index ? -1 : 1;
+}
+
+static mesh_code list_keys(const reader *own, const yaml_node_t *node, key *keys, mesh_error *err) {
+  const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+  for (; pair < node->data.mapping.pairs.top; pair++, keys++) {
+    keys->node = yaml_document_get_node(own->document, pair->key);
+    if (keys->node->type != YAML_SCALAR_NODE || keys->node->data.scalar.length == 0) {
+      return refuse(own, keys->node, err, "a word is expected as key");
+    }
+    keys->name = (const char *)keys->node->data.scalar.value;
+    if (strlen(keys->name) != keys->node->data.scalar.length) {
+      return refuse(own, keys->node, err, "a NUL byte cannot be in a key");
     }
   }
   return GRPC_STATUS_OK;
 }
 
+// The keys of a mapping are words, each there once. Of what is there twice the first one in the
+// file is named.
+static mesh_code check_keys(const reader *own, const yaml_node_t *node, mesh_error *err) {
+  size_t count = (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
+  key *keys = calloc(count + 1, sizeof *keys);
+  if (keys == NULL) abort();
+  mesh_code code = list_keys(own, node, keys, err);
+  if (code == GRPC_STATUS_OK) qsort(keys, count, sizeof *keys, compare_keys);
+  const key *twice = NULL;
+  for (size_t i = 1; i < count && code == GRPC_STATUS_OK; i++) {
+    if (strcmp(keys[i].name, keys[i - 1].name) != 0) continue;
+    if (twice == NULL || keys[i].node->start_mark.index < twice->node->start_mark.index) {
+      twice = &keys[i];
+    }
+  }
+  if (twice != NULL) {
+    code = refuse(own, twice->node, err, "%s: it is in line %zu already", twice->name,
+                  twice[-1].node->start_mark.line + 1);
+  }
+  free(keys);
+  return code;
+}
+
+static mesh_code begin_pairs(reader *own, const yaml_node_t *node, strategy_node *out,
+                             mesh_error *err) {
+  size_t count = (size_t)(node->data.mapping.pairs.top - node->data.mapping.pairs.start);
+  mesh_code code = begin_children(own, node, count, out, err);
+  return code == GRPC_STATUS_OK ? check_keys(own, node, err) : code;
+}
+
+// ---- mappings and lists ----
+
 static mesh_code take_pair(reader *own, const yaml_node_pair_t *pair, const char *type, int depth,
                            strategy_node *out, mesh_error *err) {
-  const yaml_node_t *key;
-  mesh_code code = key_of(own, pair, out, &key, err);
-  if (code != GRPC_STATUS_OK) return code;
+  const yaml_node_t *key = yaml_document_get_node(own->document, pair->key);
   const char *name = (const char *)key->data.scalar.value;
   mesh_field_info field;
   if (!find_field(own, type, name, &field) || strcmp(name, "id") == 0) {
@@ -251,9 +308,18 @@ static mesh_code take_pair(reader *own, const yaml_node_pair_t *pair, const char
   }
   const yaml_node_t *value = yaml_document_get_node(own->document, pair->value);
   if (is_null(value)) return GRPC_STATUS_OK;  // as if it were not there
-  strategy_node *child;
-  code = add_child(own, value, name, out, &child, err);
-  return code == GRPC_STATUS_OK ? take_field(own, pair->value, &field, depth, child, err) : code;
+  return take_field(own, pair->value, &field, depth, add_child(value, name, out), err);
+}
+
+// A message that is written as the value of its field `only`.
+static mesh_code take_short(reader *own, int index, const char *type, const char *only, int depth,
+                            strategy_node *out, mesh_error *err) {
+  const yaml_node_t *node = yaml_document_get_node(own->document, index);
+  mesh_field_info field;
+  if (!find_field(own, type, only, &field)) abort();  // our own table, and the schema has it
+  mesh_code code = begin_children(own, node, 1, out, err);
+  if (code != GRPC_STATUS_OK) return code;
+  return take_field(own, index, &field, depth, add_child(node, only, out), err);
 }
 
 static mesh_code take_message(reader *own, int index, const char *type, int depth,
@@ -261,17 +327,11 @@ static mesh_code take_message(reader *own, int index, const char *type, int dept
   const yaml_node_t *node = yaml_document_get_node(own->document, index);
   const char *only = short_field(type, node->type);
   out->shape = STRATEGY_MAP;
-  if (only != NULL) {
-    mesh_field_info field;
-    strategy_node *child;
-    if (!find_field(own, type, only, &field)) abort();
-    mesh_code code = add_child(own, node, only, out, &child, err);
-    return code == GRPC_STATUS_OK ? take_field(own, index, &field, depth, child, err) : code;
-  }
+  if (only != NULL) return take_short(own, index, type, only, depth, out, err);
   if (node->type != YAML_MAPPING_NODE) {
     return refuse(own, node, err, "%s: keys with values are expected", out->key);
   }
-  mesh_code code = GRPC_STATUS_OK;
+  mesh_code code = begin_pairs(own, node, out, err);
   const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
   for (; pair < node->data.mapping.pairs.top && code == GRPC_STATUS_OK; pair++)
     code = take_pair(own, pair, type, depth, out, err);
@@ -284,19 +344,16 @@ static mesh_code take_list(reader *own, int index, const mesh_field_info *field,
   mesh_field_info one = *field;
   one.list = false;
   out->shape = STRATEGY_LIST;
-  strategy_node *child;
-  mesh_code code = GRPC_STATUS_OK;
-  if (node->type == YAML_SCALAR_NODE) {
-    code = add_child(own, node, out->key, out, &child, err);
-    return code == GRPC_STATUS_OK ? take_field(own, index, &one, depth, child, err) : code;
-  }
-  if (node->type != YAML_SEQUENCE_NODE) {
+  bool single = node->type == YAML_SCALAR_NODE;
+  if (!single && node->type != YAML_SEQUENCE_NODE) {
     return refuse(own, node, err, "%s: a list is expected", out->key);
   }
-  const yaml_node_item_t *item = node->data.sequence.items.start;
-  for (; item < node->data.sequence.items.top && code == GRPC_STATUS_OK; item++) {
-    code = add_child(own, yaml_document_get_node(own->document, *item), out->key, out, &child, err);
-    if (code == GRPC_STATUS_OK) code = take_field(own, *item, &one, depth, child, err);
+  const yaml_node_item_t *item = single ? &index : node->data.sequence.items.start;
+  const yaml_node_item_t *end = single ? item + 1 : node->data.sequence.items.top;
+  mesh_code code = begin_children(own, node, (size_t)(end - item), out, err);
+  for (; item < end && code == GRPC_STATUS_OK; item++) {
+    const yaml_node_t *at = yaml_document_get_node(own->document, *item);
+    code = take_field(own, *item, &one, depth, add_child(at, out->key, out), err);
   }
   return code;
 }
@@ -309,19 +366,15 @@ static mesh_code take_entries(reader *own, int index, const char *type, int dept
   if (node->type != YAML_MAPPING_NODE) {
     return refuse(own, node, err, "%s: names with their settings are expected", out->key);
   }
+  mesh_code code = begin_pairs(own, node, out, err);
   const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
-  for (; pair < node->data.mapping.pairs.top; pair++) {
-    const yaml_node_t *key;
-    strategy_node *child;
-    mesh_code code = key_of(own, pair, out, &key, err);
+  for (; pair < node->data.mapping.pairs.top && code == GRPC_STATUS_OK; pair++) {
+    const yaml_node_t *key = yaml_document_get_node(own->document, pair->key);
     const yaml_node_t *value = yaml_document_get_node(own->document, pair->value);
-    if (code == GRPC_STATUS_OK) {
-      code = add_child(own, value, (const char *)key->data.scalar.value, out, &child, err);
-    }
-    if (code == GRPC_STATUS_OK) code = take_message(own, pair->value, type, depth, child, err);
-    if (code != GRPC_STATUS_OK) return code;
+    strategy_node *child = add_child(value, (const char *)key->data.scalar.value, out);
+    code = take_message(own, pair->value, type, depth, child, err);
   }
-  return GRPC_STATUS_OK;
+  return code;
 }
 
 static mesh_code take_field(reader *own, int index, const mesh_field_info *field, int depth,
@@ -349,11 +402,26 @@ static mesh_code fail_parse(const strategy_tree *tree, const yaml_parser_t *pars
                    parser->problem_mark.column + 1, problem);
 }
 
+// Hands out the text a piece at a time, and ends it once it was asked to stop.
+static int give_text(void *arg, unsigned char *buffer, size_t capacity, size_t *size_read) {
+  reader *own = arg;
+  size_t size = own->text.size_bytes < PIECE ? own->text.size_bytes : PIECE;
+  if (size > capacity) size = capacity;
+  if (size > 0) memcpy(buffer, own->text.data, size);
+  own->text.data += size;
+  own->text.size_bytes -= size;
+  *size_read = size;
+  return !train_stopped(own->stop);
+}
+
 static mesh_code read_document(reader *own, const char *type, yaml_parser_t *parser,
                                mesh_error *err) {
   yaml_document_t document;
   own->document = &document;
-  if (!yaml_parser_load(parser, &document)) return fail_parse(own->tree, parser, err);
+  if (!yaml_parser_load(parser, &document)) {
+    mesh_code stopped = train_stop_check(own->stop, err);
+    return stopped != GRPC_STATUS_OK ? stopped : fail_parse(own->tree, parser, err);
+  }
   mesh_code code;
   if (yaml_document_get_root_node(&document) == NULL) {
     code = strategy_refuse(own->tree, NULL, err, "the file is empty");
@@ -364,21 +432,33 @@ static mesh_code read_document(reader *own, const char *type, yaml_parser_t *par
   return code;
 }
 
-mesh_code strategy_tree_read(const mesh_schema *schema, const char *type, const char *file,
-                             mesh_view text, strategy_tree **out, mesh_error *err) {
+// Behind a byte order mark, which libyaml would take for a column.
+static mesh_view skip_mark(mesh_view text) {
+  bool marked = text.size_bytes >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0;
+  return marked ? (mesh_view){text.data + 3, text.size_bytes - 3} : text;
+}
+
+mesh_code strategy_tree_read(train_stop *stop, const mesh_schema *schema, const char *type,
+                             const char *file, mesh_view text, strategy_tree **out,
+                             mesh_error *err) {
+  *out = NULL;
+  text = skip_mark(text);
+  mesh_code code = strategy_bounds_check(stop, file, text, NULL, err);
+  if (code != GRPC_STATUS_OK) return code;
   strategy_tree *tree = calloc(1, sizeof *tree);
   if (tree == NULL) abort();
   tree->file = strdup(file);
   tree->root =
       (strategy_node){.key = strdup("the file"), .text = strdup(""), .line = 1, .column = 1};
   if (tree->file == NULL || tree->root.key == NULL || tree->root.text == NULL) abort();
-  reader own = {.tree = tree, .schema = schema};
+  reader own = {.tree = tree, .schema = schema, .stop = stop, .text = text};
   yaml_parser_t parser;
   if (!yaml_parser_initialize(&parser)) abort();
-  yaml_parser_set_input_string(&parser, text.data, text.size_bytes);
-  mesh_code code = read_document(&own, type, &parser, err);
+  yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+  yaml_parser_set_input(&parser, give_text, &own);
+  code = read_document(&own, type, &parser, err);
   yaml_parser_delete(&parser);
-  *out = code == GRPC_STATUS_OK ? tree : NULL;
+  if (code == GRPC_STATUS_OK) *out = tree;
   if (code != GRPC_STATUS_OK) strategy_tree_destroy(tree);
   return code;
 }

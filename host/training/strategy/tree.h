@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 
+#include "host/training/stop.h"
 #include "mesh/rpc/schema.h"
 
 typedef enum strategy_shape {
@@ -30,11 +31,12 @@ typedef struct strategy_tree strategy_tree;
 // Reads `text` as message `type` ("millrace.v1.Strategy"). `file` is what errors call it. In YAML a
 // repeated message with a field `id` is a mapping from ids to messages; an enum's name is written
 // in lower case; one word may stand for a list of one. INVALID_ARGUMENT: no YAML, an unknown key
-// (and the closest known one), a key twice, a value of another type: "FILE:LINE:COLUMN: key: what".
-// On OK the caller owns *out.
-MESH_NODISCARD mesh_code strategy_tree_read(const mesh_schema *schema, const char *type,
-                                            const char *file, mesh_view text, strategy_tree **out,
-                                            mesh_error *err);
+// (and the closest known one), a key twice, a value of another type, and whatever
+// strategy_bounds_check() refuses: "FILE:LINE:COLUMN: key: what". CANCELLED: `stop` (may be NULL)
+// was asked to. On OK the caller owns *out.
+MESH_NODISCARD mesh_code strategy_tree_read(train_stop *stop, const mesh_schema *schema,
+                                            const char *type, const char *file, mesh_view text,
+                                            strategy_tree **out, mesh_error *err);
 void strategy_tree_destroy(strategy_tree *tree);
 
 const strategy_node *strategy_tree_root(const strategy_tree *tree);

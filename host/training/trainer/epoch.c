@@ -4,8 +4,6 @@
 
 #include "host/training/trainer/internal.h"
 
-enum { PIECE_ROWS = 4096 };
-
 // ---- metrics ----
 
 typedef struct tally {
@@ -68,17 +66,21 @@ static void conclude(const tally *own, size_t rows, trainer_metrics *out) {
   }
 }
 
-mesh_code trainer_evaluate(trainer *own, dataset_part part, trainer_metrics *out, mesh_error *err) {
+mesh_code trainer_evaluate(trainer *own, train_stop *stop, dataset_part part, trainer_metrics *out,
+                           mesh_error *err) {
   train_rows rows = dataset_rows(own->setup.data, part);
   size_t outputs = (size_t)own->network.outputs;
   tally all = {.network = &own->network};
   *out = (trainer_metrics){0};
   if (rows.count == 0) return GRPC_STATUS_OK;
-  if (own->outputs == NULL) own->outputs = calloc(PIECE_ROWS * outputs, sizeof *own->outputs);
+  size_t piece = train_predict_piece(&own->network);
+  if (own->outputs == NULL) own->outputs = calloc(piece * outputs, sizeof *own->outputs);
   if (own->outputs == NULL) abort();
-  for (size_t first = 0; first < rows.count; first += PIECE_ROWS) {
-    size_t count = rows.count - first < PIECE_ROWS ? rows.count - first : PIECE_ROWS;
-    mesh_code code =
+  for (size_t first = 0; first < rows.count; first += piece) {
+    size_t count = rows.count - first < piece ? rows.count - first : piece;
+    mesh_code code = train_stop_check(stop, err);
+    if (code != GRPC_STATUS_OK) return code;
+    code =
         train_engine_predict(own->setup.engine, rows.features + first * (size_t)own->network.inputs,
                              count, own->outputs, err);
     if (code != GRPC_STATUS_OK) return code;
@@ -150,7 +152,7 @@ static void look_for_end(trainer *own, trainer_epoch *epoch) {
   own->counts.stopped_early = how->early_stopping && own->counts.waited >= how->patience;
 }
 
-mesh_code trainer_end_epoch(trainer *own, mesh_error *err) {
+mesh_code trainer_end_epoch(trainer *own, train_stop *stop, mesh_error *err) {
   trainer_progress progress = trainer_progress_of(own);
   trainer_epoch epoch = {.epoch = (int)own->counts.epoch + 1,
                          .train = {.rows = (int64_t)own->rows.count,
@@ -159,7 +161,7 @@ mesh_code trainer_end_epoch(trainer *own, mesh_error *err) {
                          .learning_rate = own->numbers.learning_rate,
                          .samples_per_s = progress.samples_per_s,
                          .step = own->state.step};
-  mesh_code code = trainer_evaluate(own, DATASET_VALIDATION, &epoch.validation, err);
+  mesh_code code = trainer_evaluate(own, stop, DATASET_VALIDATION, &epoch.validation, err);
   if (code == GRPC_STATUS_OK) code = keep_best(own, &epoch, err);
   if (code != GRPC_STATUS_OK) return code;
   look_for_end(own, &epoch);
@@ -167,6 +169,6 @@ mesh_code trainer_end_epoch(trainer *own, mesh_error *err) {
   own->epochs[own->counts.epoch++] = epoch;
   own->counts.done = own->counts.correct = 0;
   own->numbers.loss_sum = own->numbers.seconds = 0;
-  trainer_shuffle(own);
+  own->shuffled = false;
   return GRPC_STATUS_OK;
 }

@@ -26,8 +26,9 @@ struct trainer {
   train_rows rows;        // of training
   train_state state;
   float *best;      // (parameters)
-  uint32_t *order;  // (rows) of the epoch that runs
-  float *outputs;   // of an evaluation, a piece at a time
+  uint32_t *order;  // (rows) of the epoch that runs, once it is `shuffled`
+  bool shuffled;
+  float *outputs;  // of an evaluation, a piece at a time
   trainer_numbers numbers;
   trainer_counts counts;
   trainer_epoch *epochs;  // counts.epoch of them
@@ -38,10 +39,12 @@ struct trainer {
 // True once every epoch has ended, or it has stopped early.
 bool trainer_is_finished(const trainer *own);
 
-// Fills `order` for the epoch that runs: a permutation that depends on seed and epoch alone.
-void trainer_shuffle(trainer *own);
+// Fills `order` for the epoch that runs, unless it is there: a permutation that depends on seed and
+// epoch alone. False if it was asked to stop before it was there.
+bool trainer_shuffle(trainer *own, train_stop *stop);
 
-// After an epoch: what it means for the learning rate, the best weights and the end.
-mesh_code trainer_end_epoch(trainer *own, mesh_error *err);
+// After an epoch: what it means for the learning rate, the best weights and the end. CANCELLED: it
+// was asked to stop before that was known; the epoch has not ended.
+mesh_code trainer_end_epoch(trainer *own, train_stop *stop, mesh_error *err);
 
 #endif

@@ -126,6 +126,6 @@ mesh_code trainer_restore(trainer *own, const tensors *from, mesh_error *err) {
   }
   if (code == GRPC_STATUS_OK) code = take_epochs(own, from, err);
   if (code != GRPC_STATUS_OK) return code;
-  trainer_shuffle(own);
+  own->shuffled = false;  // it may be another epoch's
   return train_engine_load(own->setup.engine, &own->state, err);
 }

@@ -43,7 +43,6 @@ mesh_code trainer_create(const trainer_setup *setup, trainer **out, mesh_error *
   own->slice_rows = (size_t)setup->strategy->learning.batch_rows;
   own->numbers.learning_rate = setup->strategy->learning.learning_rate;
   own->numbers.best_value = own->numbers.stop_value = own->numbers.plateau_value = INFINITY;
-  trainer_shuffle(own);
   mesh_code code = train_engine_attach(setup->engine, &own->rows, err);
   if (code == GRPC_STATUS_OK) code = train_engine_load(setup->engine, &own->state, err);
   if (code == GRPC_STATUS_OK) {
@@ -77,7 +76,7 @@ static void fit_slice(trainer *own, size_t rows, int64_t took_ns) {
   }
 }
 
-static mesh_code run_slice(trainer *own, const atomic_bool *stop, bool *stopped, mesh_error *err) {
+static mesh_code run_slice(trainer *own, train_stop *stop, bool *stopped, mesh_error *err) {
   trainer_counts *counts = &own->counts;
   size_t left = own->rows.count - (size_t)counts->done;
   train_run run = {.order = own->order + counts->done,
@@ -99,20 +98,23 @@ static mesh_code run_slice(trainer *own, const atomic_bool *stop, bool *stopped,
   return code;
 }
 
-mesh_code trainer_advance(trainer *own, int64_t until_ns, const atomic_bool *stop,
-                          trainer_state *state, mesh_error *err) {
+mesh_code trainer_advance(trainer *own, int64_t until_ns, train_stop *stop, trainer_state *state,
+                          mesh_error *err) {
   *state = TRAINER_FINISHED;
   if (trainer_is_finished(own)) return GRPC_STATUS_OK;
+  *state = TRAINER_RUNNING;
+  if (!trainer_shuffle(own, stop)) return GRPC_STATUS_OK;
   bool stopped = false;
   while ((size_t)own->counts.done < own->rows.count) {
-    *state = TRAINER_RUNNING;
     mesh_code code = run_slice(own, stop, &stopped, err);
     if (code != GRPC_STATUS_OK) return code;
     if (stopped || mesh_now_ns() >= until_ns) break;
   }
   if ((size_t)own->counts.done < own->rows.count) return GRPC_STATUS_OK;
+  mesh_code code = trainer_end_epoch(own, stop, err);
+  if (code == GRPC_STATUS_CANCELLED) return GRPC_STATUS_OK;  // the epoch ends the next time
   *state = TRAINER_EPOCH;
-  return trainer_end_epoch(own, err);
+  return code;
 }
 
 // ---- the end ----

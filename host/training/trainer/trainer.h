@@ -53,9 +53,9 @@ train_network trainer_network(const strategy *strategy, const dataset *data);
 MESH_NODISCARD mesh_code trainer_create(const trainer_setup *setup, trainer **out, mesh_error *err);
 void trainer_destroy(trainer *own);
 
-// Trains until `until_ns` (monotonic), the end of the epoch, or *stop. OUT_OF_RANGE: the loss is no
-// number any more; says at which step.
-MESH_NODISCARD mesh_code trainer_advance(trainer *own, int64_t until_ns, const atomic_bool *stop,
+// Trains until `until_ns` (monotonic), the end of the epoch, or `stop` (may be NULL). OUT_OF_RANGE:
+// the loss is no number any more; says at which step.
+MESH_NODISCARD mesh_code trainer_advance(trainer *own, int64_t until_ns, train_stop *stop,
                                          trainer_state *state, mesh_error *err);
 
 typedef struct trainer_progress {
@@ -77,9 +77,10 @@ MESH_NODISCARD mesh_code trainer_conclude(trainer *own, const float **weights, s
                                           int *best_epoch, mesh_error *err);
 bool trainer_stopped_early(const trainer *own);
 
-// Metrics of the engine's present weights over a part.
-MESH_NODISCARD mesh_code trainer_evaluate(trainer *own, dataset_part part, trainer_metrics *out,
-                                          mesh_error *err);
+// Metrics of the engine's present weights over a part. CANCELLED: `stop` (may be NULL) was asked
+// to.
+MESH_NODISCARD mesh_code trainer_evaluate(trainer *own, train_stop *stop, dataset_part part,
+                                          trainer_metrics *out, mesh_error *err);
 
 // Everything that going on bit for bit needs, into `out`; arrays stay the trainer's until its next
 // advance. And back: DATA_LOSS, FAILED_PRECONDITION: it belongs to another network or other data.

@@ -109,10 +109,10 @@ static void stop_is_read_before_each_step(void **arg) {
   on_each_way(check_stop_of);
 }
 
-static atomic_bool stop;
+static train_stop stop;
 
 static void ask_to_stop(void) {
-  stop = true;
+  train_stop_ask(&stop);
 }
 
 // Stops in the middle of what was launched already; what is left then gives the whole.
@@ -129,13 +129,13 @@ static void check_stop_in_the_middle(const engine_case *c, long kernels, size_t 
   train_ran ran, rest;
   mesh_error err;
   train_engine *engine = prepare_engine(make_cuda(&setup), &given, &state);
-  stop = false;
+  stop.asked = false;
   cuda_emulation_after(kernels, ask_to_stop);
   assert_int_equal(train_engine_run(engine, &run, &ran, &err), GRPC_STATUS_OK);
-  assert_true(stop);
+  assert_true(stop.asked);
   assert_in_range(ran.steps, 1, at_most);
   assert_int_equal(ran.rows, ran.steps * c->batch);
-  stop = false;
+  stop.asked = false;
   run.order += ran.rows;
   run.count -= ran.rows;
   assert_int_equal(train_engine_run(engine, &run, &rest, &err), GRPC_STATUS_OK);

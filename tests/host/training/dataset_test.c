@@ -64,7 +64,8 @@ static int set_up(void **state) {
   mesh_view all = {millrace_descriptors, millrace_descriptors_size};
   assert_int_equal(mesh_schema_create(all, &own->schema, &err), GRPC_STATUS_OK);
   mesh_view view = {(const uint8_t *)text, strlen(text)};
-  if (strategy_read(own->schema, "two.yaml", view, NULL, &own->strategy, &err) != GRPC_STATUS_OK) {
+  if (strategy_read(NULL, own->schema, "two.yaml", view, NULL, &own->strategy, &err) !=
+      GRPC_STATUS_OK) {
     fail_msg("%s", err.message);
   }
   for (int s = 0; s < 2; s++) {
@@ -86,7 +87,7 @@ static int tear_down(void **state) {
 static dataset *build(bench *own) {
   dataset *made;
   mesh_error err;
-  if (dataset_build(own->strategy, own->bars, false, &made, &err) != GRPC_STATUS_OK) {
+  if (dataset_build(NULL, own->strategy, own->bars, false, &made, &err) != GRPC_STATUS_OK) {
     fail_msg("%s", err.message);
   }
   return made;
@@ -153,9 +154,43 @@ static void a_price_that_is_no_number_is_named(void **state) {
   dataset *made;
   mesh_error err;
   own->columns[2][1][7] = NAN;
-  assert_int_equal(dataset_build(own->strategy, own->bars, false, &made, &err),
+  assert_int_equal(dataset_build(NULL, own->strategy, own->bars, false, &made, &err),
                    GRPC_STATUS_FAILED_PRECONDITION);
   assert_non_null(strstr(err.message, "B 4h: the high of the bar at 2020-09-1"));
+}
+
+static void bars_out_of_order_are_named(void **state) {
+  bench *own = *state;
+  dataset *made;
+  mesh_error err;
+  own->times[3][9] = own->times[3][8];
+  assert_int_equal(dataset_build(NULL, own->strategy, own->bars, false, &made, &err),
+                   GRPC_STATUS_FAILED_PRECONDITION);
+  assert_non_null(strstr(err.message, "B 1h: the bar at 2020-09-1"));
+  assert_non_null(strstr(err.message, "not later than the one before it"));
+}
+
+static void rows_hear_a_stop(void **state) {
+  bench *own = *state;
+  dataset *made;
+  mesh_error err;
+  train_stop stop = {.asked = true};
+  assert_int_equal(dataset_build(&stop, own->strategy, own->bars, false, &made, &err),
+                   GRPC_STATUS_CANCELLED);
+  assert_null(made);
+  assert_int_equal(stop.looks, 1);  // after the first series: nothing was made yet
+  stop.asked = false;
+  stop.looks = 0;
+  assert_int_equal(dataset_build(&stop, own->strategy, own->bars, false, &made, &err),
+                   GRPC_STATUS_OK);
+  assert_true(stop.looks >= 2 * 8);  // of two symbols each feature
+  dataset_destroy(made);
+}
+
+static void it_says_what_it_takes(void **state) {
+  bench *own = *state;
+  int64_t rows = 2 * HOURS, columns = rows * 8 * (int64_t)(sizeof(double) + sizeof(float));
+  assert_in_range(dataset_bytes(own->strategy, own->bars), columns, 2 * columns);
 }
 
 // ---- the loop ----
@@ -207,7 +242,7 @@ static void save(running *own, mesh_bytes *file) {
 static void restore(running *own, mesh_bytes file) {
   tensors *from;
   mesh_error err;
-  assert_int_equal(tensors_read(mesh_bytes_view(file), &from, &err), GRPC_STATUS_OK);
+  assert_int_equal(tensors_read(NULL, mesh_bytes_view(file), &from, &err), GRPC_STATUS_OK);
   assert_int_equal(trainer_restore(own->trainer, from, &err), GRPC_STATUS_OK);
   tensors_destroy(from);
 }
@@ -245,6 +280,36 @@ static void it_goes_on_from_any_step_bit_for_bit(void **state) {
   end(&whole);
 }
 
+// Between any two slices somebody asks it to stop, and then to go on after all.
+static void a_stop_changes_no_bit(void **state) {
+  running whole = start(*state), stopped = start(*state);
+  const float *want, *got;
+  size_t count;
+  int want_best, got_best;
+  mesh_error err;
+  trainer_state at = TRAINER_RUNNING;
+  train_stop asked = {.asked = true};
+  trainer_metrics metrics;
+  while (!advance(&whole, 1)) {
+  }
+  while (at != TRAINER_FINISHED) {
+    int64_t step = trainer_progress_of(stopped.trainer).step;
+    assert_int_equal(trainer_advance(stopped.trainer, INT64_MAX, &asked, &at, &err),
+                     GRPC_STATUS_OK);
+    assert_int_equal(trainer_progress_of(stopped.trainer).step, step);
+    assert_int_equal(trainer_evaluate(stopped.trainer, &asked, DATASET_VALIDATION, &metrics, &err),
+                     GRPC_STATUS_CANCELLED);
+    if (at != TRAINER_FINISHED && advance(&stopped, 1)) break;
+  }
+  assert_int_equal(trainer_conclude(whole.trainer, &want, &count, &want_best, &err),
+                   GRPC_STATUS_OK);
+  assert_int_equal(trainer_conclude(stopped.trainer, &got, &count, &got_best, &err),
+                   GRPC_STATUS_OK);
+  assert_memory_equal(want, got, count * sizeof *want);
+  end(&whole);
+  end(&stopped);
+}
+
 static void the_schedule_halves_the_rate(void **state) {
   running own = start(*state);
   while (!advance(&own, 1)) {
@@ -261,9 +326,9 @@ static void a_damaged_checkpoint_is_refused(void **state) {
   tensors *read;
   save(&own, &file);
   mesh_view cut = {file.data, file.size_bytes - 9};
-  assert_int_equal(tensors_read(cut, &read, &err), GRPC_STATUS_DATA_LOSS);
+  assert_int_equal(tensors_read(NULL, cut, &read, &err), GRPC_STATUS_DATA_LOSS);
   memset(file.data + 8, 'x', 20);
-  assert_int_equal(tensors_read(mesh_bytes_view(file), &read, &err), GRPC_STATUS_DATA_LOSS);
+  assert_int_equal(tensors_read(NULL, mesh_bytes_view(file), &read, &err), GRPC_STATUS_DATA_LOSS);
   free(file.data);
   end(&own);
 }
@@ -272,10 +337,18 @@ static void a_damaged_checkpoint_is_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEST(features_have_their_names_and_order), TEST(a_row_knows_only_bars_that_have_ended),
-      TEST(parts_follow_each_other_in_time),     TEST(later_prices_change_no_earlier_row),
-      TEST(a_price_that_is_no_number_is_named),  TEST(it_goes_on_from_any_step_bit_for_bit),
-      TEST(the_schedule_halves_the_rate),        TEST(a_damaged_checkpoint_is_refused),
+      TEST(features_have_their_names_and_order),
+      TEST(a_row_knows_only_bars_that_have_ended),
+      TEST(parts_follow_each_other_in_time),
+      TEST(later_prices_change_no_earlier_row),
+      TEST(bars_out_of_order_are_named),
+      TEST(rows_hear_a_stop),
+      TEST(it_says_what_it_takes),
+      TEST(a_stop_changes_no_bit),
+      TEST(a_price_that_is_no_number_is_named),
+      TEST(it_goes_on_from_any_step_bit_for_bit),
+      TEST(the_schedule_halves_the_rate),
+      TEST(a_damaged_checkpoint_is_refused),
   };
   return cmocka_run_group_tests_name("dataset and trainer", tests, NULL, NULL);
 }

@@ -44,7 +44,7 @@ static void run_indicator(const train_bars *bars, const words *given) {
   }
   for (int i = 0; i < TRAIN_OUTPUTS_MAX; i++)
     outputs[i] = make(bars->count);
-  row->compute(&(train_input){*bars, bars->close, parameters}, outputs);
+  row->compute(&(train_input){*bars, bars->close, parameters, NULL}, outputs);
   for (int i = 0; row->outputs[i] != NULL; i++)
     printf("%s ", row->outputs[i]);
   printf("\n");
@@ -65,7 +65,7 @@ static void run_membership(const train_bars *bars, const words *given) {
     return;
   }
   double *out = make(bars->count);
-  train_membership_apply(&shape, bars->close, bars->count, out);
+  train_membership_apply(NULL, &shape, bars->close, bars->count, out);
   printf("membership\n");
   write_column(out, bars->count);
   free(out);
@@ -92,7 +92,7 @@ static void run_labels(const train_bars *bars, const words *given) {
   train_label_options options = read_options(given);
   double *out = make(bars->count);
   mesh_error err;
-  if (train_labels(bars, bars->close, &options, out, &err) != GRPC_STATUS_OK) {
+  if (train_labels(NULL, bars, bars->close, &options, out, &err) != GRPC_STATUS_OK) {
     printf("error %s\n", err.message);
   } else {
     printf("labels\n");

@@ -290,13 +290,13 @@ void check_stop_of(engine_maker make) {
   train_state state;
   train_state_init(&state, &setup.network, 5);
   train_engine *engine = prepare_engine(make(&setup), &given, &state);
-  atomic_bool stop = true;
+  train_stop stop = {.asked = true};
   train_run run = {given.order, ROWS, c->batch, 0.01f, &stop};
   train_ran ran;
   mesh_error err;
   assert_int_equal(train_engine_run(engine, &run, &ran, &err), GRPC_STATUS_OK);
   assert_int_equal(ran.steps, 0);
-  stop = false;
+  stop.asked = false;
   assert_int_equal(train_engine_run(engine, &run, &ran, &err), GRPC_STATUS_OK);
   assert_int_equal(ran.rows, ROWS);
   train_engine_destroy(engine);

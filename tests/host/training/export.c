@@ -63,10 +63,11 @@ static model *make_model(const mesh_schema *schema, char *text, strategy *strate
   about.n_features = 4;
   about.features = features;
   mesh_bytes file;
-  model_pack(schema, &about, &strategy->network, state.parameters, &scaling, &file);
-  model *read;
   mesh_error err;
-  must(model_read(schema, mesh_bytes_view(file), &read, &err), &err);
+  must(model_pack(schema, &about, &strategy->network, state.parameters, &scaling, &file, &err),
+       &err);
+  model *read;
+  must(model_read(NULL, schema, mesh_bytes_view(file), &read, &err), &err);
   if (memcmp(read->weights, state.parameters, state.parameter_count * sizeof(float)) != 0) abort();
   free(file.data);
   train_state_fini(&state);
@@ -101,7 +102,7 @@ int main(int argc, char **argv) {
                           &err),
        &err);
   mesh_view view = {(const uint8_t *)text, strlen(text)};
-  must(strategy_read(schema, "exported.yaml", view, NULL, &strategy, &err), &err);
+  must(strategy_read(NULL, schema, "exported.yaml", view, NULL, &strategy, &err), &err);
   model *made = make_model(schema, text, strategy);
 
   static float raw[ROWS * 4], scaled[ROWS * 4], outputs[ROWS * 3];
@@ -112,7 +113,7 @@ int main(int argc, char **argv) {
   }
   predict(made, scaled, outputs);
   mesh_bytes onnx;
-  model_to_onnx(made, &onnx);
+  must(model_to_onnx(NULL, made, &onnx, &err), &err);
   write_file(argv[1], "model.onnx", onnx.data, onnx.size_bytes);
   write_file(argv[1], "rows.f32", raw, sizeof raw);
   size_t count = (size_t)ROWS * (size_t)made->strategy->network.outputs;
