@@ -34,6 +34,7 @@ typedef struct follow {
   Millrace__V1__Progress *progress;  // owned; the last; NULL until one came
   mesh_timer still;                  // where there is no live line: a line now and then
   int64_t still_ms;                  // how often; 0: 10 s
+  int stills;                        // lines that were written so
   mesh_scope asking;                 // of the fiber that asks for the end
 } follow;
 

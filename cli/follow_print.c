@@ -88,11 +88,12 @@ static void print_progress(follow *own, mesh_view body) {
   own->drawn_ns = mesh_now_ns();
 }
 
-void follow_print_still(const follow *own) {
+void follow_print_still(follow *own) {
   if (own->client->json || own->client->live || own->progress == NULL) return;
   char line[PROGRESS_LINE_MAX];
   format_progress(own, own->progress, false, STILL_COLUMNS, line);
   print_text(stderr, "%s\n", line);
+  own->stills++;
 }
 
 // ---- lines that stay ----

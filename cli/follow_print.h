@@ -14,7 +14,7 @@ void follow_print_waiting(follow *own, const mesh_error *why);
 
 // Where there is no live line: one line on standard error that says how far it is. Called now and
 // then.
-void follow_print_still(const follow *own);
+void follow_print_still(follow *own);
 
 // Takes the live line away.
 void follow_print_end(follow *own);

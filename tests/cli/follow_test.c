@@ -81,6 +81,10 @@ static mesh_code send_from(backend *own, mesh_call *call, int64_t first, int las
   Millrace__V1__Accepted accepted = MILLRACE__V1__ACCEPTED__INIT;
   Millrace__V1__SegmentReport segment = MILLRACE__V1__SEGMENT_REPORT__INIT;
   Millrace__V1__Progress progress = MILLRACE__V1__PROGRESS__INIT;
+  progress.done = 1;
+  progress.total = 2;
+  progress.unit = "segments";
+  progress.eta_s = -1;
   accepted.kind = "load";
   accepted.title = "SPX 1d";
   accepted.detached = own->detached;
@@ -189,6 +193,7 @@ typedef struct scene {
   client client;
   follow follow;
   bool press_ctrl_c;  // once the operation is known
+  bool text;          // for people, into a file; Ctrl-C waits until it was told how far it is
   int64_t pressed_ns;
   mesh_code code, conclusion;
   mesh_error err;
@@ -200,7 +205,7 @@ static const command test_command = {.name = "data load"};
 static void press_ctrl_c(void *arg) {
   scene *own = arg;
   mesh_error err;
-  while (own->follow.sequence < 2) {
+  while (own->follow.sequence < 2 || (own->text && own->follow.stills < 3)) {
     mesh_code code = mesh_sleep_until(&own->client.scope, mesh_now_ns() + MS_NS, &err);
     assert_int_equal(code, GRPC_STATUS_OK);
   }
@@ -234,7 +239,7 @@ static void run_scene(harness *test, void *arg) {
 
   own->client.command = &test_command;
   own->client.loop = test->loop;
-  own->client.json = true;
+  own->client.json = !own->text;
   mesh_scope_open(&own->client.scope, &test->scope);
   assert_int_equal(
       mesh_link_open_local(test->loop, "backend", own->backend.server, &own->client.backend, NULL),
@@ -255,11 +260,15 @@ static void run(scene *own) {
   assert_non_null(file);
   fflush(stdout);
   int saved = dup(STDOUT_FILENO);
+  int saved_error = dup(STDERR_FILENO);
   dup2(fileno(file), STDOUT_FILENO);
+  if (own->text) dup2(fileno(file), STDERR_FILENO);
   run_in_fiber(run_scene, own);
   fflush(stdout);
   dup2(saved, STDOUT_FILENO);
+  dup2(saved_error, STDERR_FILENO);
   close(saved);
+  close(saved_error);
   rewind(file);
   size_t size = fread(own->printed, 1, sizeof own->printed - 1, file);
   own->printed[size] = '\0';
@@ -308,6 +317,16 @@ static void a_refused_start_is_repeated(void **state) {
   assert_int_equal(own.conclusion, GRPC_STATUS_OK);
   assert_int_equal(own.backend.loaded, 3);
   assert_int_equal(count(own.printed, "\"accepted\":"), 1);
+}
+
+// No terminal, and somebody looks into the file now and then.
+static void a_file_is_told_how_far_it_is(void **state) {
+  (void)state;
+  scene own = {
+      .backend.waits_for_cancel = true, .press_ctrl_c = true, .text = true, .follow.still_ms = 1};
+  run(&own);
+  assert_true(count(own.printed, "SPX 1d  50%  1/2 segments\n") >= 3);
+  assert_int_equal(count(own.printed, "\033"), 0);
 }
 
 static void a_silent_stream_is_dead(void **state) {
@@ -402,6 +421,7 @@ int main(void) {
       cmocka_unit_test(prints_each_event_to_the_outcome),
       cmocka_unit_test(reattaches_without_repeating),
       cmocka_unit_test(a_refused_start_is_repeated),
+      cmocka_unit_test(a_file_is_told_how_far_it_is),
       cmocka_unit_test(a_silent_stream_is_dead),
       cmocka_unit_test(a_drain_is_no_error),
       cmocka_unit_test(leaves_as_soon_as_it_is_accepted),
