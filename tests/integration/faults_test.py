@@ -9,16 +9,20 @@ import stat
 import unittest
 
 from counting import CountingCase, difference
-from mesh_processes import (MARKET, children, file_rows, obey_permissions, outcome, small_files,
-                            wait_for)
+from mesh_processes import (MARKET, bear_full_disks, children, file_rows, fill_disk,
+                            obey_permissions, outcome, wait_for)
 
 
 class DiskFullTest(CountingCase):
     def test_nothing_that_was_acknowledged_is_lost(self):
         self.start_counter()
-        self.mesh = self.up(before_exec=small_files(600000))
+        self.mesh = self.up(before_exec=bear_full_disks)
         name = self.count(to=100000, stepUs=100, checkpointEvery=1)
         watcher = self.watch(name)
+        watcher.line(lambda line: json.loads(line).get("checkpoint", {}).get("position") == 20,
+                     "20th checkpoint")
+        fill_disk([self.mesh.pid, *children(self.mesh.pid).values()],
+                  os.path.getsize(self.home + "/millrace.db-wal"))
         self.assertNotEqual(watcher.wait(), 0, watcher.transcript())
         self.assertIn("disk is full", watcher.stderr())
         seen = watcher.json_lines()
@@ -29,7 +33,7 @@ class DiskFullTest(CountingCase):
         wait_for(lambda: any("adopted" in e for e in self.journal(name)), "adoption")
         journal = self.journal(name)
         durable = [event for event in seen if event["eventClass"] == "DURABLE"]
-        self.assertGreater(len(durable), 10)
+        self.assertGreaterEqual(len(durable), 20)
         self.assertIsNone(difference(durable, journal[:len(durable)]))
         self.ok("ops", "cancel", name)
 

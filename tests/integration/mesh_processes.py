@@ -332,10 +332,21 @@ LIBC = ctypes.CDLL(None)
 PR_SET_CHILD_SUBREAPER, PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 36, 24, 1, 2
 
 
+def bear_full_disks():
+    """A program to which a write beyond its limit fails, as on a full disk, instead of ending it."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+
+def fill_disk(pids, size_bytes):
+    """From now on the files of these running programs cannot grow beyond `size_bytes`."""
+    for pid in pids:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
+
+
 def small_files(size_bytes):
     """A program whose files cannot grow beyond this: the nearest thing to a disk that is full."""
     def limit():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # the write fails, as on a full disk
+        bear_full_disks()
         resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
 
     return limit
