@@ -51,7 +51,8 @@ static mesh_code join_layers(backend *own, mesh_error *err) {
   return code;
 }
 
-// training-service -> training-manager -> training-adapter -> training-host.
+// training-service -> training-manager -> training-adapter -> training-host, and models-service ->
+// models-manager -> training-adapter.
 static mesh_code join_training(backend *own, mesh_error *err) {
   const backend_options *options = &own->options;
   if (own->training_host_count == 0) return GRPC_STATUS_OK;
@@ -61,9 +62,13 @@ static mesh_code join_training(backend *own, mesh_error *err) {
     code = open_layer(own, "training-adapter", options->training_adapter, &own->to_training_adapter,
                       err);
   }
+  if (code == GRPC_STATUS_OK) {
+    code = open_layer(own, "models-manager", options->models_manager, &own->to_models_manager, err);
+  }
   training_service_init(&own->training, own->to_training_manager);
+  models_service_init(&own->models, own->to_models_manager);
   own->training_manager.adapter = own->to_training_adapter;
-  own->models.adapter = own->to_training_adapter;
+  own->models_manager.adapter = own->to_training_adapter;
   return code;
 }
 
@@ -113,11 +118,12 @@ static mesh_code create_training(backend *own, mesh_error *err) {
                                              .grace_ms = mesh_s_ms(options->training_grace_s),
                                              .models = own->models_directory};
   training_manager_init(&own->training_manager);
-  own->models = (models_service){.loop = own->loop,
-                                 .store = own->store,
-                                 .pool = own->waiting,
-                                 .models = own->models_directory};
-  models_service_init(&own->models);
+  own->models_manager = (models_manager){.loop = own->loop,
+                                         .store = own->store,
+                                         .pool = own->waiting,
+                                         .models = own->models_directory};
+  models_manager_init(&own->models_manager);
+  models_service_init(&own->models, NULL);
   training_adapter_init(&own->training_adapter, own->training_hosts, own->training_host_count);
   training_service_init(&own->training, NULL);
   own->kinds[own->kind_count++] = training_manager_kind(&own->training_manager);
@@ -136,6 +142,7 @@ static void add_services(backend *own) {
   mesh_server_add(own->server, &own->training.service);
   mesh_server_add(own->server, &own->training_manager.service);
   mesh_server_add(own->server, &own->training_adapter.service);
+  mesh_server_add(own->server, &own->models_manager.service);
   mesh_server_add(own->server, &own->models.service);
 }
 
@@ -272,6 +279,7 @@ static mesh_code serve(const program_arg *what, mesh_error *err) {
 static void tear_down(const program_arg *what) {
   backend *own = what->own;
   if (what->extension->tear_down != NULL) what->extension->tear_down(what->extension->self);
+  mesh_link_close(own->to_models_manager);
   mesh_link_close(own->to_training_manager);
   mesh_link_close(own->to_training_adapter);
   for (int i = 0; i < own->training_host_count; i++)

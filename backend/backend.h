@@ -13,7 +13,8 @@
 #include "backend/options.h"
 #include "backend/training/adapter.h"
 #include "backend/training/manager.h"
-#include "backend/training/models.h"
+#include "backend/training/models_manager.h"
+#include "backend/training/models_service.h"
 #include "backend/training/service.h"
 #include "mesh/program/program.h"
 
@@ -31,7 +32,7 @@ typedef struct backend {
   store *store;
   mesh_server *server;
   mesh_link *ib_host, *to_adapter, *to_manager;
-  mesh_link *to_training_adapter, *to_training_manager;
+  mesh_link *to_training_adapter, *to_training_manager, *to_models_manager;
   training_adapter_host training_hosts[TRAINING_HOSTS_MAX];
   int training_host_count;  // 0: no training
   store_journal journal;
@@ -47,6 +48,7 @@ typedef struct backend {
   training_adapter training_adapter;
   training_manager training_manager;
   training_service training;
+  models_manager models_manager;
   models_service models;
   char models_directory[4096];
   operations_service operations_api;

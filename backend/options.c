@@ -20,7 +20,8 @@ void backend_options_help(void) {
       "times\n"
       "  --data-manager ADDRESS  where DataService finds DataManager (default: in this process)\n"
       "  --data-adapter ADDRESS  where DataManager finds DataAdapter (default: in this process)\n"
-      "  --training-manager ADDRESS, --training-adapter ADDRESS  likewise, of the training layers\n"
+      "  --training-manager ADDRESS, --training-adapter ADDRESS, --models-manager ADDRESS\n"
+      "                       likewise, of the training layers\n"
       "  --training-grace-s N  how long a training goes on without this process, 1 to 3600; a "
       "host\n"
       "                       that stays away for longer is given up for another (default 60)\n"
@@ -79,6 +80,7 @@ mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mes
       {"data-adapter", .text = &out->data_adapter},
       {"training-manager", .text = &out->training_manager},
       {"training-adapter", .text = &out->training_adapter},
+      {"models-manager", .text = &out->models_manager},
       {"synchronous", .take = take_synchronous, .to = &out->synchronous_full},
       {"parallel", .whole = &out->parallel, .least = 1, .most = 32},
       {"busy-limit-s", .number = &out->busy_limit_s, .least = 1, .most = 86400},

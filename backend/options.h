@@ -16,7 +16,7 @@ typedef struct backend_options {
   const char *training_hosts[BACKEND_TRAINING_HOSTS_MAX];  // addresses
   int training_host_count;                                 // 0: no training
   const char *data_manager, *data_adapter;  // addresses of the next layers; NULL: in this process
-  const char *training_manager, *training_adapter;
+  const char *training_manager, *training_adapter, *models_manager;
   mesh_log_level log_level;
   bool log_json;
   bool synchronous_full;

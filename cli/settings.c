@@ -47,6 +47,7 @@ static const setting_info infos[SETTING_COUNT] = {
     [SETTING_LINKS_DATA_ADAPTER] = {"links.data_adapter", NULL, NULL},
     [SETTING_LINKS_TRAINING_MANAGER] = {"links.training_manager", NULL, NULL},
     [SETTING_LINKS_TRAINING_ADAPTER] = {"links.training_adapter", NULL, NULL},
+    [SETTING_LINKS_MODELS_MANAGER] = {"links.models_manager", NULL, NULL},
     [SETTING_TRAINING_HOST_ADDRESS] = {"training_host.address", NULL, NULL},
     [SETTING_TRAINING_HOST_LISTEN] = {"training_host.listen", NULL, NULL},
     [SETTING_TRAINING_HOST_SLOTS] = {"training_host.slots", NULL, "1"},

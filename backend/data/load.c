@@ -5,15 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/data/check.h"
 #include "backend/data/fetch.h"
 #include "backend/data/gaps.h"
 #include "backend/data/load_internal.h"
 #include "backend/data/segments.h"
 #include "market/times.h"
 #include "mesh/operation/orchestrate.h"
-#include "mesh/rpc/pack.h"
 #include "mesh/runtime/text.h"
+#include "requests/data.h"
 
 #define MODE(name) MILLRACE__V1__LOAD_REQUEST__MODE__##name
 
@@ -221,9 +220,7 @@ static void fill_texts(load *own) {
 
 static mesh_code take_request(load *own, mesh_error *err) {
   const Millrace__V1__LoadRequest *request = own->request;
-  mesh_code code = check_series(request->symbol, request->timeframe, err);
-  if (code == GRPC_STATUS_OK) code = check_window(request->from, request->to, err);
-  if (code == GRPC_STATUS_OK) code = timeframe_parse(request->timeframe, &own->timeframe, err);
+  mesh_code code = timeframe_parse(request->timeframe, &own->timeframe, err);
   if (code != GRPC_STATUS_OK) return code;
   mesh_text_copy(own->symbol, sizeof own->symbol, request->symbol);
   own->has_from = request->from != NULL;
@@ -243,11 +240,9 @@ mesh_code load_prepare(void *data_manager, mesh_view request, mesh_start *start,
   load *own = calloc(1, sizeof *own);
   if (own == NULL) abort();
   own->manager = data_manager;
-  own->request = mesh_message_unpack(&millrace__v1__load_request__descriptor, request.data,
-                                     request.size_bytes);
-  mesh_code code = own->request != NULL ? take_request(own, err)
-                                        : mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                                                    "the request is no millrace.v1.LoadRequest");
+  own->request = data_request_take(&millrace__v1__load_request__descriptor,
+                                   (mesh_frame){request.data, request.size_bytes, false}, err);
+  mesh_code code = own->request != NULL ? take_request(own, err) : GRPC_STATUS_INVALID_ARGUMENT;
   if (code != GRPC_STATUS_OK) {
     free_load(own);
     return code;

@@ -2,7 +2,7 @@
 #ifndef MILLRACE_BACKEND_DATA_LOAD_INTERNAL_H
 #define MILLRACE_BACKEND_DATA_LOAD_INTERNAL_H
 
-#include "backend/data/check.h"
+#include "requests/take.h"
 #include "backend/data/load.h"
 #include "market/bar_columns.h"
 #include "market/interval.h"
@@ -18,7 +18,7 @@ typedef struct load {
   data_manager *manager;
   mesh_operation *operation;
   Millrace__V1__LoadRequest *request;  // owned
-  char symbol[CHECK_SYMBOL_MAX + 1], title[160], work_key[192];
+  char symbol[REQUEST_SYMBOL_MAX + 1], title[160], work_key[192];
   const timeframe *timeframe;
   bool has_from, has_to;
   int64_t from_s, to_s;

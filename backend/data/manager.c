@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/data/check.h"
 #include "backend/data/gaps.h"
 #include "backend/data/load.h"
 #include "market/bar_columns.h"
@@ -14,16 +13,13 @@
 #include "mesh/runtime/text.h"
 #include "millrace/v1/data.pb-c.h"
 #include "millrace/v1/ib_host.pb-c.h"
+#include "requests/data.h"
 
 enum { READ_BATCH = 4096 };  // bars a message: about 200 KiB
 
 data_manager_options data_manager_defaults(void) {
   return (data_manager_options){.parallel = 4,
                                 .backoff = {.base_ms = 100, .cap_ms = 3000, .attempts = 10}};
-}
-
-static mesh_code bad_request(const char *type, mesh_error *err) {
-  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "the request is no millrace.v1.%s", type);
 }
 
 // ---- Load ----
@@ -106,11 +102,9 @@ static mesh_code read_asked(data_manager *self, mesh_call *call,
 
 static mesh_code read_series(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   Millrace__V1__ReadRequest *request =
-      mesh_message_unpack(&millrace__v1__read_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("ReadRequest", err);
-  mesh_code code = check_series(request->symbol, request->timeframe, err);
-  if (code == GRPC_STATUS_OK) code = check_window(request->from, request->to, err);
-  if (code == GRPC_STATUS_OK) code = read_asked(arg, call, request, err);
+      data_request_take(&millrace__v1__read_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
+  mesh_code code = read_asked(arg, call, request, err);
   millrace__v1__read_request__free_unpacked(request, NULL);
   return code;
 }
@@ -205,9 +199,7 @@ static mesh_code send_pieces(const gaps_job *job, mesh_call *call, interval gap,
 
 static mesh_code send_gaps(gaps_job *job, mesh_call *call, mesh_error *err) {
   const timeframe *frame;
-  mesh_code code = check_series(job->request->symbol, job->request->timeframe, err);
-  if (code == GRPC_STATUS_OK) code = check_window(job->request->from, job->request->to, err);
-  if (code == GRPC_STATUS_OK) code = timeframe_parse(job->request->timeframe, &frame, err);
+  mesh_code code = timeframe_parse(job->request->timeframe, &frame, err);
   if (code != GRPC_STATUS_OK) return code;
   job->has_window = job->request->from != NULL && job->request->to != NULL;
   job->window = (interval){seconds_or(job->request->from, INT64_MAX),
@@ -236,8 +228,8 @@ static mesh_code send_gaps(gaps_job *job, mesh_call *call, mesh_error *err) {
 
 static mesh_code find_gaps(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   Millrace__V1__GapsRequest *request =
-      mesh_message_unpack(&millrace__v1__gaps_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("GapsRequest", err);
+      data_request_take(&millrace__v1__gaps_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   gaps_job job = {.self = arg, .request = request, .err = err};
   mesh_code code = send_gaps(&job, call, err);
   intervals_clear(&job.known);
@@ -300,9 +292,9 @@ static mesh_code send_series(mesh_call *call, const listed_series *series, mesh_
 
 static mesh_code list_series(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   data_manager *self = arg;
-  Millrace__V1__ListSeriesRequest *request = mesh_message_unpack(
-      &millrace__v1__list_series_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("ListSeriesRequest", err);
+  Millrace__V1__ListSeriesRequest *request =
+      data_request_take(&millrace__v1__list_series_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   list_job job = {.store = self->store, .symbol = request->symbol, .err = err};
   job.series = calloc(STORE_SERIES_PAGE, sizeof *job.series);
   if (job.series == NULL) abort();
@@ -326,27 +318,26 @@ static mesh_code list_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
 static mesh_code subscribe(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   // SubscribeRequest's symbol and timeframe have other numbers than WatchBarsRequest's.
   data_manager *self = arg;
-  Millrace__V1__SubscribeRequest *request = mesh_message_unpack(
-      &millrace__v1__subscribe_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("SubscribeRequest", err);
+  Millrace__V1__SubscribeRequest *request =
+      data_request_take(&millrace__v1__subscribe_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   Millrace__V1__WatchBarsRequest watch = MILLRACE__V1__WATCH_BARS_REQUEST__INIT;
   watch.symbol = request->symbol;
   watch.timeframe = request->timeframe;
   watch.from = request->from;
-  mesh_code code = check_series(request->symbol, request->timeframe, err);
-  if (code == GRPC_STATUS_OK) code = check_window(request->from, NULL, err);
-  if (code == GRPC_STATUS_OK) {
-    mesh_bytes bytes = mesh_message_pack(&watch.base);
-    mesh_frame below = {bytes.data, bytes.size_bytes, false};
-    code = mesh_relay_live(call, self->adapter, "/millrace.v1.DataAdapter/WatchBars", below, err);
-    free(bytes.data);
-  }
+  mesh_bytes bytes = mesh_message_pack(&watch.base);
+  mesh_frame below = {bytes.data, bytes.size_bytes, false};
+  mesh_code code =
+      mesh_relay_live(call, self->adapter, "/millrace.v1.DataAdapter/WatchBars", below, err);
+  free(bytes.data);
   millrace__v1__subscribe_request__free_unpacked(request, NULL);
   return code;
 }
 
 static mesh_code search(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   // SearchRequest and SearchSymbolsRequest are the same on the wire.
+  mesh_code code = data_request_check(&millrace__v1__search_request__descriptor, frame, err);
+  if (code != GRPC_STATUS_OK) return code;
   return mesh_relay(call, ((data_manager *)arg)->adapter, "/millrace.v1.DataAdapter/SearchSymbols",
                     frame, err);
 }

@@ -90,11 +90,8 @@ static mesh_code unknown_host(const hosts_service *self, const char *name, mesh_
 static mesh_code drain(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   hosts_service *self = arg;
   Millrace__V1__DrainRequest *request =
-      mesh_message_unpack(&millrace__v1__drain_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                     "the request is no millrace.v1.DrainRequest");
-  }
+      mesh_message_take(&millrace__v1__drain_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   mesh_link *link = NULL;
   for (size_t i = 0; i < self->count; i++) {
     if (strcmp(self->hosts[i].name, request->name) == 0) link = self->hosts[i].link;

@@ -4,11 +4,6 @@
 #include "backend/operations/longrunning_message.h"
 #include "mesh/rpc/message.h"
 
-static mesh_code bad_request(const char *type, mesh_error *err) {
-  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "the request is no google.longrunning.%s",
-                   type);
-}
-
 static mesh_code send_empty(mesh_call *call, mesh_error *err) {
   return mesh_call_send(call, (mesh_frame){(const uint8_t *)"", 0, false}, err);
 }
@@ -23,9 +18,9 @@ static mesh_code send_message(mesh_call *call, const Millrace__V1__Operation *op
 
 static mesh_code list(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   longrunning_service *self = arg;
-  Google__Longrunning__ListOperationsRequest *request = mesh_message_unpack(
-      &google__longrunning__list_operations_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("ListOperationsRequest", err);
+  Google__Longrunning__ListOperationsRequest *request =
+      mesh_message_take(&google__longrunning__list_operations_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   mesh_code code = longrunning_list(&self->directory, request, call, err);
   google__longrunning__list_operations_request__free_unpacked(request, NULL);
   return code;
@@ -33,9 +28,9 @@ static mesh_code list(mesh_call *call, mesh_frame frame, void *arg, mesh_error *
 
 static mesh_code get(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   longrunning_service *self = arg;
-  Google__Longrunning__GetOperationRequest *request = mesh_message_unpack(
-      &google__longrunning__get_operation_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("GetOperationRequest", err);
+  Google__Longrunning__GetOperationRequest *request =
+      mesh_message_take(&google__longrunning__get_operation_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   Millrace__V1__Operation *operation = NULL;
   mesh_code code = operations_directory_find(&self->directory, request->name, &operation, err);
   if (code == GRPC_STATUS_OK) code = send_message(call, operation, err);
@@ -46,9 +41,9 @@ static mesh_code get(mesh_call *call, mesh_frame frame, void *arg, mesh_error *e
 
 static mesh_code remove_one(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   longrunning_service *self = arg;
-  Google__Longrunning__DeleteOperationRequest *request = mesh_message_unpack(
-      &google__longrunning__delete_operation_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("DeleteOperationRequest", err);
+  Google__Longrunning__DeleteOperationRequest *request =
+      mesh_message_take(&google__longrunning__delete_operation_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   mesh_code code = operations_directory_remove(&self->directory, request->name, NULL, err);
   if (code == GRPC_STATUS_OK) code = send_empty(call, err);
   google__longrunning__delete_operation_request__free_unpacked(request, NULL);
@@ -57,9 +52,9 @@ static mesh_code remove_one(mesh_call *call, mesh_frame frame, void *arg, mesh_e
 
 static mesh_code cancel(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   longrunning_service *self = arg;
-  Google__Longrunning__CancelOperationRequest *request = mesh_message_unpack(
-      &google__longrunning__cancel_operation_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("CancelOperationRequest", err);
+  Google__Longrunning__CancelOperationRequest *request =
+      mesh_message_take(&google__longrunning__cancel_operation_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   mesh_code code = operations_directory_cancel(
       &self->directory, request->name, "google.longrunning.Operations.CancelOperation", NULL, err);
   if (code == GRPC_STATUS_OK) {  // the answer is a promise
@@ -116,9 +111,9 @@ static mesh_code wait_and_find(const longrunning_service *self, mesh_scope *scop
 }
 
 static mesh_code wait_for_end(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
-  Google__Longrunning__WaitOperationRequest *request = mesh_message_unpack(
-      &google__longrunning__wait_operation_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("WaitOperationRequest", err);
+  Google__Longrunning__WaitOperationRequest *request =
+      mesh_message_take(&google__longrunning__wait_operation_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   Millrace__V1__Operation *operation = NULL;
   mesh_code code = wait_and_find(arg, mesh_call_scope(call), request, &operation, err);
   if (code == GRPC_STATUS_OK) code = send_message(call, operation, err);

@@ -7,10 +7,6 @@
 
 enum { PAGE_EVENTS = 256 };
 
-static mesh_code bad_request(const char *type, mesh_error *err) {
-  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "the request is no millrace.v1.%s", type);
-}
-
 static mesh_code send_operation(void *call, const Millrace__V1__Operation *message,
                                 mesh_error *err) {
   return mesh_message_send(call, &message->base, err);
@@ -18,9 +14,9 @@ static mesh_code send_operation(void *call, const Millrace__V1__Operation *messa
 
 static mesh_code list(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   operations_service *self = arg;
-  Millrace__V1__ListOperationsRequest *request = mesh_message_unpack(
-      &millrace__v1__list_operations_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("ListOperationsRequest", err);
+  Millrace__V1__ListOperationsRequest *request =
+      mesh_message_take(&millrace__v1__list_operations_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   operation_filter filter;
   mesh_code code = operation_filter_init(&filter, request, err);
   if (code == GRPC_STATUS_OK) {
@@ -45,9 +41,9 @@ static mesh_code find(const operations_service *self,
 }
 
 static mesh_code get(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
-  Millrace__V1__GetOperationRequest *request = mesh_message_unpack(
-      &millrace__v1__get_operation_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("GetOperationRequest", err);
+  Millrace__V1__GetOperationRequest *request =
+      mesh_message_take(&millrace__v1__get_operation_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   Millrace__V1__Operation *message = NULL;
   mesh_code code = find(arg, request, &message, err);
   if (code == GRPC_STATUS_OK) code = send_operation(call, message, err);
@@ -58,9 +54,9 @@ static mesh_code get(mesh_call *call, mesh_frame frame, void *arg, mesh_error *e
 
 static mesh_code watch(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   operations_service *self = arg;
-  Millrace__V1__WatchOperationRequest *request = mesh_message_unpack(
-      &millrace__v1__watch_operation_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("WatchOperationRequest", err);
+  Millrace__V1__WatchOperationRequest *request =
+      mesh_message_take(&millrace__v1__watch_operation_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   mesh_watch how = {.after_sequence = request->after_sequence, .counts = true};
   mesh_code code = mesh_operation_watch(self->directory.operations, request->name, &how, call, err);
   millrace__v1__watch_operation_request__free_unpacked(request, NULL);
@@ -69,9 +65,9 @@ static mesh_code watch(mesh_call *call, mesh_frame frame, void *arg, mesh_error 
 
 static mesh_code cancel(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   operations_service *self = arg;
-  Millrace__V1__CancelOperationRequest *request = mesh_message_unpack(
-      &millrace__v1__cancel_operation_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("CancelOperationRequest", err);
+  Millrace__V1__CancelOperationRequest *request =
+      mesh_message_take(&millrace__v1__cancel_operation_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   const char *requested_by =
       request->requested_by[0] != '\0' ? request->requested_by : "OperationsService.Cancel";
   mesh_watch how = {0};
@@ -128,9 +124,9 @@ static mesh_code send_history(const mesh_journal *journal, const char *name, his
 
 static mesh_code events(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   operations_service *self = arg;
-  Millrace__V1__ListEventsRequest *request = mesh_message_unpack(
-      &millrace__v1__list_events_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("ListEventsRequest", err);
+  Millrace__V1__ListEventsRequest *request =
+      mesh_message_take(&millrace__v1__list_events_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   history own = {mesh_event_stream_create(call), request->after_sequence, GRPC_STATUS_OK, err};
   mesh_code code = send_history(self->directory.journal, request->name, &own);
   mesh_event_stream_destroy(own.stream);
@@ -140,9 +136,9 @@ static mesh_code events(mesh_call *call, mesh_frame frame, void *arg, mesh_error
 
 static mesh_code remove_one(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   operations_service *self = arg;
-  Millrace__V1__DeleteOperationRequest *request = mesh_message_unpack(
-      &millrace__v1__delete_operation_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return bad_request("DeleteOperationRequest", err);
+  Millrace__V1__DeleteOperationRequest *request =
+      mesh_message_take(&millrace__v1__delete_operation_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   Millrace__V1__DeleteOperationResponse response = MILLRACE__V1__DELETE_OPERATION_RESPONSE__INIT;
   mesh_code code =
       operations_directory_remove(&self->directory, request->name, &response.events, err);

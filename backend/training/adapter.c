@@ -7,6 +7,7 @@
 #include "mesh/rpc/message.h"
 #include "millrace/v1/operation.pb-c.h"
 #include "millrace/v1/training_host.pb-c.h"
+#include "requests/training.h"
 
 enum { ASK_MS = 1000 };
 
@@ -81,28 +82,26 @@ static const training_adapter_host *find_reachable(const training_adapter *self,
 static mesh_code run(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   const training_adapter *self = arg;
   const training_adapter_host *host = &self->hosts[0];
+  Millrace__V1__RunRequest *request =
+      training_request_take(&millrace__v1__run_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   if (self->count > 1) {
-    Millrace__V1__RunRequest *request =
-        mesh_message_unpack(&millrace__v1__run_request__descriptor, frame.data, frame.size_bytes);
-    if (request == NULL) return mesh_message_refuse("RunRequest", err);
     host = find_run(self, mesh_call_scope(call), request->operation, request->host);
     if (host == NULL) host = find_named(self, request->host);
-    millrace__v1__run_request__free_unpacked(request, NULL);
   }
+  millrace__v1__run_request__free_unpacked(request, NULL);
   return mesh_relay_events(call, host->link, "/millrace.v1.TrainingHost/Run", frame, err);
 }
 
 static mesh_code cancel(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   const training_adapter *self = arg;
-  const training_adapter_host *host = &self->hosts[0];
-  if (self->count > 1) {
-    Millrace__V1__CancelOperationRequest *request = mesh_message_unpack(
-        &millrace__v1__cancel_operation_request__descriptor, frame.data, frame.size_bytes);
-    if (request == NULL) return mesh_message_refuse("CancelOperationRequest", err);
-    host = find_run(self, mesh_call_scope(call), request->name, request->host);
-    millrace__v1__cancel_operation_request__free_unpacked(request, NULL);
-    if (host == NULL) host = &self->hosts[0];
-  }
+  const training_adapter_host *host = NULL;
+  Millrace__V1__CancelOperationRequest *request =
+      training_request_take(&millrace__v1__cancel_operation_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
+  if (self->count > 1) host = find_run(self, mesh_call_scope(call), request->name, request->host);
+  millrace__v1__cancel_operation_request__free_unpacked(request, NULL);
+  if (host == NULL) host = &self->hosts[0];
   return mesh_relay_events(call, host->link, "/millrace.v1.TrainingHost/Cancel", frame, err);
 }
 
@@ -111,7 +110,10 @@ static mesh_code cancel(mesh_call *call, mesh_frame frame, void *arg, mesh_error
 static mesh_code fetch_model(mesh_call *call, mesh_frame request, void *arg, mesh_error *err) {
   const training_adapter *self = arg;
   mesh_error away = {.code = GRPC_STATUS_OK};
-  mesh_code code = GRPC_STATUS_NOT_FOUND;
+  mesh_code code =
+      training_request_check(&millrace__v1__fetch_model_request__descriptor, request, err);
+  if (code != GRPC_STATUS_OK) return code;
+  code = GRPC_STATUS_NOT_FOUND;
   for (int i = 0; i < self->count && code == GRPC_STATUS_NOT_FOUND; i++) {
     const training_adapter_host *host = &self->hosts[i];
     if (self->count > 1 && !answers(host, mesh_call_scope(call), &away)) {
@@ -127,14 +129,18 @@ static mesh_code fetch_model(mesh_call *call, mesh_frame request, void *arg, mes
 
 // ---- what any of them can do ----
 
-static mesh_code to_any(mesh_call *call, mesh_frame request, void *arg, const char *method,
+static mesh_code to_any(mesh_call *call, mesh_frame request, void *arg,
+                        const ProtobufCMessageDescriptor *type, const char *method,
                         mesh_error *err) {
+  mesh_code code = training_request_check(type, request, err);
+  if (code != GRPC_STATUS_OK) return code;
   const training_adapter_host *host = find_reachable(arg, mesh_call_scope(call));
   return mesh_relay(call, host->link, method, request, err);
 }
 
 static mesh_code check_strategy(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return to_any(call, request, self, "/millrace.v1.TrainingHost/CheckStrategy", err);
+  return to_any(call, request, self, &millrace__v1__check_strategy_request__descriptor,
+                "/millrace.v1.TrainingHost/CheckStrategy", err);
 }
 
 static mesh_code predict(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
@@ -144,7 +150,8 @@ static mesh_code predict(mesh_call *call, mesh_frame request, void *self, mesh_e
 }
 
 static mesh_code export_model(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
-  return to_any(call, request, self, "/millrace.v1.TrainingHost/ExportModel", err);
+  return to_any(call, request, self, &millrace__v1__model_request__descriptor,
+                "/millrace.v1.TrainingHost/ExportModel", err);
 }
 
 static mesh_code send_status(mesh_call *call, const training_adapter_host *host, mesh_error *err) {

@@ -13,6 +13,7 @@
 #include "mesh/runtime/text.h"
 #include "millrace/v1/training.pb-c.h"
 #include "millrace/v1/training_host.pb-c.h"
+#include "requests/training.h"
 
 #define PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 
@@ -139,11 +140,12 @@ static mesh_code prepare(void *self, mesh_view request, mesh_start *start, mesh_
   if (own == NULL) abort();
   own->manager = self;
   mesh_bytes_set(&own->bytes, request);
-  own->request = mesh_message_unpack(&millrace__v1__train_request__descriptor, own->bytes.data,
-                                     request.size_bytes);
+  own->request =
+      training_request_take(&millrace__v1__train_request__descriptor,
+                            (mesh_frame){own->bytes.data, own->bytes.size_bytes, false}, err);
   if (own->request == NULL) {
     destroy(own);
-    return mesh_message_refuse("TrainRequest", err);
+    return GRPC_STATUS_INVALID_ARGUMENT;
   }
   make_title(own);
   make_key(own);
@@ -257,8 +259,8 @@ static mesh_code start_again(training_manager *self, const Millrace__V1__ResumeR
 static mesh_code resume(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   training_manager *self = arg;
   Millrace__V1__ResumeRequest *request =
-      mesh_message_unpack(&millrace__v1__resume_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return mesh_message_refuse("ResumeRequest", err);
+      training_request_take(&millrace__v1__resume_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   ended from = {0};
   mesh_code code =
       self->journal->find(self->journal->self, request->operation, NULL, take_record, &from, err);
@@ -273,6 +275,9 @@ static mesh_code resume(mesh_call *call, mesh_frame frame, void *arg, mesh_error
 // ---- the service ----
 
 static mesh_code check_strategy(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  mesh_code code =
+      training_request_check(&millrace__v1__check_strategy_request__descriptor, request, err);
+  if (code != GRPC_STATUS_OK) return code;
   return mesh_relay(call, ((training_manager *)self)->adapter,
                     "/millrace.v1.TrainingAdapter/CheckStrategy", request, err);
 }

@@ -7,7 +7,7 @@
 
 // Relays `frame`, a PredictRequest, to `method` on `link` (borrowed). Returns the lower call's
 // status; of a live one UNAVAILABLE (DRAINING) once this process leaves; INVALID_ARGUMENT where it
-// is no PredictRequest.
+// is no right PredictRequest.
 mesh_code training_relay_predict(mesh_call *call, mesh_link *link, const char *method,
                                  mesh_frame frame, mesh_error *err);
 

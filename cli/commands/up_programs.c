@@ -133,6 +133,7 @@ static mesh_code describe_backend(up *own, mesh_error *err) {
   }
   add_flag(&line, "--training-manager", up_setting(own, SETTING_LINKS_TRAINING_MANAGER));
   add_flag(&line, "--training-adapter", up_setting(own, SETTING_LINKS_TRAINING_ADAPTER));
+  add_flag(&line, "--models-manager", up_setting(own, SETTING_LINKS_MODELS_MANAGER));
   add_flag(&line, "--data-manager", up_setting(own, SETTING_LINKS_DATA_MANAGER));
   add_flag(&line, "--data-adapter", up_setting(own, SETTING_LINKS_DATA_ADAPTER));
   add_flag(&line, "--parallel", up_setting(own, SETTING_DATA_PARALLEL));

@@ -10,6 +10,7 @@
 #include "mesh/rpc/message.h"
 #include "mesh/runtime/text.h"
 #include "millrace/v1/ib_host.pb-c.h"
+#include "requests/data.h"
 
 enum { BATCH_BARS = 4096, NAME_MAX_BYTES = 128 };
 
@@ -144,20 +145,11 @@ static void sender_open(sender *to, ib_service *self, mesh_call *call, const cha
 
 // ---- FetchBars ----
 
-static mesh_code check_fetch(const Millrace__V1__FetchBarsRequest *request, bars_query *query,
-                             mesh_error *err) {
-  if (request->from == NULL || request->to == NULL) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "from and to are needed");
-  }
-  mesh_code code =
-      mesh_message_check_time("from", request->from->seconds, request->from->nanos, err);
-  if (code == GRPC_STATUS_OK) {
-    code = mesh_message_check_time("to", request->to->seconds, request->to->nanos, err);
-  }
-  if (code != GRPC_STATUS_OK) return code;
+static mesh_code take_fetch(const Millrace__V1__FetchBarsRequest *request, bars_query *query,
+                            mesh_error *err) {
   query->from_s = request->from->seconds;
   query->to_s = request->to->seconds;
-  code = ib_contract_of(request->symbol, &query->contract, err);
+  mesh_code code = ib_contract_of(request->symbol, &query->contract, err);
   if (code != GRPC_STATUS_OK) return code;
   return ib_bar_window_of(request->timeframe, query->from_s, query->to_s, &query->window, err);
 }
@@ -182,11 +174,11 @@ static mesh_code fetch(ib_service *self, mesh_call *call, const char *operation,
 }
 
 mesh_code ib_fetch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__FetchBarsRequest *request = mesh_message_unpack(
-      &millrace__v1__fetch_bars_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return ib_bad_request("FetchBarsRequest", err);
+  Millrace__V1__FetchBarsRequest *request =
+      data_request_take(&millrace__v1__fetch_bars_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   bars_query query = {0};
-  mesh_code code = check_fetch(request, &query, err);
+  mesh_code code = take_fetch(request, &query, err);
   if (code == GRPC_STATUS_OK) {
     code = fetch(self, call, request->operation, &query, err);
     code = ib_name_symbol(request->symbol, code, err);
@@ -239,9 +231,9 @@ static mesh_code watch(ib_service *self, mesh_call *call, const char *operation,
 
 mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   enum { HISTORY_BARS = 30, HISTORY_BARS_MAX = 1000 };
-  Millrace__V1__WatchBarsRequest *request = mesh_message_unpack(
-      &millrace__v1__watch_bars_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return ib_bad_request("WatchBarsRequest", err);
+  Millrace__V1__WatchBarsRequest *request =
+      data_request_take(&millrace__v1__watch_bars_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   bars_query query = {.live = true, .from_s = INT64_MIN, .to_s = INT64_MAX};
   int64_t now_s = mesh_time_seconds(mesh_wall_ns());
   int64_t bar_s = timeframe_seconds(request->timeframe), length_s = bar_s * HISTORY_BARS;

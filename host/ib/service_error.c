@@ -1,10 +1,6 @@
 // What the methods say of errors; knows none of them.
 #include "host/ib/service_internal.h"
 
-mesh_code ib_bad_request(const char *type, mesh_error *err) {
-  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "the request is no millrace.v1.%s", type);
-}
-
 mesh_code ib_name_symbol(const char *symbol, mesh_code code, mesh_error *err) {
   if (err == NULL) return code;
   if (code != GRPC_STATUS_NOT_FOUND && code != GRPC_STATUS_PERMISSION_DENIED &&

@@ -13,9 +13,6 @@ mesh_code ib_search_symbols(mesh_call *call, mesh_frame frame, void *self, mesh_
 mesh_code ib_await_stopped(mesh_call *call, mesh_frame frame, void *self, mesh_error *err);
 mesh_code ib_status(mesh_call *call, mesh_frame frame, void *self, mesh_error *err);
 
-// INVALID_ARGUMENT: the bytes are no such request.
-mesh_code ib_bad_request(const char *type, mesh_error *err);
-
 // Puts the symbol before what the gateway said: its own texts name none. Returns `code`; errors of
 // the way to the gateway are left alone.
 mesh_code ib_name_symbol(const char *symbol, mesh_code code, mesh_error *err);

@@ -7,6 +7,7 @@
 #include "mesh/rpc/message.h"
 #include "mesh/runtime/text.h"
 #include "millrace/v1/ib_host.pb-c.h"
+#include "requests/data.h"
 
 enum { FOUND_MAX = 64 };
 
@@ -63,13 +64,11 @@ static mesh_code find_head(ib_service *self, mesh_scope *scope, const char *symb
 }
 
 mesh_code ib_head_timestamp(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__HeadTimestampRequest *request = mesh_message_unpack(
-      &millrace__v1__head_timestamp_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return ib_bad_request("HeadTimestampRequest", err);
+  Millrace__V1__HeadTimestampRequest *request =
+      data_request_take(&millrace__v1__head_timestamp_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   int64_t time_s = 0;
-  mesh_code code = request->symbol[0] == '\0'
-                       ? mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "symbol is empty")
-                       : find_head(self, mesh_call_scope(call), request->symbol, &time_s, err);
+  mesh_code code = find_head(self, mesh_call_scope(call), request->symbol, &time_s, err);
   millrace__v1__head_timestamp_request__free_unpacked(request, NULL);
   if (code != GRPC_STATUS_OK) return code;
   Google__Protobuf__Timestamp head = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
@@ -152,9 +151,9 @@ static mesh_code ask_contracts(ib_service *self, mesh_call *call, contract_query
 }
 
 mesh_code ib_resolve_contract(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__ResolveContractRequest *request = mesh_message_unpack(
-      &millrace__v1__resolve_contract_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return ib_bad_request("ResolveContractRequest", err);
+  Millrace__V1__ResolveContractRequest *request =
+      data_request_take(&millrace__v1__resolve_contract_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   contract_query query = {0};
   ib_request ask = {.kind = IB_ASK_CONTRACT, .on_reply = on_contract};
   mesh_code code = ib_contract_of(request->symbol, &query.asked, err);
@@ -167,14 +166,12 @@ mesh_code ib_resolve_contract(mesh_call *call, mesh_frame frame, void *self, mes
 }
 
 mesh_code ib_search_symbols(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__SearchSymbolsRequest *request = mesh_message_unpack(
-      &millrace__v1__search_symbols_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return ib_bad_request("SearchSymbolsRequest", err);
+  Millrace__V1__SearchSymbolsRequest *request =
+      data_request_take(&millrace__v1__search_symbols_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   contract_query query = {.pattern = request->pattern};
   ib_request ask = {.kind = IB_ASK_SYMBOLS, .on_reply = on_symbols};
-  mesh_code code = request->pattern[0] == '\0'
-                       ? mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "pattern is empty")
-                       : ask_contracts(self, call, &query, &ask, encode_search, err);
+  mesh_code code = ask_contracts(self, call, &query, &ask, encode_search, err);
   millrace__v1__search_symbols_request__free_unpacked(request, NULL);
   return code;
 }
@@ -202,9 +199,9 @@ static mesh_code send_stops(mesh_call *call, ib_stop *stops, int count, mesh_err
 
 mesh_code ib_await_stopped(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   ib_service *self = arg;
-  Millrace__V1__AwaitStoppedRequest *request = mesh_message_unpack(
-      &millrace__v1__await_stopped_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return ib_bad_request("AwaitStoppedRequest", err);
+  Millrace__V1__AwaitStoppedRequest *request =
+      data_request_take(&millrace__v1__await_stopped_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   ib_stop stops[IB_STOPS_MAX];
   int count =
       ib_session_await_stopped(self->session, mesh_call_scope(call), request->operation, stops);
@@ -251,9 +248,9 @@ static mesh_code send_host_status(mesh_call *call, const ib_session_status *now,
 
 mesh_code ib_status(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   ib_service *self = arg;
-  Millrace__V1__HostStatusRequest *request = mesh_message_unpack(
-      &millrace__v1__host_status_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return ib_bad_request("HostStatusRequest", err);
+  Millrace__V1__HostStatusRequest *request =
+      data_request_take(&millrace__v1__host_status_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   bool follow = request->follow;
   millrace__v1__host_status_request__free_unpacked(request, NULL);
   for (;;) {

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "mesh/operation/same_request.h"
-#include "mesh/rpc/pack.h"
+#include "mesh/rpc/message.h"
 #include "mesh/runtime/text.h"
 
 enum { DEFAULT_GRACE_MS = 30000 };
@@ -135,10 +135,8 @@ static mesh_code run(mesh_hosted *hosted, const Millrace__V1__RunRequest *reques
 
 mesh_code mesh_hosted_run(mesh_call *call, mesh_frame frame, void *hosted, mesh_error *err) {
   Millrace__V1__RunRequest *request =
-      mesh_message_unpack(&millrace__v1__run_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "the request is no millrace.v1.RunRequest");
-  }
+      mesh_message_take(&millrace__v1__run_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   mesh_code code = run(hosted, request, call, err);
   millrace__v1__run_request__free_unpacked(request, NULL);
   return code;
@@ -164,12 +162,9 @@ static mesh_code cancel(mesh_hosted *hosted, const Millrace__V1__CancelOperation
 }
 
 mesh_code mesh_hosted_cancel(mesh_call *call, mesh_frame frame, void *hosted, mesh_error *err) {
-  Millrace__V1__CancelOperationRequest *request = mesh_message_unpack(
-      &millrace__v1__cancel_operation_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                     "the request is no millrace.v1.CancelOperationRequest");
-  }
+  Millrace__V1__CancelOperationRequest *request =
+      mesh_message_take(&millrace__v1__cancel_operation_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   mesh_code code = cancel(hosted, request, call, err);
   millrace__v1__cancel_operation_request__free_unpacked(request, NULL);
   return code;

@@ -47,11 +47,8 @@ static mesh_code await_empty(const mesh_host_control *self, mesh_call *call, int
 static mesh_code drain(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
   mesh_host_control *self = arg;
   Millrace__V1__DrainRequest *request =
-      mesh_message_unpack(&millrace__v1__drain_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                     "the request is no millrace.v1.DrainRequest");
-  }
+      mesh_message_take(&millrace__v1__drain_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   int64_t limit_ms = request->limit_ms > 0 ? request->limit_ms : DEFAULT_LIMIT_MS;
   millrace__v1__drain_request__free_unpacked(request, NULL);
   self->draining = true;

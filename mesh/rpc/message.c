@@ -9,8 +9,11 @@ mesh_code mesh_message_send(mesh_call *call, const ProtobufCMessage *message, me
   return code;
 }
 
-mesh_code mesh_message_refuse(const char *type, mesh_error *err) {
-  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "the request is no millrace.v1.%s", type);
+void *mesh_message_take(const ProtobufCMessageDescriptor *type, mesh_frame frame, mesh_error *err) {
+  void *request = mesh_message_unpack(type, frame.data, frame.size_bytes);
+  if (request == NULL)
+    (void)mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "the request is no %s", type->name);
+  return request;
 }
 
 mesh_code mesh_message_check_time(const char *field, int64_t seconds, int32_t nanos,

@@ -13,6 +13,7 @@
 #include "market/timeframe.h"
 #include "mesh/rpc/message.h"
 #include "millrace/v1/training_host.pb-c.h"
+#include "requests/training.h"
 
 // ---- the model ----
 
@@ -344,25 +345,9 @@ static mesh_code predict_live(mesh_call *call, predicting *own, mesh_error *err)
 
 // ---- the methods ----
 
-static mesh_code check_time(const char *field, const Google__Protobuf__Timestamp *time,
-                            mesh_error *err) {
-  if (time == NULL) return GRPC_STATUS_OK;
-  return mesh_message_check_time(field, time->seconds, time->nanos, err);
-}
-
 static mesh_code predict(mesh_call *call, predicting *own, mesh_error *err) {
   const Millrace__V1__PredictRequest *request = own->request;
-  if (request->live && request->to != NULL) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "live bars have no end: leave `to` out");
-  }
-  if (request->last < 0) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "last is %lld: it counts bars",
-                     (long long)request->last);
-  }
-  mesh_code code = check_time("from", request->from, err);
-  if (code == GRPC_STATUS_OK) code = check_time("to", request->to, err);
-  if (code != GRPC_STATUS_OK) return code;
-  code = read_model(call, &own->base, request->name, request->version, err);
+  mesh_code code = read_model(call, &own->base, request->name, request->version, err);
   if (code != GRPC_STATUS_OK) return code;
   own->symbol =
       request->symbol[0] != '\0' ? request->symbol : own->base.model->strategy->symbols[0];
@@ -389,8 +374,8 @@ static void release(void *arg) {
 mesh_code training_predict(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   training_host *host = self;
   Millrace__V1__PredictRequest *request =
-      mesh_message_unpack(&millrace__v1__predict_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return mesh_message_refuse("PredictRequest", err);
+      training_request_take(&millrace__v1__predict_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   predicting own = {.base.host = host, .request = request};
   mesh_code code = predict(call, &own, err);
   mesh_pool_run(host->aside, host->loop, release, &own);
@@ -412,8 +397,8 @@ static void release_export(void *arg) {
 mesh_code training_export(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   training_host *host = self;
   Millrace__V1__ModelRequest *request =
-      mesh_message_unpack(&millrace__v1__model_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return mesh_message_refuse("ModelRequest", err);
+      training_request_take(&millrace__v1__model_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   using own = {.host = host};
   mesh_code code = read_model(call, &own, request->name, request->version, err);
   if (code == GRPC_STATUS_OK) code = run_aside(call, &own, do_export, &own, err);

@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "mesh/operation/message_report.h"
-#include "mesh/rpc/pack.h"
 #include "mesh/rpc/wire_text.h"
 #include "mesh/runtime/fiber.h"
 #include "mesh/runtime/log.h"
 #include "mesh/runtime/text.h"
+#include "requests/training.h"
 
 enum { SLICE_MS = 50, RETRY_FULL_MS = 1000, PIECE_S = 30 };
 
@@ -359,9 +359,9 @@ static mesh_code unpack_request(training_run *own, mesh_view request, mesh_error
   mesh_wire_type type = mesh_wire_type_of(&millrace__v1__train_request__descriptor);
   mesh_code code = mesh_wire_check_text(type, request, documents, err);
   if (code != GRPC_STATUS_OK) return code;
-  own->request = mesh_message_unpack(&millrace__v1__train_request__descriptor, request.data,
-                                     request.size_bytes);
-  return own->request != NULL ? GRPC_STATUS_OK : mesh_message_refuse("TrainRequest", err);
+  own->request = training_request_take(&millrace__v1__train_request__descriptor,
+                                       (mesh_frame){request.data, request.size_bytes, false}, err);
+  return own->request != NULL ? GRPC_STATUS_OK : GRPC_STATUS_INVALID_ARGUMENT;
 }
 
 static mesh_code check_room(const training_host *host, mesh_error *err) {

@@ -85,17 +85,6 @@ static mesh_code create_on_cpu(training_run *own, const train_setup *setup, mesh
   return code;
 }
 
-static mesh_code check_precision(const training_run *own, mesh_error *err) {
-  const char *precision = own->request->precision;
-  if (precision[0] != '\0' && strcmp(precision, "fp32") != 0 && !wants_bf16(own)) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "precision '%s': use fp32 or bf16",
-                     precision);
-  }
-  if (!wants_bf16(own) || strcmp(own->request->device, "cuda") != 0) return GRPC_STATUS_OK;
-  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                   "precision bf16 is the CPU's: without --device cuda");
-}
-
 static train_setup setup_of(const training_run *own) {
   return (train_setup){.network = trainer_network(own->strategy, own->data),
                        .optimizer = own->strategy->learning.optimizer,
@@ -114,19 +103,14 @@ static mesh_code create_engine(training_run *own, char note[TRAINING_TEXT_MAX], 
   train_setup setup = setup_of(own);
   const char *device = own->request->device;
   bool any = device[0] == '\0';
-  mesh_code code = check_precision(own, err);
-  if (code != GRPC_STATUS_OK) return code;
   if (strcmp(device, "cpu") == 0 || (any && wants_bf16(own))) {
     return create_on_cpu(own, &setup, err);
-  }
-  if (!any && strcmp(device, "cuda") != 0) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "device '%s': use cpu or cuda", device);
   }
   if (own->no_gpu[0] != '\0') {
     if (any) return create_on_cpu(own, &setup, err);
     return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "device cuda: %s", own->no_gpu);
   }
-  code =
+  mesh_code code =
       train_cuda_create(&setup, 0, (size_t)own->host->options.gpu_memory_bytes, &own->engine, err);
   own->on_gpu = code == GRPC_STATUS_OK;
   if (code == GRPC_STATUS_OK || !any) return code;

@@ -13,6 +13,7 @@
 #include "mesh/runtime/log.h"
 #include "mesh/runtime/text.h"
 #include "millrace/v1/training_host.pb-c.h"
+#include "requests/training.h"
 
 enum { ABOUT_MAX = 64 << 20, SLOTS_MAX = 64 };
 
@@ -73,9 +74,9 @@ static void free_fetched(void *arg) {
 }
 
 static mesh_code fetch_model(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__FetchModelRequest *request = mesh_message_unpack(
-      &millrace__v1__fetch_model_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return mesh_message_refuse("FetchModelRequest", err);
+  Millrace__V1__FetchModelRequest *request =
+      training_request_take(&millrace__v1__fetch_model_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   fetching own = {.host = self, .operation = request->operation};
   training_pooled(own.host->aside, mesh_call_scope(call), &own.stop, do_fetch, &own);
   mesh_code code = own.code;
@@ -153,9 +154,9 @@ static void do_check(void *arg) {
 
 static mesh_code check_strategy(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   training_host *host = self;
-  Millrace__V1__CheckStrategyRequest *request = mesh_message_unpack(
-      &millrace__v1__check_strategy_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return mesh_message_refuse("CheckStrategyRequest", err);
+  Millrace__V1__CheckStrategyRequest *request =
+      training_request_take(&millrace__v1__check_strategy_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   checking own = {.schema = host->schema, .request = request};
   training_pooled(host->pool, mesh_call_scope(call), &own.stop, do_check, &own);
   mesh_code code = own.code;

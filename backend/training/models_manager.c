@@ -1,4 +1,4 @@
-#include "backend/training/models.h"
+#include "backend/training/models_manager.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,12 +12,13 @@
 #include "mesh/rpc/message.h"
 #include "mesh/runtime/text.h"
 #include "millrace/v1/models.pb-c.h"
+#include "requests/training.h"
 
 enum { CHUNK_BYTES = 256 * 1024, MODEL_BYTES_MAX = 1 << 30 };
 
 // What a job on a pool thread is asked for, and what it finds.
 typedef struct job {
-  models_service *self;
+  models_manager *self;
   const char *name;
   int32_t version;
   Millrace__V1__Model **found;  // owned; of a list a page
@@ -110,9 +111,9 @@ static mesh_code list_page(mesh_call *call, job *own, mesh_error *err) {
 }
 
 static mesh_code list(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  Millrace__V1__ListModelsRequest *request = mesh_message_unpack(
-      &millrace__v1__list_models_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return mesh_message_refuse("ListModelsRequest", err);
+  Millrace__V1__ListModelsRequest *request =
+      training_request_take(&millrace__v1__list_models_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   job own = {.self = self, .name = request->name};
   mesh_code code = list_page(call, &own, err);
   size_t count = own.count;
@@ -217,8 +218,8 @@ static mesh_code with_model(mesh_call *call, mesh_frame frame, void *self, void 
                             mesh_code (*answer)(mesh_call *, job *, mesh_error *),
                             mesh_error *err) {
   Millrace__V1__ModelRequest *request =
-      mesh_message_unpack(&millrace__v1__model_request__descriptor, frame.data, frame.size_bytes);
-  if (request == NULL) return mesh_message_refuse("ModelRequest", err);
+      training_request_take(&millrace__v1__model_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   job own = {.self = self, .name = request->name, .version = request->version};
   mesh_code code = run_job(&own, work, err);
   if (code == GRPC_STATUS_OK) code = answer(call, &own, err);
@@ -242,21 +243,23 @@ static mesh_code delete_model(mesh_call *call, mesh_frame frame, void *self, mes
 // ---- what a host computes ----
 
 static mesh_code predict(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  return training_relay_predict(call, ((models_service *)self)->adapter,
+  return training_relay_predict(call, ((models_manager *)self)->adapter,
                                 "/millrace.v1.TrainingAdapter/Predict", frame, err);
 }
 
 static mesh_code export_model(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
-  return mesh_relay(call, ((models_service *)self)->adapter,
+  mesh_code code = training_request_check(&millrace__v1__model_request__descriptor, frame, err);
+  if (code != GRPC_STATUS_OK) return code;
+  return mesh_relay(call, ((models_manager *)self)->adapter,
                     "/millrace.v1.TrainingAdapter/ExportModel", frame, err);
 }
 
-void models_service_init(models_service *self) {
+void models_manager_init(models_manager *self) {
   static const mesh_method methods[] = {
       {.name = "List", .run = list},           {.name = "Get", .run = get},
       {.name = "Read", .run = read_file},      {.name = "Predict", .run = predict},
       {.name = "Export", .run = export_model}, {.name = "Delete", .run = delete_model},
   };
   self->service =
-      (mesh_service){"millrace.v1.ModelsService", methods, sizeof methods / sizeof *methods, self};
+      (mesh_service){"millrace.v1.ModelsManager", methods, sizeof methods / sizeof *methods, self};
 }

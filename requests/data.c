@@ -1,0 +1,128 @@
+#include "requests/data.h"
+
+#include "market/timeframe.h"
+#include "mesh/runtime/text.h"
+#include "millrace/v1/data.pb-c.h"
+#include "millrace/v1/ib_host.pb-c.h"
+#include "requests/take.h"
+
+static mesh_code check_series(const char *symbol, const char *timeframe_text, mesh_error *err) {
+  const timeframe *found;
+  mesh_code code = request_check_symbol(symbol, err);
+  return code == GRPC_STATUS_OK ? timeframe_parse(timeframe_text, &found, err) : code;
+}
+
+static mesh_code check_pattern(const char *pattern, mesh_error *err) {
+  if (pattern[0] != '\0') return request_check_name("pattern", pattern, err);
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                   "pattern is empty: give a part of a symbol or of a name");
+}
+
+// A name that may be left out.
+static mesh_code check_optional(const char *field, const char *name, mesh_error *err) {
+  return name[0] == '\0' ? GRPC_STATUS_OK : request_check_name(field, name, err);
+}
+
+// ---- DataService, DataManager ----
+
+static mesh_code check_load(const ProtobufCMessage *message, mesh_error *err) {
+  const Millrace__V1__LoadRequest *request = (const Millrace__V1__LoadRequest *)message;
+  mesh_code code = check_series(request->symbol, request->timeframe, err);
+  if (code == GRPC_STATUS_OK) code = request_check_window(request->from, request->to, err);
+  if (code != GRPC_STATUS_OK) return code;
+  return request_check_number("mode", request->mode, MILLRACE__V1__LOAD_REQUEST__MODE__FULL, err);
+}
+
+static mesh_code check_read(const ProtobufCMessage *message, mesh_error *err) {
+  const Millrace__V1__ReadRequest *request = (const Millrace__V1__ReadRequest *)message;
+  mesh_code code = check_series(request->symbol, request->timeframe, err);
+  if (code == GRPC_STATUS_OK) code = request_check_window(request->from, request->to, err);
+  if (code != GRPC_STATUS_OK || request->last >= 0) return code;
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "last is %lld: it counts bars",
+                   (long long)request->last);
+}
+
+static mesh_code check_gaps(const ProtobufCMessage *message, mesh_error *err) {
+  const Millrace__V1__GapsRequest *request = (const Millrace__V1__GapsRequest *)message;
+  mesh_code code = check_series(request->symbol, request->timeframe, err);
+  return code == GRPC_STATUS_OK ? request_check_window(request->from, request->to, err) : code;
+}
+
+static mesh_code check_list(const ProtobufCMessage *message, mesh_error *err) {
+  const Millrace__V1__ListSeriesRequest *request = (const Millrace__V1__ListSeriesRequest *)message;
+  return request->symbol[0] == '\0' ? GRPC_STATUS_OK : request_check_symbol(request->symbol, err);
+}
+
+static mesh_code check_subscribe(const ProtobufCMessage *message, mesh_error *err) {
+  const Millrace__V1__SubscribeRequest *request = (const Millrace__V1__SubscribeRequest *)message;
+  mesh_code code = check_series(request->symbol, request->timeframe, err);
+  return code == GRPC_STATUS_OK ? request_check_window(request->from, NULL, err) : code;
+}
+
+static mesh_code check_search(const ProtobufCMessage *message, mesh_error *err) {
+  return check_pattern(((const Millrace__V1__SearchRequest *)message)->pattern, err);
+}
+
+// ---- DataAdapter, IbHost: their clock may be another machine's, so nothing here knows "now" ----
+
+static mesh_code check_fetch(const ProtobufCMessage *message, mesh_error *err) {
+  const Millrace__V1__FetchBarsRequest *request = (const Millrace__V1__FetchBarsRequest *)message;
+  mesh_code code = check_optional("operation", request->operation, err);
+  if (code == GRPC_STATUS_OK) code = check_series(request->symbol, request->timeframe, err);
+  if (code != GRPC_STATUS_OK) return code;
+  if (request->from == NULL || request->to == NULL) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "from and to are needed");
+  }
+  return request_check_interval(request->from, request->to, err);
+}
+
+static mesh_code check_watch(const ProtobufCMessage *message, mesh_error *err) {
+  const Millrace__V1__WatchBarsRequest *request = (const Millrace__V1__WatchBarsRequest *)message;
+  mesh_code code = check_optional("operation", request->operation, err);
+  if (code == GRPC_STATUS_OK) code = check_series(request->symbol, request->timeframe, err);
+  return code == GRPC_STATUS_OK ? request_check_interval(request->from, NULL, err) : code;
+}
+
+static mesh_code check_head(const ProtobufCMessage *message, mesh_error *err) {
+  return request_check_symbol(((const Millrace__V1__HeadTimestampRequest *)message)->symbol, err);
+}
+
+static mesh_code check_resolve(const ProtobufCMessage *message, mesh_error *err) {
+  return request_check_symbol(((const Millrace__V1__ResolveContractRequest *)message)->symbol, err);
+}
+
+static mesh_code check_symbols(const ProtobufCMessage *message, mesh_error *err) {
+  return check_pattern(((const Millrace__V1__SearchSymbolsRequest *)message)->pattern, err);
+}
+
+static mesh_code check_stopped(const ProtobufCMessage *message, mesh_error *err) {
+  const Millrace__V1__AwaitStoppedRequest *request =
+      (const Millrace__V1__AwaitStoppedRequest *)message;
+  return request_check_name("operation", request->operation, err);
+}
+
+static const request_check table[] = {
+    {&millrace__v1__load_request__descriptor, check_load},
+    {&millrace__v1__read_request__descriptor, check_read},
+    {&millrace__v1__gaps_request__descriptor, check_gaps},
+    {&millrace__v1__list_series_request__descriptor, check_list},
+    {&millrace__v1__subscribe_request__descriptor, check_subscribe},
+    {&millrace__v1__search_request__descriptor, check_search},
+    {&millrace__v1__fetch_bars_request__descriptor, check_fetch},
+    {&millrace__v1__watch_bars_request__descriptor, check_watch},
+    {&millrace__v1__head_timestamp_request__descriptor, check_head},
+    {&millrace__v1__resolve_contract_request__descriptor, check_resolve},
+    {&millrace__v1__search_symbols_request__descriptor, check_symbols},
+    {&millrace__v1__await_stopped_request__descriptor, check_stopped},
+};
+
+static const request_table all = {table, sizeof table / sizeof *table};
+
+void *data_request_take(const ProtobufCMessageDescriptor *type, mesh_frame frame, mesh_error *err) {
+  return request_take(&all, type, frame, err);
+}
+
+mesh_code data_request_check(const ProtobufCMessageDescriptor *type, mesh_frame frame,
+                             mesh_error *err) {
+  return request_pass(&all, type, frame, err);
+}
