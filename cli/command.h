@@ -1,4 +1,6 @@
-// command: one row of the table that main() looks a command up in.
+// command: one row of the table that main() looks a command up in. A command is one function,
+// cmd_...(self, given): `self` is its row, `given` its checked words and flags, both borrowed until
+// it returns the exit code (exit_code.h). It runs on the main thread and tells its own errors.
 #ifndef MILLRACE_CLI_COMMAND_H
 #define MILLRACE_CLI_COMMAND_H
 

@@ -1,5 +1,6 @@
 // follow: an operation's events, from its start to its outcome: printed as they come, with a live
-// line on a terminal, reattached when the stream breaks, cancelled by Ctrl-C.
+// line on a terminal, reattached when the stream breaks, cancelled by Ctrl-C. In the client's
+// fiber.
 #ifndef MILLRACE_CLI_FOLLOW_H
 #define MILLRACE_CLI_FOLLOW_H
 
@@ -47,6 +48,7 @@ MESH_NODISCARD mesh_code follow_run(follow *own, client *client, const char *met
 // otherwise, and the client's exit code.
 MESH_NODISCARD mesh_code follow_conclude(follow *own, mesh_error *err);
 
+// Frees what it owns; it can be used again. The client stays.
 void follow_clear(follow *own);
 
 #endif

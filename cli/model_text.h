@@ -1,4 +1,4 @@
-// model_text: trained models as text. Pure.
+// model_text: trained models as text. Pure: writes into a stream; messages are borrowed.
 #ifndef MILLRACE_CLI_MODEL_TEXT_H
 #define MILLRACE_CLI_MODEL_TEXT_H
 
@@ -6,8 +6,10 @@
 
 #include "millrace/v1/learning.pb-c.h"
 
-// A table: its head, and a line a model.
+// The head of a table of models.
 void model_print_header(FILE *out);
+
+// One model, as a row of it.
 void model_print_row(FILE *out, const Millrace__V1__Model *model);
 
 // Everything but the strategy's text and the list of features, with the loss of each epoch as a

@@ -1,4 +1,5 @@
-// Operations and their events as text for people. Pure: writes into a stream.
+// Operations and their events as text for people. Pure: writes into a stream; messages are
+// borrowed.
 #ifndef MILLRACE_CLI_OPERATION_TEXT_H
 #define MILLRACE_CLI_OPERATION_TEXT_H
 
@@ -7,11 +8,13 @@
 #include "mesh/operation/event.h"
 #include "millrace/v1/operation.pb-c.h"
 
-// "RUNNING", ...
+// "RUNNING", ... Static.
 const char *operation_state_name(Millrace__V1__OperationState state);
 
-// A table: its first line, and one operation.
+// The first line of a table of operations.
 void operation_print_header(FILE *out);
+
+// One operation, as a row of it.
 void operation_print_row(FILE *out, const Millrace__V1__Operation *operation);
 
 // Everything about one operation, a line each.

@@ -16,6 +16,7 @@ typedef struct timing_layer {
   size_t count, capacity;
 } timing_layer;
 
+// Zero it first; release it with timing_clear().
 typedef struct timing {
   timing_layer layers[TIMING_LAYERS_MAX];  // in the order in which events pass them
   size_t count;
@@ -28,6 +29,7 @@ void timing_add(timing *all, const mesh_hop *hops, size_t count, int64_t now_ns,
 // The table: events, p50, p99 and the longest of each layer, held and on the way, in microseconds.
 void timing_print(const timing *all, FILE *out);
 
+// Frees the samples; it can be used again.
 void timing_clear(timing *all);
 
 #endif

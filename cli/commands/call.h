@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 
+// METHOD JSON: calls it, prints each answer as a line of JSON.
 int cmd_call(const command *self, const args *given);
 
 #endif

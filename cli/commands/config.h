@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 
+// Each setting, its value, and where that came from.
 int cmd_config(const command *self, const args *given);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 
+// SYMBOL TIMEFRAME: to standard output, or a file that is there whole or not at all.
 int cmd_export(const command *self, const args *given);
 
 #endif

@@ -19,6 +19,7 @@ int help_show(const command *self);
 // One line on standard error: no such command, and the closest one; never one that is destructive.
 int help_unknown(int argc, char **argv);
 
+// The commands `help` and `version`.
 int help_command(const command *self, const args *given);
 int help_version(const command *self, const args *given);
 

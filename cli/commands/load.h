@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 
+// SYMBOL TIMEFRAME: fetches what is missing; follows it, and draws the newest bars.
 int cmd_load(const command *self, const args *given);
 
 #endif

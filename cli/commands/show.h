@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 
+// SYMBOL TIMEFRAME: a chart and a table; as JSON, a bar a line.
 int cmd_show(const command *self, const args *given);
 
 #endif

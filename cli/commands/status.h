@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 
+// Each layer, host and the gateway: whether it answers, and how fast.
 int cmd_status(const command *self, const args *given);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 
+// Starts and supervises every program of the mesh, until Ctrl-C or SIGTERM.
 int cmd_up(const command *self, const args *given);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 
+// SYMBOL TIMEFRAME: live bars, until Ctrl-C.
 int cmd_watch(const command *self, const args *given);
 
 #endif

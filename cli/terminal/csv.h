@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+// The first line: "time_utc,open,high,low,close,volume".
 void csv_write_header(FILE *out);
 
 // One bar: its time in seconds since 1970, then open, high, low, close, volume. What is no number

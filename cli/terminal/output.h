@@ -24,6 +24,8 @@ bool output_is_utf8(void);
 
 // The terminal's size; 80 x 24 where there is none. $COLUMNS wins.
 int output_columns(void);
+
+// Its height, in the same way.
 int output_rows(void);
 
 #endif

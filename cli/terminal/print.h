@@ -14,6 +14,8 @@
 // own text and is written as it is. Conversions: d i u x X c s f e g, with h l ll z j; anything
 // else is a bug of our own.
 void print_text(FILE *out, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// The same, of a list of arguments.
 void print_vtext(FILE *out, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
 
 // Writes text of our own, of several lines maybe, as it is: help, templates. Never what came from

@@ -1,4 +1,5 @@
-// bar_window: our timeframes and intervals in TWS's words: bar size, end and duration.
+// bar_window: our timeframes and intervals in TWS's words: bar size, end and duration. Pure; any
+// thread.
 #ifndef MILLRACE_HOST_IB_BAR_WINDOW_H
 #define MILLRACE_HOST_IB_BAR_WINDOW_H
 

@@ -1,6 +1,6 @@
 // codec: TWS messages at server versions 157 to 178: requests into bytes, replies into structs.
 // Anything may arrive: a reply that is not what it should be is DATA_LOSS, naming the message and
-// the field.
+// the field. Pure functions over the caller's outbox, fields and structs; any thread.
 #ifndef MILLRACE_HOST_IB_CODEC_H
 #define MILLRACE_HOST_IB_CODEC_H
 
@@ -25,18 +25,34 @@ typedef enum ib_reply {
   IB_REPLY_BAR_UPDATE = 90,
 } ib_reply;
 
-// ---- requests ----
+// ---- requests: each appends one whole message to `out`; `request` is the id that replies carry
+// ----
 
+// "API", and the versions from IB_OLDEST_VERSION to IB_NEWEST_VERSION: the first bytes of all.
 void ib_encode_handshake(ib_outbox *out);
+
+// What follows the gateway's version. An id that another client has ends the connection (326).
 void ib_encode_start_api(ib_outbox *out, int client_id);
+
+// Answered by IB_REPLY_CURRENT_TIME: how the round trip is measured.
 void ib_encode_current_time(ib_outbox *out);
+
+// Answered by an IB_REPLY_CONTRACT for each contract that fits, then IB_REPLY_CONTRACT_END.
+// `server_version` is the gateway's: newer ones want a field more.
 void ib_encode_contract_details(ib_outbox *out, int request, const ib_contract *contract,
                                 int server_version);
+
+// The time of the contract's first bar: IB_REPLY_HEAD; and that it is not wanted any more.
 void ib_encode_head(ib_outbox *out, int request, const ib_contract *contract);
 void ib_encode_cancel_head(ib_outbox *out, int request);
+
+// The bars of a window (ib_bar_window_of()): one IB_REPLY_BARS. `keep_up_to_date`: of the window's
+// length before now, then an IB_REPLY_BAR_UPDATE for each change, until they are cancelled.
 void ib_encode_bars(ib_outbox *out, int request, const ib_contract *contract,
                     const ib_bar_window *window, bool keep_up_to_date);
 void ib_encode_cancel_bars(ib_outbox *out, int request);
+
+// Contracts with a part of a symbol or a name: one IB_REPLY_SYMBOLS.
 void ib_encode_symbols(ib_outbox *out, int request, const char *pattern);
 
 // ---- replies: `fields` stands behind the message number ----
@@ -47,9 +63,17 @@ typedef struct ib_error_reply {
   const char *text;  // borrowed from the message
 } ib_error_reply;
 
+// The gateway's answer to the handshake, a message of its own kind. FAILED_PRECONDITION: a version
+// that this host does not speak.
 MESH_NODISCARD mesh_code ib_decode_version(ib_message message, int *version, mesh_error *err);
+
+// What went wrong, and whose it is; error_table.h says what that means.
 MESH_NODISCARD mesh_code ib_decode_error(ib_fields *fields, ib_error_reply *out, mesh_error *err);
+
+// One contract. A text that is longer than its place in *out is cut.
 MESH_NODISCARD mesh_code ib_decode_contract(ib_fields *fields, ib_contract *out, mesh_error *err);
+
+// The first bar's time, in seconds since 1970.
 MESH_NODISCARD mesh_code ib_decode_head(ib_fields *fields, int64_t *time_s, mesh_error *err);
 
 // The head of a bars reply: leaves `fields` at the first bar and tells how many are said to follow;
@@ -64,7 +88,7 @@ MESH_NODISCARD mesh_code ib_decode_bars(ib_fields *fields, size_t count, int64_t
 // One update of a live request: the one bar of `out`.
 MESH_NODISCARD mesh_code ib_decode_bar_update(ib_fields *fields, bar_columns *out, mesh_error *err);
 
-// Symbol samples: how many, then one at a time.
+// Symbol samples: how many (never more than the message has room for), then one at a time.
 MESH_NODISCARD mesh_code ib_decode_symbol_count(ib_fields *fields, size_t *count, mesh_error *err);
 MESH_NODISCARD mesh_code ib_decode_symbol(ib_fields *fields, ib_contract *out, mesh_error *err);
 

@@ -1,4 +1,5 @@
-// contracts: from a symbol that a person types to the contract that the gateway wants.
+// contracts: from a symbol that a person types to the contract that the gateway wants. Pure
+// functions; any thread.
 #ifndef MILLRACE_HOST_IB_CONTRACTS_H
 #define MILLRACE_HOST_IB_CONTRACTS_H
 

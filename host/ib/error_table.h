@@ -1,4 +1,5 @@
-// error_table: what an IB error code means for the request it belongs to.
+// error_table: what an IB error code means for the request it belongs to. Pure functions over a
+// constant table; any thread.
 #ifndef MILLRACE_HOST_IB_ERROR_TABLE_H
 #define MILLRACE_HOST_IB_ERROR_TABLE_H
 
@@ -21,7 +22,8 @@ typedef enum ib_error_class {
 ib_error_class ib_error_classify(int code, const char *text);
 
 // The error of a request, for a class that ends one: code, "IB error 200: text", reason and, where
-// waiting helps, when to try again. `pacing_wait_ms` is how long a pacing violation lasts.
+// waiting helps, when to try again. `pacing_wait_ms` is how long a pacing violation lasts. Returns
+// the code, never OK.
 mesh_code ib_error_fill(int code, const char *text, int64_t pacing_wait_ms, mesh_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-// The command line of millrace-ib-host.
+// The command line of millrace-ib-host. Main thread, before any other.
 #ifndef MILLRACE_HOST_IB_OPTIONS_H
 #define MILLRACE_HOST_IB_OPTIONS_H
 

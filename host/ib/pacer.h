@@ -12,6 +12,8 @@ typedef struct ib_pacer {
   int64_t updated_ns;  // monotonic
 } ib_pacer;
 
+// Prepares the caller's storage: `rate_per_s` messages a second from `now_ns` (monotonic) on; 0: no
+// limit.
 void ib_pacer_init(ib_pacer *pacer, int rate_per_s, int64_t now_ns);
 
 // Takes a message's credit and returns 0, or returns the wait before asking again, in nanoseconds.

@@ -1,4 +1,4 @@
-// The IbHost service: gRPC methods over one session with a gateway.
+// The IbHost service: gRPC methods over one session with a gateway. On the session's loop.
 #ifndef MILLRACE_HOST_IB_SERVICE_H
 #define MILLRACE_HOST_IB_SERVICE_H
 
@@ -21,7 +21,7 @@ typedef struct ib_service {
   int next_head;
 } ib_service;
 
-// Prepares the caller's storage; `session` is borrowed.
+// Prepares the caller's storage; `session` is borrowed for as long as the service is served.
 void ib_service_init(ib_service *self, ib_session *session);
 
 #endif

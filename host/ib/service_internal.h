@@ -5,6 +5,8 @@
 
 #include "host/ib/service.h"
 
+// Methods of IbHost (ib_host.proto says what each does and how it fails), in a fiber of their call;
+// `self` is the ib_service. What they get is checked (requests/data.h).
 mesh_code ib_fetch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err);
 mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err);
 mesh_code ib_head_timestamp(mesh_call *call, mesh_frame frame, void *self, mesh_error *err);

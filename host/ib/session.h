@@ -39,24 +39,30 @@ typedef struct ib_session_options {
   int64_t pacing_wait_ms;  // after a pacing violation
 } ib_session_options;
 
+// What the flags say where they are not given: a paper gateway on this machine, IB's own pace.
 ib_session_options ib_session_defaults(void);
 
-// Starts a session in `scope`; it runs until the scope is cancelled.
+// Starts a session in a fiber of `scope`; it connects, and connects again, until the scope is
+// cancelled. Options are copied. The caller owns it; ib_session_destroy(), once the scope is
+// joined.
 ib_session *ib_session_create(mesh_scope *scope, const ib_session_options *options);
 
-// Frees a session whose scope has been joined.
+// Frees a session whose scope has been joined, and which has no open request (asserted). NULL is
+// fine.
 void ib_session_destroy(ib_session *session);
 
 typedef struct ib_session_status {
   ib_session_state state;
   char address[160], detail[200], accounts[256];
   int server_version, client_id, open_requests;
-  int64_t requests_sent, reconnects, round_trip_us;
+  int64_t requests_sent, reconnects;
+  int64_t round_trip_us;  // of the last question for the gateway's time; 0: none was answered
 } ib_session_status;
 
+// What it is now; copied.
 void ib_session_describe(const ib_session *session, ib_session_status *out);
 
-// Notified when what ib_session_describe() says has changed.
+// Notified when what ib_session_describe() says has changed. The session's own.
 mesh_signal *ib_session_changed(ib_session *session);
 
 // ---- requests ----
@@ -92,16 +98,20 @@ typedef struct ib_request {
   struct ib_request *next;
 } ib_request;
 
-// Waits for the gateway and for a free place, then has `encode` write the request and sends it.
-// UNAVAILABLE, with the gateway's address and RetryInfo, when the gateway is away for 2 s.
-// Cancelling `scope` cancels it on the wire at once.
+// Writes the request as one message; `what` is the one of ib_request_open().
 typedef void (*ib_request_encode)(ib_outbox *out, int id, int server_version, const void *what);
+
+// Waits for the gateway, for a free place and for the pace, then has `encode` write the request and
+// sends it. UNAVAILABLE, with the gateway's address and RetryInfo, when the gateway is away for
+// 2 s. Cancelling `scope` cancels it on the wire at once. On OK `request` must stay where it is
+// until ib_request_close(). In a fiber, as is all that waits.
 MESH_NODISCARD mesh_code ib_request_open(ib_session *session, mesh_scope *scope,
                                          ib_request *request, ib_request_encode encode,
                                          const void *what, mesh_error *err);
 
 // Waits until the request is done (a live one never is), for at most the request timeout after the
-// last reply.
+// last reply. OK where it was answered, with no_data too; its error; DEADLINE_EXCEEDED, with
+// RetryInfo, when the gateway was silent; the scope's code.
 MESH_NODISCARD mesh_code ib_request_wait(ib_request *request, mesh_scope *scope, mesh_error *err);
 
 // Takes the request off the table; cancels it on the wire if it still runs. Must follow every

@@ -54,13 +54,13 @@ struct ib_session {
 // Says what the session does, and tells the watchers.
 void ib_session_enter(ib_session *session, ib_session_state state, const char *detail);
 
-// Sends what the outbox holds.
+// Sends what the outbox holds, and empties it; without a connection it is dropped.
 void ib_session_flush(ib_session *session);
 
 // UNAVAILABLE, with reason and retry: there is no gateway to ask, for `why`. Returns the code.
 mesh_code ib_session_down(const ib_session *session, const char *why, mesh_error *err);
 
-// A reply or an error of a request came.
+// A reply or an error of a request came; one that is not open any more is passed over.
 void ib_requests_reply(ib_session *session, ib_reply reply, int id, ib_fields *fields);
 void ib_requests_error(ib_session *session, const ib_error_reply *error);
 
@@ -75,6 +75,8 @@ void ib_requests_fail_live(ib_session *session, const char *why);
 // it.
 void ib_stops_note_cancel(ib_session *session, const char *operation, int id, const char *detail);
 void ib_stops_note_confirm(ib_session *session, int id, const char *detail);
+
+// The connection is gone, and all that was cancelled with it.
 void ib_stops_connection_gone(ib_session *session);
 
 #endif

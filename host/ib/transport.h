@@ -19,12 +19,14 @@ typedef struct ib_transport_events {
   void (*on_closed)(void *arg, const char *why);
 } ib_transport_events;
 
-// Begins to connect to host:port, for at most `timeout_ms`. Events come later.
+// Begins to connect to host:port, for at most `timeout_ms`. Events come later, so the caller has
+// the transport when the first one does; all but `host` must live until on_closed(). Never NULL:
+// what fails is told by on_closed(). The caller owns it; ib_transport_destroy().
 ib_transport *ib_transport_open(mesh_loop *loop, const char *host, int port, int timeout_ms,
                                 const ib_transport_events *events, void *arg);
 
-// Sends what `outbox` holds and empties it. A connection that takes nothing for long and has 16 MiB
-// waiting is closed.
+// Sends what `outbox` (the caller's) holds and empties it. A connection that takes nothing for long
+// and has 16 MiB waiting is closed.
 void ib_transport_send(ib_transport *transport, ib_outbox *outbox);
 
 // Asks for the end; on_closed() follows. Twice is fine.

@@ -48,6 +48,7 @@ ib_take ib_inbox_take(ib_inbox *inbox, ib_message *out);
 // Takes exactly these raw bytes, such as the "API\0" before the first frame; BROKEN if others came.
 ib_take ib_inbox_take_raw(ib_inbox *inbox, const char *bytes, size_t size_bytes);
 
+// Frees the bytes; messages that were taken are gone with them. The inbox can be used again.
 void ib_inbox_fini(ib_inbox *inbox);
 
 // --- Reading the fields of one message -----------------------------------------------------------
@@ -61,6 +62,7 @@ typedef struct ib_fields {
                   // none
 } ib_fields;
 
+// The fields of a message, none read yet; they borrow it.
 ib_fields ib_fields_of(ib_message message);
 
 // The field's text, NUL-terminated, borrowed from the message; "" when missing.
@@ -76,6 +78,7 @@ double ib_take_double(ib_fields *fields, double unset);
 // "1" or "0"; empty is false.
 bool ib_take_bool(ib_fields *fields);
 
+// Passes over `count` (0 or more) fields, whatever is in them.
 void ib_skip(ib_fields *fields, int count);
 
 // True when no field is left.
@@ -100,6 +103,8 @@ typedef struct ib_outbox {
 
 // Starts a message; every ib_begin() is followed by fields and one ib_end().
 void ib_begin(ib_outbox *outbox);
+
+// One field each, copied. A NUL would end a text.
 void ib_put_text(ib_outbox *outbox, const char *text);
 void ib_put_int(ib_outbox *outbox, int64_t value);
 void ib_put_bool(ib_outbox *outbox, bool value);
@@ -125,6 +130,7 @@ void ib_outbox_sent(ib_outbox *outbox, size_t size_bytes);
 // is how such a row starts.
 void ib_outbox_clear(ib_outbox *outbox);
 
+// Frees the bytes, sent or not. The outbox can be used again.
 void ib_outbox_fini(ib_outbox *outbox);
 
 #endif
