@@ -21,6 +21,7 @@ struct train_stop {
 };
 #endif
 
+// Asks, once and for all. Any thread.
 void train_stop_ask(train_stop *stop);
 
 // True once it was asked for. The one place where work looks.

@@ -26,6 +26,8 @@ typedef struct mesh_hosted {
 // Prepares the caller's storage. `layer` is the host's name, borrowed.
 void mesh_hosted_init(mesh_hosted *hosted, mesh_loop *loop, const char *layer,
                       const mesh_hosted_kind *kind);
+
+// Frees what it owns; nothing runs any more.
 void mesh_hosted_fini(mesh_hosted *hosted);
 
 // Leaves: waits for managers that are away, so that they get the last checkpoint of what runs, then

@@ -9,7 +9,10 @@ enum { MESH_MEMORY_ENDED_MAX = 256 };
 
 typedef struct mesh_memory_journal mesh_memory_journal;
 
+// An empty one; the caller owns it.
 mesh_memory_journal *mesh_memory_journal_create(void);
+
+// Frees it and all that it keeps; nobody may use its table any more. NULL is fine.
 void mesh_memory_journal_destroy(mesh_memory_journal *journal);
 
 // For mesh_operations_create(); borrowed from `journal`.

@@ -79,6 +79,8 @@ typedef struct mesh_operations_options {
 mesh_operations *mesh_operations_create(mesh_loop *loop, const char *layer,
                                         const mesh_journal *journal,
                                         const mesh_operations_options *options);
+
+// Frees a registry that was drained and runs nothing any more (asserted). NULL is fine.
 void mesh_operations_destroy(mesh_operations *operations);
 
 // Adopts every operation that the journal has without an outcome: its process died, or was drained.
@@ -168,6 +170,7 @@ bool mesh_operation_may_enter(Millrace__V1__OperationState from, Millrace__V1__O
 
 // ---- For the work itself ----
 
+// "load-4t7kq2ma"; valid as long as the operation.
 const char *mesh_operation_name(const mesh_operation *operation);
 
 // When it began, in nanoseconds since 1970: adopted operations began before this process.
@@ -197,6 +200,8 @@ MESH_NODISCARD mesh_code mesh_operation_history(mesh_operation *operation, mesh_
 
 // Replaces the newest progress. Watchers get it when they are ready. Cheap; never waits.
 void mesh_operation_progress(mesh_operation *operation, const Millrace__V1__Progress *progress);
+
+// The same, already encoded; copied.
 void mesh_operation_progress_bytes(mesh_operation *operation, mesh_view progress);
 
 // A durable event whose journal entry is committed by the caller, together with its own data: begin

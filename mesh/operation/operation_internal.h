@@ -94,6 +94,8 @@ enum { MESH_JOURNAL_RETRY_MS = 1000 };  // after the journal was full or away
 // As mesh_operation_report(), but tries once: for what is not the work's.
 MESH_NODISCARD mesh_code mesh_operation_append_once(mesh_operation *operation, uint32_t payload,
                                                     mesh_view body, mesh_error *err);
+
+// The same for a protobuf-c message.
 MESH_NODISCARD mesh_code mesh_operation_append_message(mesh_operation *operation, uint32_t payload,
                                                        const ProtobufCMessage *message,
                                                        mesh_error *err);

@@ -23,6 +23,8 @@ typedef struct mesh_config_default {
 MESH_NODISCARD mesh_code mesh_config_create(const mesh_schema *schema, const char *type,
                                             const mesh_config_default *defaults, size_t count,
                                             mesh_config **out, mesh_error *err);
+
+// Frees it and every text that it gave out. NULL is fine.
 void mesh_config_destroy(mesh_config *config);
 
 // Reads a YAML file. A key without a value leaves its setting as it is. Of two files the later

@@ -7,7 +7,10 @@
 
 typedef struct mesh_health mesh_health;
 
+// Knows no service yet. The caller owns it.
 mesh_health *mesh_health_create(mesh_loop *loop);
+
+// Frees it; its server has stopped. NULL is fine.
 void mesh_health_destroy(mesh_health *health);
 
 // The service to add to a server. Borrowed from `health`.

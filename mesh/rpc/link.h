@@ -39,6 +39,7 @@ MESH_NODISCARD mesh_code mesh_link_open_local(mesh_loop *loop, const char *name,
 // Closes the link; calls that still run on it fail. NULL is fine.
 void mesh_link_close(mesh_link *link);
 
+// What it was opened as; the link's own texts.
 const char *mesh_link_name(const mesh_link *link);
 const char *mesh_link_address(const mesh_link *link);  // "in-process" for a local one
 

@@ -1,5 +1,5 @@
 // mesh_reflection: the standard ServerReflection service, v1 and v1alpha, every kind of request.
-// One for each server.
+// One for each server, on its loop.
 #ifndef MILLRACE_MESH_RPC_REFLECTION_H
 #define MILLRACE_MESH_RPC_REFLECTION_H
 
@@ -8,8 +8,10 @@
 
 typedef struct mesh_reflection mesh_reflection;
 
-// `schema` is borrowed.
+// `schema` is borrowed until the destroy. The caller owns what it gets.
 mesh_reflection *mesh_reflection_create(const mesh_schema *schema);
+
+// Frees it; its server has stopped. NULL is fine.
 void mesh_reflection_destroy(mesh_reflection *reflection);
 
 // Adds a service to what list_services answers. `name` is copied.

@@ -10,9 +10,11 @@
 typedef struct mesh_schema mesh_schema;
 
 // Loads a serialized google.protobuf.FileDescriptorSet (imports first). INVALID_ARGUMENT names the
-// file that is wrong.
+// file that is wrong. On OK the caller owns *out.
 MESH_NODISCARD mesh_code mesh_schema_create(mesh_view descriptor_set, mesh_schema **out,
                                             mesh_error *err);
+
+// Frees it and every text and view that it gave out. NULL is fine.
 void mesh_schema_destroy(mesh_schema *schema);
 
 // Message `type` ("millrace.v1.OperationEvent") as proto3 JSON, NUL-terminated, on one line.

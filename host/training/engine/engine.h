@@ -64,6 +64,7 @@ struct train_engine {
   char device[96];  // for people: "cpu avx512, 2 threads", "cuda:0 NVIDIA H100"
 };
 
+// Releases an engine, its threads and its device's memory. NULL is fine.
 static inline void train_engine_destroy(train_engine *engine) {
   if (engine != NULL) engine->table->destroy(engine);
 }

@@ -69,6 +69,8 @@ typedef struct train_layer {
 
 // The layers: hidden_count + 1 of them into `layers`; returns how many.
 int train_network_layers(const train_network *network, train_layer layers[TRAIN_HIDDEN_MAX + 1]);
+
+// How many numbers all layers have.
 size_t train_network_parameter_count(const train_network *network);
 
 // How many rows to predict at a time (1 or more), so that whoever does may look at its stop
@@ -91,6 +93,8 @@ typedef struct train_state {
 
 // All zeros but the parameters, which are initialized. Never fails (out of memory aborts).
 void train_state_init(train_state *state, const train_network *network, uint64_t seed);
+
+// Frees the arrays of train_state_init().
 void train_state_fini(train_state *state);
 
 #endif

@@ -12,6 +12,8 @@ double *window_column(size_t count);
 
 // Of values[i - width + 1 .. i], into out[i]. `out` must not be `values`.
 void window_sum(train_stop *stop, const double *values, size_t count, int width, double *out);
+
+// The sum through the width.
 void window_mean(train_stop *stop, const double *values, size_t count, int width, double *out);
 // The sample's standard deviation (n - 1).
 void window_deviation(train_stop *stop, const double *values, size_t count, int width, double *out);
@@ -22,6 +24,8 @@ void window_partial_mean(train_stop *stop, const double *values, size_t count, i
 // bars ago the newest of them was.
 void window_greatest(train_stop *stop, const double *values, size_t count, int width, double *out,
                      double *ago);
+
+// The smallest, in the same way.
 void window_least(train_stop *stop, const double *values, size_t count, int width, double *out,
                   double *ago);
 

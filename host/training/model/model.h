@@ -29,6 +29,8 @@ MESH_NODISCARD mesh_code model_pack(const mesh_schema *schema, const Millrace__V
 // to. On OK release *out with model_destroy().
 MESH_NODISCARD mesh_code model_read(train_stop *stop, const mesh_schema *schema, mesh_view file,
                                     model **out, mesh_error *err);
+
+// Frees what it owns. NULL is fine.
 void model_destroy(model *own);
 
 // The model as ONNX (opset 13): input "features" (rows, features) in the order of about->features,

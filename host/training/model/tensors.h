@@ -13,6 +13,8 @@ typedef enum tensor_type { TENSOR_F32, TENSOR_F64, TENSOR_I64, TENSOR_U64 } tens
 
 // An empty file, to be filled and packed. Release with tensors_destroy().
 tensors *tensors_create(void);
+
+// Frees it; arrays that were added stay their owners'. NULL is fine.
 void tensors_destroy(tensors *own);
 
 // Adds a note; a key that is there already gets the new text. Copied. INVALID_ARGUMENT: the text is

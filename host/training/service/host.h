@@ -46,6 +46,8 @@ typedef struct training_pools {
 void training_host_init(training_host *host, mesh_loop *loop, const training_pools *pools,
                         mesh_link *backend, const mesh_schema *schema,
                         const training_host_options *options);
+
+// Frees what it owns. Nothing runs any more. In a fiber.
 void training_host_fini(training_host *host);
 
 #endif

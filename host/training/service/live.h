@@ -34,6 +34,8 @@ struct live {
 // timeframe, of at least one bar each. Everything is borrowed.
 void live_open(live *own, mesh_scope *scope, const series_source *source, const char *symbol,
                const strategy *strategy, bar_columns *into);
+
+// Ends the calls, waits for them, and frees what came and was not taken. In a fiber.
 void live_close(live *own);
 
 // Waits for news and moves them into the series: bars that have ended, and the one that forms,

@@ -21,6 +21,8 @@ typedef struct training_options {
 // INVALID_ARGUMENT names a bad flag.
 MESH_NODISCARD mesh_code training_options_parse(int argc, char **argv, training_options *out,
                                                 mesh_error *err);
+
+// Prints what the flags are.
 void training_options_help(void);
 
 #endif

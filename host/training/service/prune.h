@@ -10,6 +10,8 @@
 // Looks now, and once an hour, in host->pruning, until it is stopped. The first returns at once,
 // the second in a fiber once all has ended.
 void training_prune_start(training_host *host);
+
+// Ends it, and waits for the look that runs. In a fiber.
 void training_prune_stop(training_host *host);
 
 #endif

@@ -78,6 +78,8 @@ typedef struct training_epoch_message {
   Millrace__V1__Metrics train, validation;
   Millrace__V1__ClassMetrics classes[TRAIN_CLASSES], *list[TRAIN_CLASSES];
 } training_epoch_message;
+
+// Fills it; `from` is borrowed for as long as *out is used.
 void training_epoch_fill(const training_run *own, const trainer_epoch *from,
                          training_epoch_message *out);
 

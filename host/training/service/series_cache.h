@@ -16,6 +16,7 @@ typedef struct series_cache {
   struct series_cache_entry *gone;    // to be freed, once nobody copies them any more
 } series_cache;
 
+// Frees all that is kept; nobody copies any more. It can be used again.
 void series_cache_clear(series_cache *cache);
 
 // As series_read(), but for what is kept: then only the state of the series is asked for. *out is

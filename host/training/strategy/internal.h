@@ -12,6 +12,8 @@ typedef struct strategy_reading {
   strategy *out;
 } strategy_reading;
 
+// Each reads its part of own->root into own->out. INVALID_ARGUMENT and UNIMPLEMENTED as
+// strategy_read().
 mesh_code strategy_read_data(strategy_reading *own, mesh_error *err);
 mesh_code strategy_read_indicators(strategy_reading *own, mesh_error *err);
 mesh_code strategy_read_fuzzy_sets(strategy_reading *own, mesh_error *err);

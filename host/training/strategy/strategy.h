@@ -120,6 +120,8 @@ MESH_NODISCARD mesh_code strategy_read(train_stop *stop, const mesh_schema *sche
                                        const char *file, mesh_view text,
                                        const strategy_overrides *overrides, strategy **out,
                                        mesh_error *err);
+
+// Frees what it owns. NULL is fine.
 void strategy_destroy(strategy *own);
 
 #endif

@@ -37,8 +37,11 @@ typedef struct strategy_tree strategy_tree;
 MESH_NODISCARD mesh_code strategy_tree_read(train_stop *stop, const mesh_schema *schema,
                                             const char *type, const char *file, mesh_view text,
                                             strategy_tree **out, mesh_error *err);
+
+// Frees it and every node. NULL is fine.
 void strategy_tree_destroy(strategy_tree *tree);
 
+// The file's own mapping; the tree's.
 const strategy_node *strategy_tree_root(const strategy_tree *tree);
 
 // The node at `path` ("model.training.epochs") below `node`; NULL if the file does not say, or

@@ -51,6 +51,8 @@ train_network trainer_network(const strategy *strategy, const dataset *data);
 // Prepares the beginning: initialized weights, in the engine. RESOURCE_EXHAUSTED: the data does not
 // fit the device. On OK release *out with trainer_destroy().
 MESH_NODISCARD mesh_code trainer_create(const trainer_setup *setup, trainer **out, mesh_error *err);
+
+// Frees what it owns; what the setup named stays. NULL is fine.
 void trainer_destroy(trainer *own);
 
 // Trains until `until_ns` (monotonic), the end of the epoch, or `stop` (may be NULL). OUT_OF_RANGE:
@@ -65,16 +67,22 @@ typedef struct trainer_progress {
   double samples_per_s;   // of this epoch so far
   double loss, accuracy;  // of this epoch so far; NaN before its first step
 } trainer_progress;
+
+// How far it is, copied.
 trainer_progress trainer_progress_of(const trainer *own);
 
 // The epochs so far: index 0, 1, ...; NULL after the last.
 const trainer_epoch *trainer_epoch_at(const trainer *own, size_t index);
+
+// The newest of them; NULL before the first has ended.
 const trainer_epoch *trainer_last_epoch(const trainer *own);
 
 // After the end: the best weights are loaded into the engine and given out (valid until the
 // destroy), with their number and the epoch (from 1) that had them.
 MESH_NODISCARD mesh_code trainer_conclude(trainer *own, const float **weights, size_t *count,
                                           int *best_epoch, mesh_error *err);
+
+// True if the strategy's early stopping ended it.
 bool trainer_stopped_early(const trainer *own);
 
 // Metrics of the engine's present weights over a part. CANCELLED: `stop` (may be NULL) was asked
