@@ -1,6 +1,5 @@
 #include "mesh/program/private.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -293,6 +292,24 @@ mesh_code mesh_private_directory(const char *path, mesh_error *err) {
 
 mesh_code mesh_private_home(const char *path, mesh_error *err) {
   return make_directory(path, true, err);
+}
+
+DIR *mesh_private_list(const char *path) {
+  walk where;
+  struct stat about;
+  if (walk_to(&where, path, false, NULL) != GRPC_STATUS_OK) {
+    errno = EACCES;
+    return NULL;
+  }
+  int fd = openat(where.at, where.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  close(where.at);
+  if (fd < 0) return NULL;
+  bool ours = fstat(fd, &about) == 0 && about.st_uid == geteuid();
+  DIR *listing = ours ? fdopendir(fd) : NULL;
+  if (listing != NULL) return listing;
+  if (!ours) errno = EACCES;
+  close(fd);
+  return NULL;
 }
 
 mesh_code mesh_private_owned(const char *path, mesh_error *err) {

@@ -5,6 +5,8 @@
 #ifndef MILLRACE_MESH_PROGRAM_PRIVATE_H
 #define MILLRACE_MESH_PROGRAM_PRIVATE_H
 
+#include <dirent.h>
+
 #include "mesh/runtime/status.h"
 
 enum { MESH_PRIVATE_PATH_MAX = 4096 };  // bytes of a path, with the NUL
@@ -27,6 +29,10 @@ MESH_NODISCARD mesh_code mesh_private_directory(const char *path, mesh_error *er
 // use, and that has things in it which no mesh made, may be anything (/tmp, a person's ~): its mode
 // stays. FAILED_PRECONDITION where others may even write there.
 MESH_NODISCARD mesh_code mesh_private_home(const char *path, mesh_error *err);
+
+// Lists the directory `path` if it is our own; close it with closedir(). NULL: it is not, or cannot
+// be read, with errno. What is in it is reached through dirfd(), and not by its path.
+DIR *mesh_private_list(const char *path);
 
 // OK if the directory `path` is our own, or not there: whoever only asks what lies in a home.
 MESH_NODISCARD mesh_code mesh_private_owned(const char *path, mesh_error *err);

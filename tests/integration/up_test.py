@@ -162,7 +162,9 @@ class UpTest(MeshCase):
     def test_a_backend_that_is_away_is_no_missing_mesh(self):
         mesh = self.up()
         mesh.signal(signal.SIGSTOP)  # what dies now stays dead
-        os.kill(children(mesh.pid)["millrace-backend"], signal.SIGKILL)
+        dead = children(mesh.pid)["millrace-backend"]
+        os.kill(dead, signal.SIGKILL)
+        wait_for(lambda: gone(dead), "end of the backend")
         self.check_one_line(self.millrace("ops", "list"), "is away", str(mesh.pid),
                             os.path.join(self.home, "log", "backend.log"), code=4)
         mesh.signal(signal.SIGCONT)

@@ -55,7 +55,8 @@ class UsersTest(MeshCase):
         self.ok("data", "load", "SPX", "1d")
         mesh.end()
         places = ["run", "log", "models", "checkpoints", "run/up.lock", "run/backend.lock",
-                  "log/backend.log", "log/papergate.log", "millrace.db", "millrace.yaml"]
+                  "log/backend.log", "log/papergate.log", "millrace.db", "millrace.db.id",
+                  "millrace.yaml"]
         for place in places:
             for kind in ["a link", "theirs"]:
                 with self.subTest(place, kind=kind):

@@ -21,6 +21,11 @@ RULES = {
         r"_ns\s*[/%]\s*(?:INT64_C\()?1000000000\b", ["mesh/runtime/time.h"]),
     "a message packed or unpacked by hand; use mesh/rpc/pack.h": (
         r"__(?:un)?pack(?:_to_buffer)?\(|protobuf_c_message_(?:un)?pack\w*\(", ["mesh/rpc/pack.c"]),
+    "what lies in a home opened by its name, a link or somebody else's maybe; use mesh/program/private.h": (
+        r"(?<!\w)(?:open|openat|creat|fopen|freopen|opendir|scandir|mkdir|mkdirat|mesh_file_read)"
+        r"\((?!\"/(?:proc|dev)/)(?!const char \*)",
+        ["mesh/program/private.c", "mesh/program/file.c", "mesh/program/config_yaml.c",
+         "cli/commands/strategy.c"]),
     "room whose size nothing checks": (
         r"\b(?:alloca|sprintf|vsprintf|strcpy|strcat|stpcpy|gets)\s*\(", []),
 }
@@ -69,10 +74,12 @@ class Sources(unittest.TestCase):
         for line in ("x = wait_ms * 1000000;", "limit_s * 1000", "now + a * INT64_C(1000000)",
                      "1000 * ms", "t->seconds * 1000000000 + t->nanos", "a_ms * MESH_MS_NS",
                      "s = now_ns / 1000000000;", "size = x__pack(&m, bytes);",
-                     "m = x__unpack(NULL, n, d);", "sprintf(at, format)"):
+                     "m = x__unpack(NULL, n, d);", "sprintf(at, format)",
+                     "fd = open(path, O_RDONLY);", 'fopen(path, "re")', "opendir(path)"):
             self.assertTrue(any(re.search(p, line) for p, _ in RULES.values()), line)
         for line in ("char *text[1000];", "= 10000;", "call(x, 1000, *y)", "sum * 10000",
-                     "snprintf(at, size, format)"):
+                     "snprintf(at, size, format)", 'fopen("/proc/self/maps", "re")',
+                     "mesh_private_open(path, O_RDONLY, &fd, err)", "ib_session_open(own)"):
             self.assertFalse(any(re.search(p, line) for p, _ in RULES.values()), line)
 
 

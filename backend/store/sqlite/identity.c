@@ -55,7 +55,7 @@ static void take_line(store_identity *out, const char *line) {
 static mesh_code read_file(store *store, store_identity *out, mesh_error *err) {
   mesh_bytes bytes;
   *out = (store_identity){0};
-  mesh_code code = mesh_file_read(store->identity_path, FILE_MAX_BYTES, &bytes, err);
+  mesh_code code = mesh_file_read_private(store->identity_path, FILE_MAX_BYTES, &bytes, err);
   out->there = code != GRPC_STATUS_NOT_FOUND;
   if (code == GRPC_STATUS_NOT_FOUND || code == GRPC_STATUS_OUT_OF_RANGE) return GRPC_STATUS_OK;
   if (code != GRPC_STATUS_OK) return code;

@@ -1,6 +1,7 @@
 #include "host/training/service/checkpoints.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,7 @@ static int compare_names(const void *left, const void *right) {
 static size_t list(const char *directory, const char *operation, char *names[FILES_MAX]) {
   char path[PATH_MAX_BYTES];
   write_path(directory, operation, "", path);
-  DIR *open = opendir(path);
+  DIR *open = mesh_private_list(path);
   size_t count = 0;
   if (open == NULL) return 0;
   for (struct dirent *entry; count < FILES_MAX && (entry = readdir(open)) != NULL;) {
@@ -130,32 +131,28 @@ void checkpoints_clear(const char *directory, const char *operation) {
 }
 
 void checkpoints_remove(const char *directory, const char *operation) {
-  char path[PATH_MAX_BYTES], file[PATH_MAX_BYTES];
+  char path[PATH_MAX_BYTES];
   if (!is_plain(operation)) return;
   write_path(directory, operation, "", path);
-  DIR *open = opendir(path);
+  DIR *open = mesh_private_list(path);
   if (open == NULL) return;
   for (struct dirent *entry; (entry = readdir(open)) != NULL;) {
-    if (entry->d_name[0] == '.') continue;
-    if ((size_t)snprintf(file, sizeof file, "%s/%s", path, entry->d_name) < sizeof file) {
-      unlink(file);
-    }
+    if (entry->d_name[0] != '.') unlinkat(dirfd(open), entry->d_name, 0);
   }
   closedir(open);
   rmdir(path);
 }
 
 size_t checkpoints_list_old(const char *directory, int64_t older_s, char ***names) {
-  DIR *open = opendir(directory);
-  char path[PATH_MAX_BYTES];
+  DIR *open = mesh_private_list(directory);
   struct stat about;
   size_t count = 0;
   *names = NULL;
   if (open == NULL) return 0;
   for (struct dirent *entry; (entry = readdir(open)) != NULL;) {
     if (!is_plain(entry->d_name)) continue;
-    write_path(directory, entry->d_name, "", path);
-    if (stat(path, &about) != 0 || !S_ISDIR(about.st_mode)) continue;
+    if (fstatat(dirfd(open), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    if (!S_ISDIR(about.st_mode)) continue;
     if (about.st_mtime >= time(NULL) - older_s) continue;
     *names = reallocarray(*names, count + 1, sizeof **names);
     if (*names == NULL || ((*names)[count++] = strdup(entry->d_name)) == NULL) abort();

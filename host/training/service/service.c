@@ -35,7 +35,7 @@ static mesh_code read_part(const fetching *own, const char *suffix, size_t most,
                               sizeof path)) {
     return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no operation is called so");
   }
-  return mesh_file_read(path, most, out, err);
+  return mesh_file_read_private(path, most, out, err);
 }
 
 // What is known of the model, as it is sent.

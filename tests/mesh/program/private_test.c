@@ -190,6 +190,23 @@ static void a_directory_is_private(void **state) {
   assert_int_equal(mesh_private_directory(at("no/parent"), &err), GRPC_STATUS_NOT_FOUND);
 }
 
+static void only_ones_own_directory_is_listed(void **state) {
+  (void)state;
+  assert_int_equal(mkdir(at("listed"), 0700), 0);
+  make_file(at("listed/one"), "");
+  DIR *listing = mesh_private_list(at("listed"));
+  assert_non_null(listing);
+  assert_int_equal(unlinkat(dirfd(listing), "one", 0), 0);
+  closedir(listing);
+  assert_null(mesh_private_list(at("not-listed")));
+  need_root();
+  assert_int_equal(symlink("listed", at("their-way")), 0);
+  assert_int_equal(lchown(at("their-way"), NOBODY, NOBODY), 0);
+  assert_null(mesh_private_list(at("their-way")));
+  assert_int_equal(chown(at("listed"), NOBODY, NOBODY), 0);
+  assert_null(mesh_private_list(at("listed")));
+}
+
 static void a_home_is_made_with_its_parents(void **state) {
   (void)state;
   mesh_error err;
@@ -252,6 +269,7 @@ int main(void) {
       cmocka_unit_test(a_check_opens_nothing),
       cmocka_unit_test(a_check_keeps_locks),
       cmocka_unit_test(a_directory_is_private),
+      cmocka_unit_test(only_ones_own_directory_is_listed),
       cmocka_unit_test(a_home_is_made_with_its_parents),
       cmocka_unit_test(a_home_that_was_open_is_closed),
       cmocka_unit_test(what_may_be_anything_keeps_its_mode),
