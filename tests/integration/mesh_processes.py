@@ -340,7 +340,12 @@ def bear_full_disks():
 def fill_disk(pids, size_bytes):
     """From now on the files of these running programs cannot grow beyond `size_bytes`."""
     for pid in pids:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size_bytes, resource.RLIM_INFINITY))
+
+
+def make_room(pids):
+    """They can grow again."""
+    fill_disk(pids, resource.RLIM_INFINITY)
 
 
 def small_files(size_bytes):

@@ -1,14 +1,14 @@
 """What is promised is kept: one request for one id, no failure of a full disk, no lost checkpoint."""
 
+import json
 import os
-import resource
 import signal
 import threading
 import unittest
 
 import grpc
 from counting import COUNT, CountingCase
-from mesh_processes import children, outcome, wait_for
+from mesh_processes import bear_full_disks, children, fill_disk, make_room, outcome, wait_for
 from reflected import Client
 from training import TrainingCase, epochs_of
 
@@ -74,24 +74,21 @@ class RequestIdTest(CountingCase):
 class FullDiskTest(CountingCase):
     def test_what_runs_goes_on_when_there_is_room(self):
         """The files may not grow for a while: the nearest thing to a disk that is full."""
-        room = resource.RLIM_INFINITY
-
-        def little_room():
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (600000, room))
-
         self.start_counter()
-        mesh = self.up(before_exec=little_room)
-        name = self.count(to=3000, stepUs=1000, checkpointEvery=1)
+        mesh = self.up(before_exec=bear_full_disks)
+        name = self.count(to=100000, stepUs=1000, checkpointEvery=1)
         watcher = self.watch(name)
+        watcher.line(lambda line: json.loads(line).get("checkpoint", {}).get("position") == 20,
+                     "20th checkpoint")
+        backend = children(mesh.pid)["millrace-backend"]
+        fill_disk([backend], os.path.getsize(self.home + "/millrace.db-wal"))
         self.assertNotEqual(watcher.wait(), 0, watcher.transcript())
         self.assertIn("disk is full", watcher.stderr())
         self.assertEqual(self.json("ops", "show", name)[0]["state"], "RUNNING")
         with Client(self.socket("backend")) as client, self.assertRaises(grpc.RpcError) as refusal:
             next(client.call(COUNT, {"to": 3, "start": {"detached": True}}))
         self.assertEqual(refusal.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
-        backend = children(mesh.pid)["millrace-backend"]
-        resource.prlimit(backend, resource.RLIMIT_FSIZE, (room, room))
+        make_room([backend])
         last = int(self.journal(name)[-1]["sequence"])
         wait_for(lambda: int(self.json("ops", "show", name)[0]["lastSequence"]) > last + 10,
                  "events behind those before")

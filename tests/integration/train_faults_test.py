@@ -1,11 +1,12 @@
 """Trainings that cannot be: one clear line each, and nothing lost."""
 
 import os
+import signal
 import sqlite3
 import unittest
 
-from mesh_processes import small_files
-from training import TrainingCase
+from mesh_processes import bear_full_disks, fill_disk, make_room, outcome
+from training import TrainingCase, epochs_of
 
 
 class BadInputTest(TrainingCase):
@@ -86,23 +87,54 @@ class MemoryTest(TrainingCase):
 
 
 class FullDiskTest(TrainingCase):
-    def test_a_checkpoint_on_a_full_disk(self):
-        """The host's files may not grow beyond what a small model takes."""
+    """The files of the training's host cannot grow beyond what a small model takes."""
+
+    def host_with_little_room(self):
         self.mesh.end()
         self.mesh = self.up("--output=json", before_exec=None)
         listen = "unix:" + self.path("small.sock")
         host = self.start("millrace-training-host", "--listen", listen, "--backend",
-                          self.socket("backend"), "--home", self.home,
-                          before_exec=small_files(1 << 20))
+                          self.socket("backend"), "--home", self.home, before_exec=bear_full_disks)
         host.line(lambda line: "listens" in line or "listening" in line, "host", err=True)
+        fill_disk([host.pid], 1 << 19)
         self.mesh.end()
         self.mesh = self.up(env={"MILLRACE_TRAINING_HOST_ADDRESS": listen})
-        done = self.millrace("train", self.strategy(hidden="[384, 384]"), "--checkpoint-epochs", "1")
-        self.check_one_line(done, "checkpoint", "File too large")
+        return host
+
+    def kept(self):
+        """The files of all trainings."""
+        directory = os.path.join(self.home, "checkpoints")
+        return [name for one in os.listdir(directory)
+                for name in os.listdir(os.path.join(directory, one))]
+
+    def test_a_training_goes_on_and_its_model_waits_for_room(self):
+        host = self.host_with_little_room()
+        training = self.start("millrace", "train", self.strategy(hidden="[384, 384]"), "--output=json",
+                              "--checkpoint-epochs", "1")
+        said = training.line(lambda line: '"log"' in line and line, "log event")
+        self.assertIn("checkpoint", said)
+        self.assertIn("File too large; it goes on without", said)
+        training.line(lambda line: '"progress"' in line and "File too large" in line,
+                      "model that waits for room")
         self.assertTrue(host.running())
-        self.assertEqual([name for name in os.listdir(os.path.join(self.home, "checkpoints"))
-                          if os.listdir(os.path.join(self.home, "checkpoints", name))], [])
-        self.result(self.train(hidden="[4]", epochs=2))
+        self.assertEqual(self.kept(), ["model.about"])  # and nothing half written
+        make_room([host.pid])
+        self.assertEqual(training.wait(), 0, training.transcript())
+        events = training.json_lines()
+        self.result(events)
+        self.assertEqual(epochs_of(events), [1, 2, 3, 4])
+        self.assertEqual(len([event for event in events if "log" in event]), 1)  # and once is enough
+
+    def test_what_waits_for_room_can_be_cancelled(self):
+        self.host_with_little_room()
+        training = self.start("millrace", "train", self.strategy(hidden="[384, 384]"), "--output=json",
+                              "--checkpoint-epochs", "1")
+        training.line(lambda line: '"progress"' in line and "File too large" in line,
+                      "model that waits for room")
+        training.signal(signal.SIGINT)
+        self.assertEqual(training.wait(), 130, training.transcript())
+        self.assertIn("cancelled", outcome(training.json_lines()))
+        self.result(self.train(hidden="[4]", epochs=2))  # and the slot is free
 
 
 if __name__ == "__main__":

@@ -89,6 +89,22 @@ static mesh_code save(training_run *own, mesh_error *err) {
   return mesh_message_report(own->operation, TRAINING_PAYLOAD(CHECKPOINT), &checkpoint.base, err);
 }
 
+// A checkpoint that finds no room is no end: it goes on without, says so once, and tries again when
+// the next one is due.
+static mesh_code save_if_there_is_room(training_run *own, mesh_error *err) {
+  mesh_code code = save(own, err);
+  bool was_unsaved = own->unsaved;
+  own->unsaved = code == GRPC_STATUS_RESOURCE_EXHAUSTED;
+  if (!own->unsaved) return code;
+  trainer_progress at = trainer_progress_of(own->trainer);
+  own->saved_ns = mesh_now_ns();
+  own->saved_epoch = at.epoch;
+  if (was_unsaved) return GRPC_STATUS_OK;
+  char text[MESH_ERROR_MESSAGE_MAX + 64];
+  mesh_text_format(text, sizeof text, "%s; it goes on without, and tries again", err->message);
+  return report_log(own, text, err);
+}
+
 // After so many epochs or seconds; where the request says neither, after each epoch but not more
 // often than each second, and each 30 s within one.
 static bool is_due(const training_run *own, bool epoch_ended) {
@@ -150,7 +166,7 @@ static mesh_code train(training_run *own, mesh_error *err) {
     if (code == GRPC_STATUS_OK) code = mesh_scope_check(scope, err);
     if (code == GRPC_STATUS_OK && state != TRAINER_FINISHED &&
         is_due(own, state == TRAINER_EPOCH)) {
-      code = save(own, err);
+      code = save_if_there_is_room(own, err);
     }
   }
   return code;
@@ -230,11 +246,19 @@ static mesh_code build(training_run *own, mesh_error *err) {
   return one.code;
 }
 
+// What was trained waits for room on the disk.
 static mesh_code finish(training_run *own, mesh_error *err) {
-  piece one = {.own = own};
-  mesh_pool_run(own->host->pool, own->host->loop, do_finish, &one);
-  if (one.code != GRPC_STATUS_OK) *err = one.err;
-  return one.code;
+  mesh_scope *scope = mesh_operation_scope(own->operation);
+  for (;;) {
+    piece one = {.own = own};
+    mesh_pool_run(own->host->pool, own->host->loop, do_finish, &one);
+    if (one.code == GRPC_STATUS_OK) return one.code;
+    *err = one.err;
+    if (!own->unwritten) return one.code;
+    show_note(own, one.err.message);
+    mesh_code code = mesh_sleep_until(scope, mesh_time_after_ms(mesh_now_ns(), RETRY_FULL_MS), err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
 }
 
 // What was reached is kept, so that it can be resumed; the outcome says where.

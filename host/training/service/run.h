@@ -33,6 +33,8 @@ typedef struct training_run {
   size_t reported;  // epochs
   bool succeeded;
   // Of the checkpoint policy.
+  bool unsaved;    // the last checkpoint found no room on the disk
+  bool unwritten;  // nor did the model
   int64_t saved_ns, saved_step;
   int saved_epoch;
   mesh_code save_code;  // of the last one

@@ -274,5 +274,6 @@ mesh_code training_run_finish(training_run *own, mesh_error *err) {
   fill_about(own, best_epoch);
   summarise(own);
   code = write_model(own, weights, err);
+  own->unwritten = code == GRPC_STATUS_RESOURCE_EXHAUSTED;
   return code == GRPC_STATUS_OK ? code : mesh_error_prefix(err, "model");
 }
