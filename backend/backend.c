@@ -317,6 +317,7 @@ int backend_main(int argc, char **argv, const backend_extension *extension) {
     return 0;
   }
   mesh_log_init("millrace-backend", own.options.log_level, own.options.log_json);
+  mesh_log_keep_within(&own.options.log_file);
   mesh_process_keep_private();
   mesh_process_block_signals();
   mesh_process_raise_descriptors();

@@ -45,6 +45,11 @@ void backend_options_help(void) {
       "  --limit NAME=N       of what peers may take: docs/limits.md; may be given again\n"
       "  --log-level LEVEL    debug, info (default), warn, error\n"
       "  --log-json           one JSON object a line\n"
+      "  --log-file FILE      the file that standard error leads to: it is kept within the next "
+      "two\n"
+      "  --log-file-mib N     a longer one is put aside as FILE.1, that one as FILE.2 (default "
+      "16)\n"
+      "  --log-files N        how many there are at most (default 5)\n"
       "  --exit-with-parent   ends when the process that started it ends\n"
       "  --help               this text\n",
       BACKEND_LISTEN_MAX);
@@ -60,6 +65,7 @@ static mesh_code take_synchronous(void *to, const char *value, mesh_error *err) 
 
 mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mesh_error *err) {
   *out = (backend_options){.log_level = MESH_LOG_INFO,
+                           .log_file = {.mib = 16, .files = 5},
                            .parallel = 4,
                            .busy_limit_s = 600,
                            .store_log_mib = 64,
@@ -94,6 +100,9 @@ mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mes
       {"limit", .take = mesh_limits_take, .to = &out->limits},
       {"log-level", .take = mesh_flag_take_log_level, .to = &out->log_level},
       {"log-json", .on = &out->log_json},
+      {"log-file", .text = &out->log_file.path},
+      {"log-file-mib", .number = &out->log_file.mib, .least = 1, .most = 1 << 20},
+      {"log-files", .number = &out->log_file.files, .least = 1, .most = 1000},
       {"exit-with-parent", .on = &out->exit_with_parent},
       {"help", .on = &out->help},
   };

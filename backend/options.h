@@ -18,6 +18,7 @@ typedef struct backend_options {
   const char *data_manager, *data_adapter;  // addresses of the next layers; NULL: in this process
   const char *training_manager, *training_adapter, *models_manager;
   mesh_log_level log_level;
+  mesh_log_file log_file;
   bool log_json;
   bool synchronous_full;
   bool exit_with_parent;

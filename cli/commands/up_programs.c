@@ -35,6 +35,9 @@ static void add_log_flags(up *own, command_line *line) {
   add_flag(line, "--log-level", up_setting(own, SETTING_LOG_LEVEL));
   if (strcmp(own->settings.values[SETTING_LOG_JSON].text, "true") == 0)
     add_word(line, "--log-json");
+  add_flag(line, "--log-file", line->who->log_path);
+  add_flag(line, "--log-file-mib", up_setting(own, SETTING_LOG_FILE_MIB));
+  add_flag(line, "--log-files", up_setting(own, SETTING_LOG_FILES));
   add_word(line, "--exit-with-parent");
 }
 

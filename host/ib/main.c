@@ -69,6 +69,7 @@ int main(int argc, char **argv) {
     return 0;
   }
   mesh_log_init("millrace-ib-host", own.options.log_level, own.options.log_json);
+  mesh_log_keep_within(&own.options.log_file);
   mesh_process_keep_private();
   mesh_process_block_signals();
   mesh_process_raise_descriptors();

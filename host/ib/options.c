@@ -30,6 +30,11 @@ void ib_options_help(void) {
       "  --limit NAME=N           of what peers may take: docs/limits.md; may be given again\n"
       "  --log-level LEVEL        debug, info (default), warn, error\n"
       "  --log-json               one JSON object a line\n"
+      "  --log-file FILE          the file that standard error leads to: it is kept within the "
+      "next two\n"
+      "  --log-file-mib N         a longer one is put aside as FILE.1, that one as FILE.2 (default "
+      "16)\n"
+      "  --log-files N            how many there are at most (default 5)\n"
       "  --exit-with-parent       ends when the process that started it ends\n"
       "  --help                   this text\n",
       IB_LISTEN_MAX);
@@ -54,7 +59,8 @@ mesh_code ib_options_parse(int argc, char **argv, ib_options *out, mesh_error *e
   *out = (ib_options){.drain_limit_ms = 2000,
                       .session = ib_session_defaults(),
                       .log_level = MESH_LOG_INFO,
-                      .limits = mesh_limits_default()};
+                      .limits = mesh_limits_default(),
+                      .log_file = {.mib = 16, .files = 5}};
   ib_session_options *session = &out->session;
   const mesh_flag flags[] = {
       {"listen", .text = out->listen, .count = &out->listen_count, .most = IB_LISTEN_MAX},
@@ -70,6 +76,9 @@ mesh_code ib_options_parse(int argc, char **argv, ib_options *out, mesh_error *e
       {"limit", .take = mesh_limits_take, .to = &out->limits},
       {"log-level", .take = mesh_flag_take_log_level, .to = &out->log_level},
       {"log-json", .on = &out->log_json},
+      {"log-file", .text = &out->log_file.path},
+      {"log-file-mib", .number = &out->log_file.mib, .least = 1, .most = 1 << 20},
+      {"log-files", .number = &out->log_file.files, .least = 1, .most = 1000},
       {"exit-with-parent", .on = &out->exit_with_parent},
       {"help", .on = &out->help},
   };

@@ -15,6 +15,7 @@ typedef struct ib_options {
   int64_t drain_limit_ms;
   mesh_log_level log_level;
   mesh_limits limits;
+  mesh_log_file log_file;
   bool log_json, exit_with_parent, help;
 } ib_options;
 

@@ -15,6 +15,7 @@ typedef struct training_options {
   int64_t slots, threads, memory_mib, gpu_memory_mib, cache_mib, drain_limit_ms;
   mesh_log_level log_level;
   mesh_limits limits;
+  mesh_log_file log_file;
   bool log_json, exit_with_parent, help;
 } training_options;
 
