@@ -106,9 +106,33 @@ const mesh_schema *client_schema(client *own) {
   return own->schema;
 }
 
+// One damaged record does not end a list: text is mended, and what is no message at all is said in
+// its place, and by the exit code at the end.
+static mesh_code mended_json(client *own, const char *type, mesh_view message, char **json,
+                             mesh_error *err) {
+  const mesh_schema *schema = client_schema(own);
+  mesh_wire_type wire;
+  mesh_bytes copy = {0};
+  mesh_bytes_set(&copy, message);
+  if (mesh_schema_wire_type(schema, type, &wire)) {
+    mesh_wire_mend_text(wire, copy.data, copy.size_bytes);
+  }
+  mesh_code code = mesh_schema_to_json(schema, type, mesh_bytes_view(copy), json, err);
+  free(copy.data);
+  return code;
+}
+
 mesh_code client_put_json(client *own, const char *type, mesh_view message, mesh_error *err) {
   char *json;
   mesh_code code = mesh_schema_to_json(client_schema(own), type, message, &json, err);
+  if (code == GRPC_STATUS_DATA_LOSS) code = mended_json(own, type, message, &json, err);
+  if (code == GRPC_STATUS_DATA_LOSS) {
+    own->exit_code = EXIT_CODE_FAILED;
+    print_own(stdout, "{\"damaged\":");
+    print_json_string(stdout, err->message);
+    print_own(stdout, "}\n");
+    return GRPC_STATUS_OK;
+  }
   if (code != GRPC_STATUS_OK) return code;
   print_json(stdout, json);
   print_own(stdout, "\n");

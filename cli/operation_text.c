@@ -84,7 +84,6 @@ void operation_print_whole(FILE *out, const Millrace__V1__Operation *operation) 
     print_text(out, "epoch         %" PRId64 ": taken over by a new process %" PRId64 " times\n",
                operation->epoch, operation->epoch - 1);
   }
-  if (operation->watchers > 0) print_text(out, "watchers      %d\n", operation->watchers);
   if (operation->checkpoint != NULL) {
     print_text(out, "checkpoint    %" PRId64 "/%" PRId64 " %s\n", operation->checkpoint->position,
                operation->checkpoint->total, operation->checkpoint->unit);
@@ -94,7 +93,7 @@ void operation_print_whole(FILE *out, const Millrace__V1__Operation *operation) 
                operation->progress->total, operation->progress->unit, operation->progress->note);
   }
   if (operation->damaged[0] != '\0') {
-    print_text(out, "damaged       what the store has of its %s cannot be read\n",
+    print_text(out, "damaged       what the store has of its %s is damaged\n",
                operation->damaged);
   }
   if (operation->outcome == NULL) return;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mesh/rpc/wire_text.h"
 #include "mesh/runtime/bytes.h"
 #include "mesh/runtime/fiber.h"
 
@@ -142,6 +143,9 @@ static void copy_event(void *arg, int64_t sequence, mesh_view event) {
   copied_event *copy = &job->events[job->count++];
   copy->sequence = sequence;
   mesh_bytes_set(&copy->bytes, event);
+  // What an older program has written: clients of any library go on reading behind it.
+  mesh_wire_mend_text(mesh_wire_type_of(&millrace__v1__operation_event__descriptor),
+                      copy->bytes.data, copy->bytes.size_bytes);
 }
 
 static void do_read(void *arg) {

@@ -5,6 +5,7 @@
 
 #include "mesh/operation/labels.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/rpc/wire_text.h"
 #include "mesh/runtime/text.h"
 
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
@@ -29,6 +30,7 @@ void operation_message_set_text(char **field, const char *text, size_t size_byte
   if (*field != protobuf_c_empty_string) free(*field);
   *field = strndup(text, size_bytes);
   if (*field == NULL) abort();
+  mesh_text_mend_in_place(*field, strlen(*field));
 }
 
 void operation_message_set_time(Google__Protobuf__Timestamp **field, int64_t time_ns) {
@@ -57,6 +59,26 @@ static void mark_damaged(Millrace__V1__Operation *message, const char *what) {
   mesh_text_format(text, sizeof text, "%s%s%s", message->damaged,
                    message->damaged[0] != '\0' ? ", " : "", what);
   operation_message_set_text(&message->damaged, text, strlen(text));
+}
+
+// Text that an older program has written, from before it was checked: it is shown mended.
+static void look_at_text(Millrace__V1__Operation *message, const char *what, const char *text) {
+  size_t size = strlen(text);
+  if (mesh_text_valid_bytes(text, size) < size) mark_damaged(message, what);
+}
+
+static void look_at_body(Millrace__V1__Operation *message, const char *what,
+                         const ProtobufCMessageDescriptor *type, mesh_view body) {
+  if (!mesh_wire_is_utf8(mesh_wire_type_of(type), body)) mark_damaged(message, what);
+}
+
+static void look_for_damage(Millrace__V1__Operation *message, const mesh_operation_record *record) {
+  look_at_text(message, "kind", record->kind);
+  look_at_text(message, "title", record->title);
+  look_at_text(message, "labels", record->labels);
+  look_at_body(message, "the outcome's text", &millrace__v1__outcome__descriptor, record->outcome);
+  look_at_body(message, "the checkpoint's text", &millrace__v1__checkpoint__descriptor,
+               record->checkpoint);
 }
 
 // Fields that are messages themselves.
@@ -106,6 +128,7 @@ Millrace__V1__Operation *operation_message_of(const mesh_operation_record *recor
   message->watchers = watchers;
   set_labels(message, record->labels);
   set_bodies(message, record, progress);
+  look_for_damage(message, record);
   return message;
 }
 

@@ -10,7 +10,7 @@
 #include "mesh/runtime/text.h"
 #include "millrace/v1/training_host.pb-c.h"
 
-enum { MODEL_BYTES_MAX = 1 << 30 };
+enum { MODEL_BYTES_MAX = 1 << 30, MODEL_NAME_MAX = 63 };
 
 static const mesh_backoff fetch_backoff = {.base_ms = 50, .cap_ms = 1000, .attempts = 60};
 
@@ -54,6 +54,12 @@ static mesh_code take_chunk(keeping *own, mesh_frame frame, mesh_error *err) {
 static mesh_code check_file(const keeping *own, mesh_error *err) {
   char digest[MESH_SHA256_HEX];
   mesh_sha256(mesh_bytes_view(own->file), digest);
+  const char *fault =
+      own->about == NULL ? NULL : mesh_text_file_name_fault(own->about->name, MODEL_NAME_MAX);
+  if (fault != NULL) {
+    return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the model that came is called '%.*s', which %s",
+                     MESH_TEXT_SHOWN(own->about->name, MODEL_NAME_MAX), fault);
+  }
   if (own->about != NULL && strcmp(digest, own->result->sha256) == 0) return GRPC_STATUS_OK;
   return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the model that came has SHA-256 %s, not %s", digest,
                    own->result->sha256);

@@ -16,7 +16,7 @@
 #include "mesh/runtime/text.h"
 #include "millrace/v1/models.pb-c.h"
 
-enum { VERSION_MAX = 1000000, LAST_BARS = 20, RETRY_S = 30 };
+enum { VERSION_MAX = 1000000, LAST_BARS = 20, RETRY_S = 30, MODEL_NAME_MAX = 64 };
 
 // ---- list, compare ----
 
@@ -52,14 +52,17 @@ int cmd_models_list(const command *self, const args *given) {
   return client_main(self, given, run_list);
 }
 
-// "NAME" or "NAME:VERSION".
-static mesh_code read_name(const char *word, char name[64], int64_t *version, mesh_error *err) {
-  const char *colon = strrchr(word, ':');
+// "NAME" or "NAME:VERSION". Names have no colon; where --version says which (`is_name`), one of an
+// older mesh that has is taken, too.
+static mesh_code read_name(const char *word, bool is_name, char name[MODEL_NAME_MAX],
+                           int64_t *version, mesh_error *err) {
+  const char *colon = is_name ? NULL : strrchr(word, ':');
   char *end = NULL;
   size_t size = colon == NULL ? strlen(word) : (size_t)(colon - word);
   *version = colon == NULL ? 0 : strtoll(colon + 1, &end, 10);
-  bool bad = colon != NULL && (*end != '\0' || end == colon + 1 || *version < 1);
-  if (bad || size == 0 || size >= 64) {
+  bool bad =
+      colon != NULL && (*end != '\0' || end == colon + 1 || *version < 1 || *version > VERSION_MAX);
+  if (bad || size == 0 || size >= MODEL_NAME_MAX) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "'%s': use NAME or NAME:VERSION", word);
   }
   memcpy(name, word, size);
@@ -70,9 +73,9 @@ static mesh_code read_name(const char *word, char name[64], int64_t *version, me
 static mesh_code run_compare(client *own, mesh_error *err) {
   int rows = 0;
   for (int i = 0; i < own->given->word_count; i++) {
-    char name[64];
+    char name[MODEL_NAME_MAX];
     int64_t version;
-    mesh_code code = read_name(own->given->words[i], name, &version, err);
+    mesh_code code = read_name(own->given->words[i], false, name, &version, err);
     if (code != GRPC_STATUS_OK) return code;
     Millrace__V1__ModelRequest request = MILLRACE__V1__MODEL_REQUEST__INIT;
     request.name = name;
@@ -104,18 +107,32 @@ static mesh_code take_whole(client *own, mesh_frame frame, void *arg, mesh_error
   return output_flush(err);
 }
 
-static mesh_code read_request(const client *own, Millrace__V1__ModelRequest *out, mesh_error *err) {
+// The first word and --version: which model. `name` is the message's.
+static mesh_code read_model(const client *own, char name[MODEL_NAME_MAX], int64_t *version,
+                            mesh_error *err) {
+  int64_t given = 0;
+  mesh_code code = args_get_number(own->given, "version", 1, VERSION_MAX, 0, &given, err);
+  if (code == GRPC_STATUS_OK) {
+    code = read_name(own->given->words[0], given > 0, name, version, err);
+  }
+  if (given > 0) *version = given;
+  return code;
+}
+
+static mesh_code read_request(const client *own, Millrace__V1__ModelRequest *out,
+                              char name[MODEL_NAME_MAX], mesh_error *err) {
   int64_t version = 0;
-  mesh_code code = args_get_number(own->given, "version", 1, VERSION_MAX, 0, &version, err);
+  mesh_code code = read_model(own, name, &version, err);
   millrace__v1__model_request__init(out);
-  out->name = (char *)(uintptr_t)own->given->words[0];
+  out->name = name;
   out->version = (int32_t)version;
   return code;
 }
 
 static mesh_code run_show(client *own, mesh_error *err) {
   Millrace__V1__ModelRequest request;
-  mesh_code code = read_request(own, &request, err);
+  char name[MODEL_NAME_MAX];
+  mesh_code code = read_request(own, &request, name, err);
   if (code != GRPC_STATUS_OK) return code;
   return client_call(own, "/millrace.v1.ModelsService/Get", &request.base, take_whole, NULL, err);
 }
@@ -187,10 +204,11 @@ static mesh_code call_predict(client *own, Millrace__V1__PredictRequest *request
 static mesh_code run_predict(client *own, mesh_error *err) {
   bars_window window;
   int64_t version = 0, last = 0;
+  char name[MODEL_NAME_MAX];
   const char *symbol = args_get(own->given, "symbol");
   mesh_code code = bars_window_read(own->given, &window, err);
   if (code == GRPC_STATUS_OK) {
-    code = args_get_number(own->given, "version", 1, VERSION_MAX, 0, &version, err);
+    code = read_model(own, name, &version, err);
   }
   int64_t standard = window.from == NULL && window.to == NULL ? LAST_BARS : 0;
   if (code == GRPC_STATUS_OK) {
@@ -198,7 +216,7 @@ static mesh_code run_predict(client *own, mesh_error *err) {
   }
   if (code != GRPC_STATUS_OK) return code;
   Millrace__V1__PredictRequest request = MILLRACE__V1__PREDICT_REQUEST__INIT;
-  request.name = (char *)(uintptr_t)own->given->words[0];
+  request.name = name;
   request.version = (int32_t)version;
   if (symbol != NULL) request.symbol = (char *)(uintptr_t)symbol;
   request.from = window.from;
@@ -242,22 +260,39 @@ static mesh_code write_out(client *own, const char *path, mesh_view file, mesh_e
   return output_flush(err);
 }
 
+// A name is a file's name, or this folder is not where the file would go.
+static mesh_code check_file_name(const char *name, mesh_error *err) {
+  const char *fault = mesh_text_file_name_fault(name, MODEL_NAME_MAX - 1);
+  if (fault == NULL) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                   "'%s' is no name for a file, since it %s: say where with --out FILE", name,
+                   fault);
+}
+
+static const char *name_file(const Millrace__V1__ModelRequest *request, const char *ending,
+                             char out[MODEL_NAME_MAX + 48]) {
+  char version[24] = "";
+  if (request->version > 0) snprintf(version, sizeof version, "-%d", request->version);
+  snprintf(out, MODEL_NAME_MAX + 48, "%s%s.%s", request->name, version, ending);
+  return out;
+}
+
 static mesh_code run_export(client *own, mesh_error *err) {
   Millrace__V1__ModelRequest request;
+  char name[MODEL_NAME_MAX];
   mesh_bytes file = {0};
-  mesh_code code = read_request(own, &request, err);
-  if (code != GRPC_STATUS_OK) return code;
   const char *format = args_get(own->given, "format"), *out = args_get(own->given, "out");
+  mesh_code code = read_request(own, &request, name, err);
+  if (code == GRPC_STATUS_OK && out == NULL) code = check_file_name(name, err);
+  if (code != GRPC_STATUS_OK) return code;
   bool onnx = format == NULL || strcmp(format, "onnx") == 0;
   const char *method =
       onnx ? "/millrace.v1.ModelsService/Export" : "/millrace.v1.ModelsService/Read";
   code = client_call(own, method, &request.base, take_chunk, &file, err);
   if (code == GRPC_STATUS_OK) {
-    char name[256], version[24] = "";
-    if (request.version > 0) snprintf(version, sizeof version, "-%d", request.version);
-    mesh_text_format(name, sizeof name, "%.*s%s.%s", MESH_TEXT_SHOWN(request.name, 200), version,
-                     onnx ? "onnx" : "safetensors");
-    code = write_out(own, out != NULL ? out : name, mesh_bytes_view(file), err);
+    char file_name[MODEL_NAME_MAX + 48];
+    if (out == NULL) out = name_file(&request, onnx ? "onnx" : "safetensors", file_name);
+    code = write_out(own, out, mesh_bytes_view(file), err);
   }
   free(file.data);
   return code;
@@ -270,22 +305,22 @@ int cmd_models_export(const command *self, const args *given) {
 // ---- delete ----
 
 static mesh_code take_deleted(client *own, mesh_frame frame, void *arg, mesh_error *err) {
-  (void)arg;
   mesh_view view = {frame.data, frame.size_bytes};
   if (own->json) return client_print_json(own, "millrace.v1.DeleteModelResponse", view, err);
   Millrace__V1__DeleteModelResponse *response = mesh_message_unpack(
       &millrace__v1__delete_model_response__descriptor, frame.data, frame.size_bytes);
   if (response == NULL) return client_bad_reply("DeleteModelResponse", err);
-  print_text(stdout, "%s version %d is deleted\n", own->given->words[0], response->version);
+  print_text(stdout, "%s version %d is deleted\n", (const char *)arg, response->version);
   millrace__v1__delete_model_response__free_unpacked(response, NULL);
   return output_flush(err);
 }
 
 static mesh_code run_delete(client *own, mesh_error *err) {
   Millrace__V1__ModelRequest request;
-  mesh_code code = read_request(own, &request, err);
+  char name[MODEL_NAME_MAX];
+  mesh_code code = read_request(own, &request, name, err);
   if (code != GRPC_STATUS_OK) return code;
-  return client_call(own, "/millrace.v1.ModelsService/Delete", &request.base, take_deleted, NULL,
+  return client_call(own, "/millrace.v1.ModelsService/Delete", &request.base, take_deleted, name,
                      err);
 }
 

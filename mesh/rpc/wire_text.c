@@ -142,6 +142,21 @@ mesh_code mesh_wire_check_text(mesh_wire_type type, mesh_view message, const cha
   return good ? GRPC_STATUS_OK : GRPC_STATUS_INVALID_ARGUMENT;
 }
 
+static bool is_text(walk *self, const void *type, const place *where, mesh_view text) {
+  (void)type;
+  (void)where;
+  bool good = mesh_text_valid_bytes((const char *)text.data, text.size_bytes) == text.size_bytes;
+  if (!good) self->damaged++;
+  return good;
+}
+
+bool mesh_wire_is_utf8(mesh_wire_type type, mesh_view message) {
+  mesh_error ignored;
+  walk self = {.types = type, .on_text = is_text, .err = &ignored};
+  walk_message(&self, type.type, NULL, message, 0);
+  return self.damaged == 0;
+}
+
 // ---- mending ----
 
 static bool mend_text(walk *self, const void *type, const place *where, mesh_view text) {

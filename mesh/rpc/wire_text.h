@@ -42,6 +42,9 @@ mesh_wire_type mesh_wire_type_of(const ProtobufCMessageDescriptor *descriptor);
 MESH_NODISCARD mesh_code mesh_wire_check_text(mesh_wire_type type, mesh_view message,
                                               const char *const *documents, mesh_error *err);
 
+// True if every string of `message` is UTF-8.
+bool mesh_wire_is_utf8(mesh_wire_type type, mesh_view message);
+
 // Replaces each damaged byte of text in bytes[0 .. size_bytes) by '?', where it stands, so that any
 // library reads the message. Returns how many strings were damaged; what is behind a field that
 // cannot be read, or too deep, stays as it is.

@@ -13,6 +13,12 @@ static mesh_code read_head(strategy_reading *own, mesh_error *err) {
   mesh_code code =
       strategy_copy_name(own, name, name->text, own->out->name, STRATEGY_NAME_MAX, err);
   if (code != GRPC_STATUS_OK) return code;
+  // The model is addressed by it, as NAME or NAME:VERSION, and exported into a file of that name.
+  const char *fault = mesh_text_file_name_fault(name->text, STRATEGY_NAME_MAX - 1);
+  if (fault != NULL) {
+    return strategy_refuse(own->tree, name, err, "name: '%s' %s, so that no model can have it",
+                           name->text, fault);
+  }
   return strategy_copy_name(own, strategy_get(own->root, "version"),
                             strategy_text(own->root, "version", "3.0"), own->out->version,
                             STRATEGY_NAME_MAX, err);
