@@ -274,7 +274,12 @@ mesh_code follow_run(follow *own, client *client, const char *method,
   mesh_scope_close(&own->asking);  // its fiber points to `own`
   follow_print_end(own);
   if (client->interrupted && own->outcome == NULL) follow_print_left(own);
-  return is_over(own) ? GRPC_STATUS_OK : code;
+  if (is_over(own)) return GRPC_STATUS_OK;
+  // Work that had begun and then met a full disk failed: nobody refused the command.
+  if (code != GRPC_STATUS_OK && own->name[0] != '\0' && client->exit_code == 0) {
+    client->exit_code = exit_code_of_outcome(code);
+  }
+  return code;
 }
 
 void follow_clear(follow *own) {

@@ -298,6 +298,7 @@ static mesh_code list_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
   list_job job = {.store = self->store, .symbol = request->symbol, .err = err};
   job.series = calloc(STORE_SERIES_PAGE, sizeof *job.series);
   if (job.series == NULL) abort();
+  bool any = false;
   mesh_code code;
   do {
     job.count = 0;
@@ -307,7 +308,11 @@ static mesh_code list_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
       code = send_series(call, &job.series[i], err);
     }
     if (job.count > 0) job.last = job.series[job.count - 1];
+    any |= job.count > 0;
   } while (code == GRPC_STATUS_OK && job.count == STORE_SERIES_PAGE);
+  if (code == GRPC_STATUS_OK && !any && request->symbol[0] != '\0') {
+    code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no series of %s is stored", request->symbol);
+  }
   free(job.series);
   millrace__v1__list_series_request__free_unpacked(request, NULL);
   return code;
