@@ -218,7 +218,7 @@ static void append_to_peer(peer *own, int64_t id, int64_t sequence) {
 // ---- All of it ----
 
 static void remove_database(const char *path) {
-  static const char *const endings[] = {"", "-wal", "-shm"};
+  static const char *const endings[] = {"", "-wal", "-shm", ".id"};
   for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
     char *file = bench_text("%s%s", path, endings[i]);
     unlink(file);

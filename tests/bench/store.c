@@ -33,7 +33,7 @@ static void fill(segment *out, int number) {
 }
 
 static void remove_database(const char *path) {
-  static const char *const endings[] = {"", "-wal", "-shm", "-journal"};
+  static const char *const endings[] = {"", "-wal", "-shm", "-journal", ".id"};
   for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
     char *file = bench_text("%s%s", path, endings[i]);
     unlink(file);

@@ -105,6 +105,7 @@ mesh_code store_execute(store *store, sqlite3 *db, const char *sql, const char *
 mesh_code store_prepare(store *store, store_connection *connection, store_sql id, const char *sql,
                         sqlite3_stmt **out, mesh_error *err) {
   sqlite3_stmt **kept = &connection->statements[id];
+  *out = NULL;
   if (*kept == NULL && sqlite3_prepare_v3(connection->db, sql, -1, SQLITE_PREPARE_PERSISTENT, kept,
                                           NULL) != SQLITE_OK) {
     return store_fail(store, connection->db, "cannot prepare a statement", err);
