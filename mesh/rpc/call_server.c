@@ -110,7 +110,9 @@ void mesh_drain_begin(mesh_drain *drain) {
 // ---- the begin ----
 
 static mesh_code served_on_end(mesh_call *call, mesh_error *err) {
-  return mesh_scope_check(&call->scope, err);
+  mesh_code code = mesh_scope_check(&call->scope, err);
+  if (code != GRPC_STATUS_OK || call->receive.ok) return code;
+  return mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED, "a message of the request is too large");
 }
 
 static void served_on_cancel(mesh_call *call) {

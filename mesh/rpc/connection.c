@@ -13,6 +13,7 @@
 
 enum {
   WAITING_CALLS = 4,
+  FIELD_BYTES = 32,                // of each header field, beside name and value: RFC 9113, 6.5.2
   RETRY_MS = 1000,                 // when a refused caller may come again
   RESETS_REFILL_S = 10,            // the whole of limits->resets
   SHARE_LEAST_BYTES = 512 * 1024,  // of memory, for a connection among very many
@@ -188,7 +189,21 @@ static void call_is_over(mesh_connection *own) {
   own->all->calls--;
 }
 
-mesh_code mesh_connection_admit(const mesh_connection *own, bool vital, mesh_error *err) {
+// gRPC holds its limit against each frame of a call's headers alone, and not against their sum.
+static mesh_code check_headers(const mesh_served_call *served, int64_t most, mesh_error *err) {
+  int64_t bytes = 0;
+  for (size_t i = 0; i < served->metadata.count; i++) {
+    const grpc_metadata *one = &served->metadata.metadata[i];
+    bytes += (int64_t)(GRPC_SLICE_LENGTH(one->key) + GRPC_SLICE_LENGTH(one->value)) + FIELD_BYTES;
+  }
+  if (bytes <= most) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED,
+                   "the headers have %lld bytes, and may have %lld", (long long)bytes,
+                   (long long)most);
+}
+
+mesh_code mesh_connection_admit(const mesh_connection *own, const mesh_served_call *served,
+                                bool vital, mesh_error *err) {
   const mesh_limits *limits = own->all->limits;
   const char *what = NULL;
   int64_t most = 0;
@@ -203,7 +218,7 @@ mesh_code mesh_connection_admit(const mesh_connection *own, bool vital, mesh_err
     what = "in all";
     most = limits->calls;
   }
-  if (what == NULL) return GRPC_STATUS_OK;
+  if (what == NULL) return check_headers(served, limits->header_kib << 10, err);
   mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED, "too many calls at a time: %s, %lld may run", what,
             (long long)most);
   mesh_error_set_reason(err, "TOO_MANY_CALLS", "mesh.millrace");

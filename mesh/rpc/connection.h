@@ -48,9 +48,10 @@ void mesh_connections_close(mesh_connections *all, int64_t deadline_ns);
 // Ends the thread at the door. There are no connections.
 void mesh_connections_fini(mesh_connections *all);
 
-// Why a call that has just arrived is one too many, with RetryInfo; OK if it is not. A `vital` one
-// (health) is, only where its own peer has too many.
-MESH_NODISCARD mesh_code mesh_connection_admit(const mesh_connection *connection, bool vital,
+// Why a call that has just arrived is one too many, with RetryInfo, or brings too many headers; OK
+// if it is neither. A `vital` one (health) is, only where its own peer has too many.
+MESH_NODISCARD mesh_code mesh_connection_admit(const mesh_connection *connection,
+                                               const mesh_served_call *served, bool vital,
                                                mesh_error *err);
 
 // Answers a call with `err`, without a fiber, and frees it. A peer that has very many refused and

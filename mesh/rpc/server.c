@@ -241,7 +241,7 @@ static mesh_code begin_call(mesh_server *server, mesh_connection *connection,
 static void on_call(void *arg, mesh_connection *connection, mesh_served_call *served) {
   mesh_server *server = arg;
   mesh_error err;
-  mesh_code code = mesh_connection_admit(connection, is_control(path_of(served)), &err);
+  mesh_code code = mesh_connection_admit(connection, served, is_control(path_of(served)), &err);
   if (code == GRPC_STATUS_OK) code = begin_call(server, connection, served, &err);
   if (code != GRPC_STATUS_OK) mesh_connection_refuse(connection, served, &err);
 }

@@ -237,6 +237,32 @@ static void a_thousand_fibers_keep_their_stacks(harness *own, void *arg) {
   }
 }
 
+static void count_one(void *arg) {
+  ++*(int *)arg;
+}
+
+// What comes from outside leaves room in the kernel's table of maps for what is inside.
+static void callers_fibers_have_a_bound(harness *own, void *arg) {
+  (void)arg;
+#ifndef __SANITIZE_THREAD__  // which bounds fibers itself, by far fewer
+  mesh_scope scope;
+  int started = 0, ran = 0;
+  mesh_scope_open(&scope, &own->scope);
+  while (mesh_fiber_try_start(&scope, count_one, &ran)) {
+    started++;
+    assert_true(started < 1000000);
+  }
+  assert_true(started > 32);
+  for (int i = 0; i < 100; i++)
+    mesh_fiber_start(&scope, count_one, &ran);
+  mesh_scope_close(&scope);
+  assert_int_equal(ran, started + 100);
+  mesh_scope_open(&scope, &own->scope);
+  assert_true(mesh_fiber_try_start(&scope, count_one, &ran));  // and there is room again
+  mesh_scope_close(&scope);
+#endif
+}
+
 typedef struct fiber_case {
   const char *name;
   void (*run)(harness *own, void *arg);
@@ -253,6 +279,7 @@ static const fiber_case cases[] = {
     {"pool jobs come back to their fibers", pool_jobs_come_back_to_their_fibers},
     {"posts from threads all arrive", posts_from_threads_all_arrive},
     {"a thousand fibers keep their stacks", a_thousand_fibers_keep_their_stacks},
+    {"callers' fibers have a bound", callers_fibers_have_a_bound},
 };
 
 static void check(void **state) {
