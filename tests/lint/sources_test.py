@@ -31,7 +31,10 @@ RULES = {
 }
 
 # (file, part of the line): why it is right.
-ALLOWED = {}
+ALLOWED = {
+    # The log turns its own file over, in a room below private.h: new, followed nowhere, 0600.
+    ("mesh/runtime/log.c", "open(sink.file.path, O_RDWR | O_CREAT | O_EXCL"): "as private.h does it",
+}
 
 
 def code_lines(path):
