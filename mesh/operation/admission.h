@@ -8,8 +8,8 @@
 #include "mesh/runtime/status.h"
 
 typedef struct mesh_admission {
-  int64_t running_most;  // 0: any number
-  int64_t starts_per_s;  // 0: any number; a pause lets up to ten seconds' worth start at once
+  int64_t running_most;     // 0: any number
+  int64_t starts_per_s;     // 0: any number; a pause lets up to ten seconds' worth start at once
   int64_t left, filled_ns;  // the starts that are left, and when that was last counted
 } mesh_admission;
 

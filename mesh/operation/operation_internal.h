@@ -13,6 +13,12 @@
 #include "mesh/runtime/bytes.h"
 #include "mesh/runtime/fiber.h"
 
+// A watcher of what runs here, in its fiber's storage.
+typedef struct mesh_watching {
+  mesh_scope *call;
+  struct mesh_watching *next, **at;  // at: what points to it
+} mesh_watching;
+
 struct mesh_operations {
   mesh_loop *loop;
   const char *layer;
@@ -23,11 +29,12 @@ struct mesh_operations {
   mesh_operation *by_name, *by_request_id, *by_work_key;  // those that run here
   bool holding;                                           // adopted work waits for `resumed`
   mesh_signal resumed;
-  bool closed;        // takes nothing new
-  bool draining;      // and what runs is interrupted
-  bool left;          // no longer waits for it: watchers go
-  int watching;       // watchers of what runs here
-  int abandoned;      // works that were left behind and have not returned
+  bool closed;                           // takes nothing new
+  bool draining;                         // and what runs is interrupted
+  bool left;                             // no longer waits for it: watchers go
+  int watching;                          // watchers of what runs here
+  struct mesh_watching *first_watching;  // their calls
+  int abandoned;                         // works that were left behind and have not returned
   mesh_signal ended;  // an operation no longer runs here, or a watcher came or left
 };
 

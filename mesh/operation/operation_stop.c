@@ -12,7 +12,7 @@
 #define STATE(name) MILLRACE__V1__OPERATION_STATE__##name
 
 enum { REPORT_DELAY_NS = 300000 };
-enum { SEND_AWAY_MS = 200 };  // how long watchers may take to hear that the process leaves
+enum { SEND_AWAY_MS = 500 };  // how long watchers may take to hear that the process leaves
 
 static int64_t after_ms(int64_t duration_ms) {
   return mesh_time_after_ms(mesh_now_ns(), duration_ms);
@@ -177,18 +177,37 @@ void mesh_operations_stop(mesh_operations *operations) {
 
 // ---- drain ----
 
-static bool has_left(const mesh_operations *operations) {
-  return operations->by_name == NULL && operations->watching == 0 && operations->abandoned == 0;
+static bool has_stopped(const mesh_operations *operations) {
+  return operations->by_name == NULL && operations->abandoned == 0;
 }
 
-static void await_leaving(mesh_operations *operations, int64_t deadline_ns) {
+static bool has_left(const mesh_operations *operations) {
+  return has_stopped(operations) && operations->watching == 0;
+}
+
+static void await_leaving(mesh_operations *operations,
+                          bool (*is_over)(const mesh_operations *operations), int64_t deadline_ns) {
   mesh_scope waiting;
   mesh_scope_open_root(&waiting, operations->loop);
   mesh_error err;
-  while (!has_left(operations) &&
+  while (!is_over(operations) &&
          mesh_signal_wait(&operations->ended, &waiting, deadline_ns, &err) == GRPC_STATUS_OK) {
   }
   mesh_scope_close(&waiting);
+}
+
+// Watchers hear that this process leaves, whatever the work does; one that does not take what it is
+// sent holds nobody up.
+static void send_watchers_away(mesh_operations *operations) {
+  operations->left = true;
+  for (mesh_operation *each = operations->by_name; each != NULL; each = each->named.next) {
+    mesh_signal_notify(&each->changed);
+  }
+  await_leaving(operations, has_left, mesh_time_after_ms(mesh_now_ns(), SEND_AWAY_MS));
+  for (mesh_watching *each = operations->first_watching; each != NULL; each = each->next) {
+    mesh_scope_cancel(each->call, GRPC_STATUS_UNAVAILABLE, "%s leaves", operations->layer);
+  }
+  await_leaving(operations, has_left, mesh_time_after_ms(mesh_now_ns(), SEND_AWAY_MS));
 }
 
 static bool is_watched(const mesh_operations *operations) {
@@ -217,14 +236,8 @@ bool mesh_operations_drain(mesh_operations *operations, int64_t deadline_ns) {
     mesh_timer_stop(&each->grace);
     mesh_scope_cancel(&each->scope, GRPC_STATUS_UNAVAILABLE, "%s leaves", operations->layer);
   }
-  await_leaving(operations, deadline_ns);
-  if (!has_left(operations)) {
-    operations->left = true;
-    for (mesh_operation *each = operations->by_name; each != NULL; each = each->named.next) {
-      mesh_signal_notify(&each->changed);
-    }
-    await_leaving(operations, mesh_time_after_ms(deadline_ns, SEND_AWAY_MS));
-  }
+  await_leaving(operations, has_stopped, deadline_ns);
+  send_watchers_away(operations);
   if (!has_left(operations)) return false;
   mesh_scope_close(&operations->scope);
   return true;

@@ -181,13 +181,29 @@ static void refuse_number(watch *own, const char *name, int64_t last_sequence) {
                         (long long)last_sequence, (long long)own->sent);
 }
 
+static void come(mesh_operations *operations, mesh_watching *self) {
+  self->at = &operations->first_watching;
+  self->next = *self->at;
+  *self->at = self;
+  if (self->next != NULL) self->next->at = &self->next;
+  operations->watching++;
+  mesh_signal_notify(&operations->ended);
+}
+
+static void go(mesh_operations *operations, mesh_watching *self) {
+  *self->at = self->next;
+  if (self->next != NULL) self->next->at = self->at;
+  operations->watching--;
+  mesh_signal_notify(&operations->ended);
+}
+
 static void watch_running(watch *own, mesh_operation *operation, const mesh_watch *how,
                           mesh_scope *scope) {
   mesh_operations *operations = operation->operations;
   mesh_operation_hold(operation);
+  mesh_watching self = {.call = scope};
   operation->watchers++;
-  operations->watching++;
-  mesh_signal_notify(&operations->ended);
+  come(operations, &self);
   if (how->counts) mesh_operation_keep(operation);
   if (how->joined != NULL) put_joined(own, operation, how->joined);
   if (own->sent > operation->last_sequence) {
@@ -197,8 +213,7 @@ static void watch_running(watch *own, mesh_operation *operation, const mesh_watc
   }
   if (how->counts) mesh_operation_unkeep(operation);
   operation->watchers--;
-  operations->watching--;
-  mesh_signal_notify(&operations->ended);
+  go(operations, &self);
   mesh_operation_release(operation);
 }
 

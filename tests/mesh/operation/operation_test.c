@@ -693,6 +693,24 @@ static void a_stalled_watcher_loses_nothing(bench *own) {
   mesh_call_close(call);
 }
 
+// Whoever leaves waits for no watcher that takes nothing: the drain has no limit here.
+static void a_stalled_watcher_holds_no_drain_up(bench *own) {
+  own->work.run = large_steps;
+  own->attach = false;
+  mesh_call *call = open_call(own, "/test.Bench/Run", "");
+  expect(call, 1, ACCEPTED);
+  while (own->go.first == NULL)
+    mesh_yield(own->test->loop);
+  assert_true(mesh_operations_drain(own->operations, MESH_NEVER));
+  mesh_frame frame = {0};
+  mesh_error err;
+  mesh_code code = GRPC_STATUS_OK;
+  while (code == GRPC_STATUS_OK && !frame.end)
+    code = mesh_call_receive(call, &frame, &err);
+  assert_int_equal(code, GRPC_STATUS_UNAVAILABLE);
+  mesh_call_close(call);
+}
+
 static void nothing_is_after_the_last_event(bench *own) {
   own->attach = false;
   mesh_call *call = open_call(own, "/test.Bench/Run", "");
@@ -1032,6 +1050,7 @@ static const row rows[] = {
     {"labels are checked and kept", labels_are_checked_and_kept},
     {"a deadline ends it", a_deadline_ends_it},
     {"a stalled watcher loses nothing", a_stalled_watcher_loses_nothing},
+    {"a stalled watcher holds no drain up", a_stalled_watcher_holds_no_drain_up},
     {"nothing is after the last event", nothing_is_after_the_last_event},
     {"what is being cancelled is not joined", what_is_being_cancelled_is_not_joined},
     {"what does not stop ends by force", what_does_not_stop_ends_by_force},
