@@ -51,7 +51,7 @@ static mesh_code take_chunk(keeping *own, mesh_frame frame, mesh_error *err) {
   return code;
 }
 
-static mesh_code check_file(const keeping *own, mesh_error *err) {
+static mesh_code check_model(const keeping *own, mesh_error *err) {
   char digest[MESH_SHA256_HEX];
   mesh_sha256(mesh_bytes_view(own->file), digest);
   const char *fault =
@@ -65,11 +65,30 @@ static mesh_code check_file(const keeping *own, mesh_error *err) {
                    own->result->sha256);
 }
 
-static void forget(keeping *own) {
+// On a pool thread: a model may have a GiB.
+static void do_check(void *arg) {
+  keeping *own = arg;
+  own->code = check_model(own, &own->err);
+}
+
+static mesh_code check_file(keeping *own, mesh_error *err) {
+  mesh_pool_run(own->manager->pool, own->manager->loop, do_check, own);
+  if (own->code != GRPC_STATUS_OK) *err = own->err;
+  return own->code;
+}
+
+// On a pool thread, too: the system takes its time to have much memory back.
+static void do_forget(void *arg) {
+  keeping *own = arg;
   free(own->file.data);
   own->file = (mesh_bytes){0};
   if (own->about != NULL) millrace__v1__model__free_unpacked(own->about, NULL);
   own->about = NULL;
+}
+
+static void forget(keeping *own) {
+  if (own->file.data == NULL && own->about == NULL) return;
+  mesh_pool_run(own->manager->pool, own->manager->loop, do_forget, own);
 }
 
 static mesh_code fetch_once(keeping *own, mesh_scope *scope, mesh_error *err) {

@@ -43,4 +43,20 @@ static inline bool train_goes_on(train_stop *stop, size_t *done, size_t more) {
   return !train_stopped(stop);
 }
 
+// The end of the piece that begins at `at` of `count` numbers, which cost `each` others; 0 once it
+// was asked to stop.
+static inline size_t train_piece_end(train_stop *stop, size_t at, size_t count, size_t each) {
+  size_t piece = each < TRAIN_STOP_PIECE ? TRAIN_STOP_PIECE / (each > 0 ? each : 1) : 1;
+  if (train_stopped(stop)) return 0;
+  return count - at < piece ? count : at + piece;
+}
+
+// for (size_t i = first; i < count; i++), with a look at `stop` before each piece: inside of one
+// it is a plain loop, that a compiler makes a fast one. `break` leaves a piece only.
+#define TRAIN_EACH(stop, i, first, count, each)                                           \
+  for (size_t piece_ = (first), end_;                                                     \
+       piece_ < (count) && (end_ = train_piece_end((stop), piece_, (count), (each))) > 0; \
+       piece_ = end_)                                                                     \
+    for (size_t i = piece_; i < end_; i++)
+
 #endif

@@ -5,6 +5,7 @@ import os
 import unittest
 
 import train_test
+from mesh_processes import outcome, wait_for
 
 EMULATED = os.environ.get("MILLRACE_REAL_GPU") is None
 
@@ -71,6 +72,28 @@ class BrokenTest(train_test.TrainingCase):
         self.check_one_line(self.millrace("train", self.strategy(), "--device", "cuda"), "the GPU has failed")
         status, = self.json("call", "millrace.v1.TrainingAdapter/Status", "{}")
         self.assertFalse(status.get("gpu", False))
+
+
+class DiskTest(train_test.TrainingCase):
+    OTHER_PROGRAMS = CudaTest.OTHER_PROGRAMS
+
+    def put_a_file_in_its_place(self, directory):
+        try:
+            os.rename(directory, self.path("away-%d" % len(os.listdir(self.root))))
+            open(directory, "x").close()
+        except OSError:  # the host has made it again in between
+            return False
+        return True
+
+    def test_a_checkpoint_that_cannot_be_written_is_not_the_gpus_fault(self):
+        process = self.start("millrace", "train", self.strategy(epochs=1000000, hidden="[4]"), "--device",
+                             "cuda", "--checkpoint-epochs", "1", "--output=json")
+        process.line(lambda line: '"checkpoint"' in line, "checkpoint")
+        name = process.json_lines()[0]["operation"]
+        wait_for(lambda: self.put_a_file_in_its_place(os.path.join(self.home, "checkpoints", name)), "a file")
+        self.assertNotEqual(process.wait(), 0, process.transcript())
+        self.assertIn("checkpoint", outcome(process.json_lines())["failed"]["message"])
+        self.assertRegex(self.result(self.train("--device", "cuda", epochs=1))["device"], "^cuda:0 ")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ static int64_t *align(const computing *own, int timeframe) {
   int64_t *known = malloc((base->count + 1) * sizeof *known);
   if (known == NULL) abort();
   size_t next = 0;
-  for (size_t i = 0, done = 0; i < base->count && train_goes_on(own->stop, &done, 2); i++) {
+  TRAIN_EACH(own->stop, i, 0, base->count, 2) {
     while (next < other->count && other->times[next] + other_s <= base->times[i] + base_s)
       next++;
     known[i] = (int64_t)next - 1;
@@ -53,7 +53,7 @@ static const double *source_of(train_stop *stop, const train_bars *bars, strateg
   *made = NULL;
   if (source <= STRATEGY_VOLUME) return plain[source];
   *made = make_column(bars->count);
-  for (size_t i = 0, done = 0; i < bars->count && train_goes_on(stop, &done, 1); i++) {
+  TRAIN_EACH(stop, i, 0, bars->count, 1) {
     double middle = bars->high[i] + bars->low[i];
     (*made)[i] = source == STRATEGY_HL2    ? middle / 2
                  : source == STRATEGY_HLC3 ? (middle + bars->close[i]) / 3
@@ -116,7 +116,7 @@ static mesh_code need_indicator(computing *own, int timeframe, int indicator, do
 // ---- a feature ----
 
 static void zero_missing(train_stop *stop, double *values, size_t count) {
-  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++) {
+  TRAIN_EACH(stop, i, 0, count, 1) {
     if (!isfinite(values[i])) values[i] = 0;
   }
 }
@@ -144,7 +144,7 @@ static void spread(const computing *own, const strategy_feature *what, const dou
   const int64_t *known = own->known[what->timeframe];
   size_t count = own->bars[own->strategy->base].count;
   double missing = own->zero ? 0 : NAN;
-  for (size_t i = 0, done = 0; i < count && train_goes_on(own->stop, &done, 1); i++) {
+  TRAIN_EACH(own->stop, i, 0, count, 1) {
     int64_t at = i < (size_t)what->lag ? NONE : known[i - (size_t)what->lag];
     out[i] = at == NONE ? missing : values[at];
   }

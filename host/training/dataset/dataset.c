@@ -61,7 +61,7 @@ static mesh_code check_bars(train_stop *stop, const char *symbol, const char *ti
                             const train_bars *bars, mesh_error *err) {
   static const char *const names[] = {"open", "high", "low", "close"};
   const double *const prices[] = {bars->open, bars->high, bars->low, bars->close};
-  for (size_t i = 0, done = 0; i < bars->count && train_goes_on(stop, &done, 4); i++) {
+  TRAIN_EACH(stop, i, 0, bars->count, 4) {
     for (int k = 0; k < 4; k++) {
       if (isfinite(prices[k][i])) continue;
       return refuse_price(symbol, timeframe, bars->times[i], names[k], prices[k][i], err);
@@ -201,7 +201,7 @@ static double value_at(const building *own, const row *at, int feature) {
 static void learn_scaling(const building *own, int feature) {
   size_t count = own->out->first[DATASET_VALIDATION];
   double least = INFINITY, most = -INFINITY, mean = 0, squares = 0;
-  for (size_t i = 0, done = 0; i < count && train_goes_on(own->stop, &done, 1); i++) {
+  TRAIN_EACH(own->stop, i, 0, count, 1) {
     double x = value_at(own, &own->rows[i], feature), delta = x - mean;
     least = fmin(least, x);
     most = fmax(most, x);
@@ -347,7 +347,7 @@ mesh_code dataset_features(train_stop *stop, const strategy *strategy, const tra
   *out = NULL;
   if (code == GRPC_STATUS_OK) {
     *out = make(count * inputs, sizeof **out);
-    for (size_t i = 0, done = 0; i < count * inputs && train_goes_on(stop, &done, 1); i++) {
+    TRAIN_EACH(stop, i, 0, count * inputs, 1) {
       size_t f = i % inputs;
       (*out)[i] = (float)((columns[f][i / inputs] - scaling->offset[f]) * scaling->scale[f]);
     }

@@ -72,6 +72,6 @@ static double value_of(const train_membership *own, double x) {
 
 void train_membership_apply(train_stop *stop, const train_membership *membership,
                             const double *values, size_t count, double *out) {
-  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++)
+  TRAIN_EACH(stop, i, 0, count, 1)
     out[i] = isnan(values[i]) ? NAN : value_of(membership, values[i]);
 }

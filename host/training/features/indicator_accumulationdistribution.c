@@ -5,7 +5,7 @@
 
 static void compute(const train_input *input, double *const outputs[]) {
   double sum = 0;
-  for (size_t i = 0, done = 0; i < input->bars.count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, input->bars.count, 1) {
     double flow = window_money_flow(&input->bars, i);
     outputs[0][i] = isnan(flow) ? NAN : (sum += flow);
   }

@@ -11,7 +11,7 @@ static double share(double part, double all) {
 // Directional movement: of the two the greater one counts, if it is one. The first bar has none.
 static void find_moves(const train_input *input, double *up, double *down) {
   const train_bars *bars = &input->bars;
-  for (size_t i = 0, done = 0; i < bars->count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, bars->count, 1) {
     double rise = i > 0 ? bars->high[i] - bars->high[i - 1] : 0;
     double fall = i > 0 ? bars->low[i - 1] - bars->low[i] : 0;
     up[i] = rise > fall && rise > 0 ? rise : 0;
@@ -30,7 +30,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   window_ewm(input->stop, range, count, alpha, smooth);
   window_ewm(input->stop, up, count, alpha, outputs[1]);
   window_ewm(input->stop, down, count, alpha, outputs[2]);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, count, 1) {
     outputs[1][i] = 100 * share(outputs[1][i], smooth[i]);
     outputs[2][i] = 100 * share(outputs[2][i], smooth[i]);
     double sum = outputs[1][i] + outputs[2][i];

@@ -9,7 +9,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   double *ignored = window_column(count);
   window_greatest(input->stop, input->bars.high, count, period + 1, ignored, outputs[0]);
   window_least(input->stop, input->bars.low, count, period + 1, ignored, outputs[1]);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, count, 1) {
     outputs[0][i] = 100 * (period - outputs[0][i]) / period;
     outputs[1][i] = 100 * (period - outputs[1][i]) / period;
     outputs[2][i] = outputs[0][i] - outputs[1][i];

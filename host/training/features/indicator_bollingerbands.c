@@ -8,7 +8,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   double *deviation = window_column(count);
   window_mean(input->stop, input->source, count, (int)input->parameters[0], outputs[1]);
   window_deviation(input->stop, input->source, count, (int)input->parameters[0], deviation);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, count, 1) {
     outputs[0][i] = outputs[1][i] + input->parameters[1] * deviation[i];
     outputs[2][i] = outputs[1][i] - input->parameters[1] * deviation[i];
   }

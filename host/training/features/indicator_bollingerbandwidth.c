@@ -8,7 +8,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   double *mean = window_column(count), *deviation = window_column(count);
   window_mean(input->stop, input->source, count, (int)input->parameters[0], mean);
   window_deviation(input->stop, input->source, count, (int)input->parameters[0], deviation);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++)
+  TRAIN_EACH(input->stop, i, 0, count, 1)
     outputs[0][i] = 2 * input->parameters[1] * deviation[i] / mean[i];
   free(mean);
   free(deviation);

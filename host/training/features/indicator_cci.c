@@ -10,8 +10,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   double *price = window_column(count), *mean = window_column(count);
   window_typical_price(input->stop, &input->bars, price);
   window_mean(input->stop, price, count, period, mean);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, (size_t)period);
-       i++) {
+  TRAIN_EACH(input->stop, i, 0, count, (size_t)period) {
     double deviation = 0;
     for (int k = 0; k < period && i + 1 >= (size_t)period; k++)
       deviation += fabs(price[i - (size_t)k] - mean[i]);

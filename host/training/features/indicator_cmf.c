@@ -6,11 +6,11 @@
 static void compute(const train_input *input, double *const outputs[]) {
   size_t count = input->bars.count;
   double *flow = window_column(count), *sum = window_column(count);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++)
+  TRAIN_EACH(input->stop, i, 0, count, 1)
     flow[i] = window_money_flow(&input->bars, i);
   window_sum(input->stop, flow, count, (int)input->parameters[0], outputs[0]);
   window_sum(input->stop, input->bars.volume, count, (int)input->parameters[0], sum);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++)
+  TRAIN_EACH(input->stop, i, 0, count, 1)
     outputs[0][i] = sum[i] == 0 ? 0 : outputs[0][i] / sum[i];
   free(flow);
   free(sum);

@@ -6,7 +6,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   window_greatest(input->stop, input->bars.high, count, (int)input->parameters[0], outputs[0],
                   NULL);
   window_least(input->stop, input->bars.low, count, (int)input->parameters[0], outputs[2], NULL);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++)
+  TRAIN_EACH(input->stop, i, 0, count, 1)
     outputs[1][i] = (outputs[0][i] + outputs[2][i]) / 2;
 }
 

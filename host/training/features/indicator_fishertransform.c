@@ -7,12 +7,12 @@
 static void compute(const train_input *input, double *const outputs[]) {
   size_t count = input->bars.count;
   double *median = window_column(count), *high = window_column(count), *low = window_column(count);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++)
+  TRAIN_EACH(input->stop, i, 0, count, 1)
     median[i] = (input->bars.high[i] + input->bars.low[i]) / 2;
   window_greatest(input->stop, median, count, (int)input->parameters[0], high, NULL);
   window_least(input->stop, median, count, (int)input->parameters[0], low, NULL);
   double x = 0, fisher = 0, before = NAN;
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, count, 1) {
     outputs[0][i] = outputs[1][i] = NAN;
     if (isnan(high[i])) continue;
     double range = high[i] - low[i];

@@ -9,7 +9,7 @@ static void find_middle(const train_input *input, int period, double *out) {
   double *low = window_column(bars->count);
   window_greatest(input->stop, bars->high, bars->count, period, out, NULL);
   window_least(input->stop, bars->low, bars->count, period, low, NULL);
-  for (size_t i = 0, done = 0; i < bars->count && train_goes_on(input->stop, &done, 1); i++)
+  TRAIN_EACH(input->stop, i, 0, bars->count, 1)
     out[i] = (out[i] + low[i]) / 2;
   free(low);
 }
@@ -20,7 +20,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   find_middle(input, (int)input->parameters[0], outputs[0]);
   find_middle(input, (int)input->parameters[1], outputs[1]);
   find_middle(input, (int)input->parameters[2], last);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, count, 1) {
     bool known = i >= away;
     outputs[2][i] = known ? (outputs[0][i - away] + outputs[1][i - away]) / 2 : NAN;
     outputs[3][i] = known ? last[i - away] : NAN;

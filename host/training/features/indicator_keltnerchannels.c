@@ -9,7 +9,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   window_true_range(input->stop, &input->bars, range);
   window_mean(input->stop, range, count, (int)input->parameters[1], mean);
   window_ewm(input->stop, input->source, count, 2 / (input->parameters[0] + 1), outputs[1]);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, count, 1) {
     outputs[0][i] = outputs[1][i] + input->parameters[2] * mean[i];
     outputs[2][i] = outputs[1][i] - input->parameters[2] * mean[i];
   }

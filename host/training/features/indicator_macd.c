@@ -8,10 +8,10 @@ static void compute(const train_input *input, double *const outputs[]) {
   double *slow = window_column(count);
   window_ewm(input->stop, input->source, count, 2 / (input->parameters[0] + 1), outputs[0]);
   window_ewm(input->stop, input->source, count, 2 / (input->parameters[1] + 1), slow);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++)
+  TRAIN_EACH(input->stop, i, 0, count, 1)
     outputs[0][i] -= slow[i];
   window_ewm(input->stop, outputs[0], count, 2 / (input->parameters[2] + 1), outputs[1]);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++)
+  TRAIN_EACH(input->stop, i, 0, count, 1)
     outputs[2][i] = outputs[0][i] - outputs[1][i];
   free(slow);
 }

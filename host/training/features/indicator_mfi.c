@@ -9,14 +9,14 @@ static void compute(const train_input *input, double *const outputs[]) {
   double *price = window_column(count), *in = window_column(count), *out = window_column(count);
   double *all_in = window_column(count), *all_out = window_column(count);
   window_typical_price(input->stop, &input->bars, price);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, count, 1) {
     double flow = price[i] * input->bars.volume[i], change = i > 0 ? price[i] - price[i - 1] : NAN;
     in[i] = change > 0 ? flow : change <= 0 ? 0 : NAN;
     out[i] = change < 0 ? flow : change >= 0 ? 0 : NAN;
   }
   window_sum(input->stop, in, count, (int)input->parameters[0], all_in);
   window_sum(input->stop, out, count, (int)input->parameters[0], all_out);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, count, 1) {
     double sum = all_in[i] + all_out[i];
     outputs[0][i] = sum == 0 ? 50 : 100 * all_in[i] / sum;
   }

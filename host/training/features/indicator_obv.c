@@ -5,7 +5,7 @@
 
 static void compute(const train_input *input, double *const outputs[]) {
   double sum = 0;
-  for (size_t i = 0, done = 0; i < input->bars.count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, input->bars.count, 1) {
     double change = i > 0 ? input->bars.close[i] - input->bars.close[i - 1] : 0;
     double volume = input->bars.volume[i];
     outputs[0][i] = NAN;

@@ -11,7 +11,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   bool rising = bars->close[1] >= bars->close[0];
   double sar = rising ? bars->low[0] : bars->high[0];
   double extreme = rising ? bars->high[0] : bars->low[0], speed = p[0];
-  for (size_t i = 1, done = 0; i < bars->count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 1, bars->count, 1) {
     sar += speed * (extreme - sar);
     // Never inside the two bars before.
     size_t earlier = i > 1 ? i - 2 : 0;

@@ -5,7 +5,7 @@
 
 static void compute(const train_input *input, double *const outputs[]) {
   size_t period = (size_t)input->parameters[0];
-  for (size_t i = 0, done = 0; i < input->bars.count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, input->bars.count, 1) {
     double before = i >= period ? input->source[i - period] : NAN;
     outputs[0][i] = 100 * (input->source[i] - before) / before;
   }

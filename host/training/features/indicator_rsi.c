@@ -31,7 +31,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   size_t period = (size_t)input->parameters[0];
   averages own = {0};
   size_t known = 0;  // changes without a NaN so far
-  for (size_t i = 0, done = 0; i < input->bars.count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, input->bars.count, 1) {
     double change = i > 0 ? input->source[i] - input->source[i - 1] : NAN;
     outputs[0][i] = NAN;
     if (isnan(change)) {

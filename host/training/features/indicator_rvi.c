@@ -6,7 +6,7 @@
 
 // The symmetric mean of four values, weights 1 2 2 1.
 static void weigh(train_stop *stop, const double *x, size_t count, double *out) {
-  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++)
+  TRAIN_EACH(stop, i, 0, count, 1)
     out[i] = i < 3 ? NAN : (x[i] + 2 * x[i - 1] + 2 * x[i - 2] + x[i - 3]) / 6;
 }
 
@@ -14,7 +14,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   size_t count = input->bars.count;
   const train_bars *bars = &input->bars;
   double *up = window_column(count), *range = window_column(count), *sum = window_column(count);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, count, 1) {
     up[i] = bars->close[i] - bars->open[i];
     range[i] = bars->high[i] - bars->low[i];
   }
@@ -22,7 +22,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   window_mean(input->stop, sum, count, (int)input->parameters[0], up);
   weigh(input->stop, range, count, sum);
   window_mean(input->stop, sum, count, (int)input->parameters[0], range);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++)
+  TRAIN_EACH(input->stop, i, 0, count, 1)
     outputs[0][i] = range[i] == 0 ? 0 : up[i] / range[i];
   weigh(input->stop, outputs[0], count, outputs[1]);
   free(up);

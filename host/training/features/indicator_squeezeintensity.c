@@ -12,7 +12,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   window_deviation(input->stop, input->source, count, (int)p[0], deviation);
   window_true_range(input->stop, &input->bars, range);
   window_mean(input->stop, range, count, (int)p[2], mean);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, count, 1) {
     double band = p[1] * deviation[i], channel = p[3] * mean[i];
     double within = channel == 0 ? 0 : 1 - band / channel;
     outputs[0][i] = isnan(band) || isnan(channel) ? NAN : fmax(0, fmin(1, within));

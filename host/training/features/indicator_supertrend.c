@@ -11,7 +11,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   window_true_range(input->stop, bars, range);
   window_mean(input->stop, range, count, (int)input->parameters[0], mean);
   double upper = NAN, lower = NAN, direction = 1;
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, count, 1) {
     outputs[0][i] = outputs[1][i] = NAN;
     if (isnan(mean[i])) continue;
     double middle = (bars->high[i] + bars->low[i]) / 2, wide = input->parameters[1] * mean[i];

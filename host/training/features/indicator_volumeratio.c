@@ -4,7 +4,7 @@
 static void compute(const train_input *input, double *const outputs[]) {
   size_t count = input->bars.count;
   window_mean(input->stop, input->bars.volume, count, (int)input->parameters[0], outputs[0]);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++)
+  TRAIN_EACH(input->stop, i, 0, count, 1)
     outputs[0][i] = outputs[0][i] == 0 ? 1 : input->bars.volume[i] / outputs[0][i];
 }
 

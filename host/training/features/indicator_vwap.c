@@ -7,11 +7,11 @@ static void compute(const train_input *input, double *const outputs[]) {
   size_t count = input->bars.count;
   double *price = window_column(count), *paid = window_column(count), *sum = window_column(count);
   window_typical_price(input->stop, &input->bars, price);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++)
+  TRAIN_EACH(input->stop, i, 0, count, 1)
     paid[i] = price[i] * input->bars.volume[i];
   window_sum(input->stop, paid, count, (int)input->parameters[0], outputs[0]);
   window_sum(input->stop, input->bars.volume, count, (int)input->parameters[0], sum);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++)
+  TRAIN_EACH(input->stop, i, 0, count, 1)
     outputs[0][i] = sum[i] == 0 ? price[i] : outputs[0][i] / sum[i];
   free(price);
   free(paid);

@@ -6,8 +6,7 @@
 static void compute(const train_input *input, double *const outputs[]) {
   int period = (int)input->parameters[0];
   double all = period * (period + 1) / 2.0;
-  for (size_t i = 0, done = 0;
-       i < input->bars.count && train_goes_on(input->stop, &done, (size_t)period); i++) {
+  TRAIN_EACH(input->stop, i, 0, input->bars.count, (size_t)period) {
     double sum = 0;
     for (int k = 0; k < period && i + 1 >= (size_t)period; k++)
       sum += (k + 1) * input->source[i + 1 - (size_t)period + (size_t)k];

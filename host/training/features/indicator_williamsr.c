@@ -8,7 +8,7 @@ static void compute(const train_input *input, double *const outputs[]) {
   double *high = window_column(count), *low = window_column(count);
   window_greatest(input->stop, input->bars.high, count, (int)input->parameters[0], high, NULL);
   window_least(input->stop, input->bars.low, count, (int)input->parameters[0], low, NULL);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, count, 1) {
     double range = high[i] - low[i];
     outputs[0][i] = range == 0 ? -50 : -100 * (high[i] - input->bars.close[i]) / range;
   }

@@ -6,7 +6,7 @@
 static void compute(const train_input *input, double *const outputs[]) {
   double extreme = NAN, confirmed = NAN, threshold = input->parameters[0];
   int direction = 0;
-  for (size_t i = 0, done = 0; i < input->bars.count && train_goes_on(input->stop, &done, 1); i++) {
+  TRAIN_EACH(input->stop, i, 0, input->bars.count, 1) {
     double price = input->source[i];
     if (isnan(extreme)) extreme = confirmed = price;
     double move = (price - extreme) / extreme;

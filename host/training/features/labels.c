@@ -25,7 +25,7 @@ static mesh_code check_range(const char *name, double number, double least, doub
 
 static mesh_code check_prices(train_stop *stop, const double *prices, size_t count,
                               mesh_error *err) {
-  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++) {
+  TRAIN_EACH(stop, i, 0, count, 1) {
     if (isfinite(prices[i]) && prices[i] != 0) continue;
     return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "the price of bar %zu is %g", i,
                      prices[i]);
@@ -67,9 +67,9 @@ static void label_zigzag(train_stop *stop, const double *prices, size_t count, d
   zigzag own = {.marks = calloc(count + 2, sizeof *own.marks)};
   if (own.marks == NULL) abort();
   if (count > 0) mark(&own, 0);
-  for (size_t i = 1, done = 0; i < count && train_goes_on(stop, &done, 1); i++)
+  TRAIN_EACH(stop, i, 1, count, 1)
     take_price(&own, prices, i, threshold);
-  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++)
+  TRAIN_EACH(stop, i, 0, count, 1)
     labels[i] = TRAIN_HOLD;
   size_t done = 0;
   for (size_t k = 1; k < own.count; k++) {
@@ -85,7 +85,7 @@ static void label_zigzag(train_stop *stop, const double *prices, size_t count, d
 
 static void label_return(train_stop *stop, const double *prices, size_t count, size_t horizon,
                          double *labels) {
-  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++)
+  TRAIN_EACH(stop, i, 0, count, 1)
     labels[i] = i + horizon < count ? (prices[i + horizon] - prices[i]) / prices[i] : NAN;
 }
 
@@ -99,10 +99,10 @@ static void measure_volatility(train_stop *stop, const train_bars *bars,
   if (how->vol_atr) {
     window_true_range(stop, bars, values);
     window_mean(stop, values, count, how->vol_span, out);
-    for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++)
+    TRAIN_EACH(stop, i, 0, count, 1)
       out[i] /= bars->close[i];
   } else {
-    for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++)
+    TRAIN_EACH(stop, i, 0, count, 1)
       values[i] = i > 0 ? bars->close[i] / bars->close[i - 1] - 1 : NAN;
     window_deviation(stop, values, count, how->vol_span, out);
   }

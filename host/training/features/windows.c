@@ -21,18 +21,18 @@ static bool is_full(size_t i, int width) {
 }
 
 void window_sum(train_stop *stop, const double *values, size_t count, int width, double *out) {
-  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, (size_t)width); i++)
+  TRAIN_EACH(stop, i, 0, count, (size_t)width)
     out[i] = is_full(i, width) ? sum_of(values + i + 1 - width, width) : NAN;
 }
 
 void window_mean(train_stop *stop, const double *values, size_t count, int width, double *out) {
-  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, (size_t)width); i++)
+  TRAIN_EACH(stop, i, 0, count, (size_t)width)
     out[i] = is_full(i, width) ? sum_of(values + i + 1 - width, width) / width : NAN;
 }
 
 void window_deviation(train_stop *stop, const double *values, size_t count, int width,
                       double *out) {
-  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 2 * (size_t)width); i++) {
+  TRAIN_EACH(stop, i, 0, count, 2 * (size_t)width) {
     out[i] = NAN;
     if (!is_full(i, width) || width < 2) continue;
     const double *from = values + i + 1 - width;
@@ -45,7 +45,7 @@ void window_deviation(train_stop *stop, const double *values, size_t count, int 
 
 void window_partial_mean(train_stop *stop, const double *values, size_t count, int width,
                          double *out) {
-  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, (size_t)width); i++) {
+  TRAIN_EACH(stop, i, 0, count, (size_t)width) {
     size_t first = is_full(i, width) ? i + 1 - (size_t)width : 0;
     double sum = 0, there = 0;
     for (size_t k = first; k <= i; k++) {
@@ -67,7 +67,7 @@ static void extremes(train_stop *stop, const double *values, size_t count, int w
   queue own = {.places = calloc(count + 1, sizeof *own.places)};
   if (own.places == NULL) abort();
   size_t after_nan = 0;  // the windows that begin here or later have no NaN
-  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++) {
+  TRAIN_EACH(stop, i, 0, count, 1) {
     if (isnan(values[i])) {
       after_nan = i + 1;
       own.first = own.end = 0;
@@ -97,7 +97,7 @@ void window_least(train_stop *stop, const double *values, size_t count, int widt
 
 void window_ewm(train_stop *stop, const double *values, size_t count, double alpha, double *out) {
   double mean = NAN;
-  for (size_t i = 0, done = 0; i < count && train_goes_on(stop, &done, 1); i++) {
+  TRAIN_EACH(stop, i, 0, count, 1) {
     out[i] = NAN;
     if (isnan(values[i])) continue;
     mean = isnan(mean) ? values[i] : alpha * values[i] + (1 - alpha) * mean;
@@ -106,7 +106,7 @@ void window_ewm(train_stop *stop, const double *values, size_t count, double alp
 }
 
 void window_true_range(train_stop *stop, const train_bars *bars, double *out) {
-  for (size_t i = 0, done = 0; i < bars->count && train_goes_on(stop, &done, 1); i++) {
+  TRAIN_EACH(stop, i, 0, bars->count, 1) {
     double high = bars->high[i], low = bars->low[i];
     out[i] = high - low;
     if (i == 0) continue;
@@ -119,7 +119,7 @@ void window_true_range(train_stop *stop, const train_bars *bars, double *out) {
 }
 
 void window_typical_price(train_stop *stop, const train_bars *bars, double *out) {
-  for (size_t i = 0, done = 0; i < bars->count && train_goes_on(stop, &done, 1); i++)
+  TRAIN_EACH(stop, i, 0, bars->count, 1)
     out[i] = (bars->high[i] + bars->low[i] + bars->close[i]) / 3;
 }
 

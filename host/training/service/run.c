@@ -352,7 +352,8 @@ static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeed
     keep(own);
     tell_stop(own, cancelled);
   }
-  if (own->gpu_failed || (code == GRPC_STATUS_INTERNAL && own->on_gpu)) lose_gpu(own);
+  if (own->gpu_failed || (code == GRPC_STATUS_INTERNAL && own->on_gpu && !own->file_failed))
+    lose_gpu(own);
   own->succeeded = code == GRPC_STATUS_OK;
   mesh_pool_run(own->host->pool, own->host->loop, do_release, own);
   if (code == GRPC_STATUS_OK) {

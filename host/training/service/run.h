@@ -23,6 +23,7 @@ typedef struct training_run {
   train_engine *engine;
   trainer *trainer;
   const char *no_gpu;                     // as it was when the run began; "" if there is one
+  bool file_failed;                       // what failed was a file, not the device
   bool on_gpu, gpu_failed;                // it had more against the training than too little memory
   bar_columns *series;                    // [symbol * timeframe_count + timeframe]
   char resume_from[CHECKPOINT_NAME_MAX];  // the manager's last checkpoint; "": from the beginning

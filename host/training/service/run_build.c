@@ -201,6 +201,7 @@ mesh_code training_run_save(training_run *own, mesh_error *err) {
     code = checkpoints_write(own->host->options.directory, mesh_operation_name(own->operation),
                              trainer_progress_of(own->trainer).step, mesh_bytes_view(bytes),
                              own->checkpoint, err);
+    own->file_failed = code != GRPC_STATUS_OK;
     free(bytes.data);
   }
   tensors_destroy(file);

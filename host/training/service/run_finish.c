@@ -275,5 +275,6 @@ mesh_code training_run_finish(training_run *own, mesh_error *err) {
   summarise(own);
   code = write_model(own, weights, err);
   own->unwritten = code == GRPC_STATUS_RESOURCE_EXHAUSTED;
+  own->file_failed = code != GRPC_STATUS_OK;
   return code == GRPC_STATUS_OK ? code : mesh_error_prefix(err, "model");
 }
