@@ -116,6 +116,14 @@ static void give_back(void *left, void *memory) {
   free(memory);
 }
 
+// Field 0, which protobuf-c lets pass where its tag is longer than it need be.
+static bool has_field_0(const ProtobufCMessage *message) {
+  for (unsigned i = 0; i < message->n_unknown_fields; i++) {
+    if (message->unknown_fields[i].tag == 0) return true;
+  }
+  return false;
+}
+
 void *mesh_message_unpack(const ProtobufCMessageDescriptor *type, const void *bytes,
                           size_t size_bytes) {
   size_t left_bytes;
@@ -125,6 +133,11 @@ void *mesh_message_unpack(const ProtobufCMessageDescriptor *type, const void *by
   }
   ProtobufCAllocator bounded = {take, give_back, &left_bytes};
   ProtobufCMessage *message = protobuf_c_message_unpack(type, &bounded, size_bytes, bytes);
-  if (message != NULL) mend_message(message);
+  if (message == NULL) return NULL;
+  if (has_field_0(message)) {
+    protobuf_c_message_free_unpacked(message, NULL);
+    return NULL;
+  }
+  mend_message(message);
   return message;
 }

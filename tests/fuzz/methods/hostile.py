@@ -213,7 +213,9 @@ class Gateway:
     def spoil(rng, reply):
         data = bytearray(reply)
         for _ in range(rng.choice([1, 3])):
-            at = rng.randrange(4, len(data)) if len(data) > 4 else 0
+            if len(data) <= 5:
+                break
+            at = rng.randrange(4, len(data))
             if rng.random() < 0.5:
                 data[at] = rng.getrandbits(8)
             else:

@@ -11,6 +11,7 @@ WHOLE = [0, 1, -1, 2, 7, 60, 1000, 10**6, 2**31 - 1, -2**31, 2**31, 2**32, 2**53
 REAL = [0.0, -0.0, 1.0, -1.0, 0.5, 5e-324, 1e308, -1e308, float("inf"), float("-inf"),
         float("nan")]
 DEEPEST = 8  # messages within messages, where the types allow it
+FIELDS_MOST = 3000  # of one maker: messages within messages multiply
 
 WORDS = [b"", b"EURUSD", b"SYNA", b"SPX", b"1h", b"1m", b"1d", b"1M", b"load", b"train", b"cpu",
          b"cuda", b"ib-host", b"millrace.v1.DataService", b"grpc.health.v1.Health",
@@ -70,6 +71,7 @@ class Maker:
 
     def __init__(self, rng, learned=()):
         self.rng, self.learned = rng, list(learned)
+        self.left = FIELDS_MOST
         self.plausible = rng.random() < 0.5  # so that it gets behind the first check
 
     # ---- scalars ----
@@ -105,13 +107,14 @@ class Maker:
     def strategy(self):
         text = bytearray(STRATEGY)
         for _ in range(self.rng.choice([0, 0, 0, 1, 2, 8])):
-            at = self.rng.randrange(len(text))
+            at = self.rng.randrange(len(text) - 1)
             if self.rng.random() < 0.5:
                 text[at:at + self.rng.randrange(12)] = self.rng.choice(
                     [b"[", b"{", b"*a", b"&a ", b"\n...\n", b"\n---\n", b"\xff", b": ", b"1e309",
                      b"-1", b"99999999999999999999", b"null", b"\t"])
             else:
                 text[at] = self.rng.getrandbits(8)
+            text += b"\n"
         return bytes(text)
 
     # ---- fields ----
@@ -158,9 +161,12 @@ class Maker:
             count = 2  # the last counts, and messages merge
         out = []
         for _ in range(count):
+            self.left -= 1
+            if self.left < 0 and out:
+                break
             wire_type, data = self.value(field, depth)
             out.append((wire_type, data))
-        packed = count > 1 and out[0][0] != 2 and self.rng.random() < 0.7
+        packed = len(out) > 1 and out[0][0] != 2 and self.rng.random() < 0.7
         if packed:
             return delimited(field.number, b"".join(data for _, data in out))
         return b"".join(tag(field.number, wire_type) + data for wire_type, data in out)
@@ -168,7 +174,7 @@ class Maker:
     def body(self, descriptor, depth=0):
         often = self.rng.choice([0.2, 0.6, 0.9]) if depth == 0 else 0.5
         return b"".join(self.field(field, depth) for field in descriptor.fields
-                        if self.rng.random() < often or
+                        if (self.left > 0 and self.rng.random() < often) or
                         (self.plausible and depth == 0 and field.name in PLAUSIBLE))
 
     # ---- damage ----
@@ -216,6 +222,7 @@ class Maker:
     def message(self, descriptor):
         if not self.plausible and self.rng.random() < 0.03:
             return self.rng.randbytes(self.rng.choice([1, 10, 100, 5000]))
+        self.left = FIELDS_MOST
         data = self.body(descriptor)
         for _ in range(0 if self.plausible else self.rng.choice([0, 1, 1, 2])):
             data = self.damage(data)
