@@ -103,6 +103,7 @@ static mesh_code find_ended(const operations_directory *self, const char *name, 
   mesh_code code = self->journal->find(self->journal->self, name, NULL, take_where, &at, err);
   if (code != GRPC_STATUS_OK) return code;
   if (!operation_state_is_final(at.state)) {
+    mesh_operations_ask_for_owner(self->operations);
     return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "%s is %s, but does not run here", name,
                      operation_state_name(at.state));
   }

@@ -104,7 +104,8 @@ static mesh_code wait_and_find(const longrunning_service *self, mesh_scope *scop
   if (code == GRPC_STATUS_OK)
     code = operations_directory_find(&self->directory, request->name, out, err);
   if (code != GRPC_STATUS_OK || late || (*out)->outcome != NULL) return code;
-  // It ended here without an outcome: this process leaves, the next one goes on with it.
+  // It ended here without an outcome, or runs elsewhere: this process leaves, or ought to.
+  mesh_operations_ask_for_owner(self->directory.operations);
   code = mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "%s goes on elsewhere", request->name);
   mesh_error_set_reason(err, "DRAINING", "mesh.millrace");
   return code;

@@ -109,6 +109,10 @@ void mesh_operations_await_watchers(mesh_operations *operations, int64_t deadlin
 // with them.
 void mesh_operations_stop(mesh_operations *operations);
 
+// For an operation that has no outcome and does not run here: a process whose journal has been
+// taken over may not have heard of it, since whoever has nothing to write is not told. It is now.
+void mesh_operations_ask_for_owner(mesh_operations *operations);
+
 // How many run here.
 int mesh_operations_count(const mesh_operations *operations);
 

@@ -257,9 +257,7 @@ static void refuse_end(watch *own, const char *name) {
                 "%s has ended with event %lld: nothing comes after it", name, (long long)own->sent);
 }
 
-// A process whose journal has been taken over may not have heard of it: whoever has nothing to
-// write is not told. It leaves, then.
-static void ask_for_owner(mesh_operations *operations) {
+void mesh_operations_ask_for_owner(mesh_operations *operations) {
   const mesh_journal *journal = operations->journal;
   mesh_error err;
   if (operations->draining || journal->check_owner == NULL) return;
@@ -280,7 +278,7 @@ static void watch_journal(watch *own, mesh_operations *operations, const char *n
     refuse_end(own, name);
   } else {
     put_stored_events(own, operations, name, at.last_sequence);
-    if (!at.ended) ask_for_owner(operations);
+    if (!at.ended) mesh_operations_ask_for_owner(operations);
     if (!at.ended) send_elsewhere(own, operations, name, at.epoch);
   }
 }

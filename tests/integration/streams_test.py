@@ -12,11 +12,11 @@ from reflected import Client
 WATCH = "millrace.v1.OperationsService/Watch"
 
 
-def read_to_end(answers):
-    """The events of a stream, and the code that it ends with."""
+def read_to_end(start):
+    """The events of a call that start() begins, and the error that it ends with; None: OK."""
     events = []
     try:
-        for event in answers:
+        for event in start():
             events.append(event)
     except grpc.RpcError as error:
         return events, error
@@ -37,7 +37,7 @@ class DrainTest(CountingCase):
         return bars
 
     def check_drained(self, answers):
-        events, error = read_to_end(answers)
+        events, error = read_to_end(lambda: answers)
         self.assertIsNotNone(error)
         self.assertEqual(error.code(), grpc.StatusCode.UNAVAILABLE, error)
         self.assertIn("drain", events[-1])
@@ -51,7 +51,7 @@ class DrainTest(CountingCase):
             next(status)
             self.kill("millrace-backend", signal.SIGTERM)
             self.check_drained(bars)
-            _, error = read_to_end(status)
+            _, error = read_to_end(lambda: status)
             self.assertEqual(error.code(), grpc.StatusCode.UNAVAILABLE, error)
             self.assertIn("leaving", error.details())
 
@@ -64,7 +64,8 @@ class DrainTest(CountingCase):
             next(watching)
             os.kill(old, signal.SIGTERM)
             while children(self.mesh.pid).get("millrace-backend", old) == old:
-                events, error = read_to_end(client.call(WATCH, {"name": name}, timeout=1))
+                events, error = read_to_end(
+                    lambda: client.call(WATCH, {"name": name}, timeout=1))
                 self.assertIsNotNone(error, "OK, and %d events without an outcome" % len(events))
                 # gRPC's own word for what reaches a server that has said GOAWAY.
                 gone = error.code() == grpc.StatusCode.CANCELLED and error.details() == "CANCELLED"
@@ -75,8 +76,20 @@ class DrainTest(CountingCase):
 
 
 class TwoBackendsTest(CountingCase):
-    def test_the_older_one_learns_of_it_from_a_watch(self):
-        """It has nothing to write, so nobody has told it that it is no longer the owner."""
+    """The older one has nothing to write, so nobody has told it that it is no longer the owner."""
+
+    def test_it_learns_of_it_from_a_watch(self):
+        events = self.check(WATCH)
+        self.assertIn("accepted", events[0])
+
+    def test_it_learns_of_it_from_a_cancel(self):
+        self.check("millrace.v1.OperationsService/Cancel")
+
+    def test_it_learns_of_it_from_whoever_waits(self):
+        self.check("google.longrunning.Operations/WaitOperation")
+
+    def check(self, method):
+        """The older one's answer is UNAVAILABLE, and its end; returns the events."""
         self.start_counter()
         mesh = self.up()
         address = "unix:" + self.path("other.sock")
@@ -87,14 +100,14 @@ class TwoBackendsTest(CountingCase):
             start = {"to": 100000, "stepUs": 1000, "start": {"detached": True}}
             counting = newer.call("millrace.test.v1.CounterService/Count", start)
             name = next(counting)["operation"]
-            events, error = read_to_end(older.call(WATCH, {"name": name}))
+            events, error = read_to_end(lambda: older.call(method, {"name": name}))
             self.assertIsNotNone(error, events)
             self.assertEqual(error.code(), grpc.StatusCode.UNAVAILABLE, error)
-            self.assertIn("accepted", events[0])
             self.assertEqual(mesh.wait(), 2, mesh.transcript())  # it can only leave
             self.assertIn("a newer process owns the store", mesh.stderr())
             cancelling = newer.call("millrace.v1.OperationsService/Cancel", {"name": name})
             self.assertIn("cancelled", outcome(durable(list(cancelling))))
+        return events
 
 
 if __name__ == "__main__":
