@@ -57,7 +57,8 @@ static void format_progress(const follow *own, const Millrace__V1__Progress *pro
   bool trains = progress->loss > 0;
   mesh_text_format(note, sizeof note, "%s", progress->note);
   if (trains) {
-    mesh_text_format(key, sizeof key, "%.100s, loss %.4f", progress->note, progress->loss);
+    mesh_text_format(key, sizeof key, "%.*s, loss %.4f", MESH_TEXT_SHOWN(progress->note, 100),
+                     progress->loss);
     mesh_text_format(note, sizeof note, "accuracy %.1f %%", 100 * progress->accuracy);
   }
   progress_state state = {.title = own->title,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mesh/runtime/text.h"
 #include "mesh/runtime/time.h"
 
 enum { QUIET_MS = 10000, REMIND_MS = 60000 };
@@ -45,17 +46,18 @@ static bool read_leaving(const char *message, char who[OUTAGE_TEXT_MAX]) {
 bool outage_read(const mesh_error *why, char who[OUTAGE_TEXT_MAX], char text[OUTAGE_TEXT_MAX]) {
   const char *rest;
   if (strcmp(why->reason, "DRAINING") == 0 && read_leaving(why->message, who)) {
-    snprintf(text, OUTAGE_TEXT_MAX, "%.200s restarts; waiting", who);
+    mesh_text_format(text, OUTAGE_TEXT_MAX, "%.*s restarts; waiting", MESH_TEXT_SHOWN(who, 200));
     return true;
   }
   if (strcmp(why->reason, "LINK_DOWN") == 0 &&
       take_between(why->message, "link ", " (", who, &rest)) {
-    snprintf(text, OUTAGE_TEXT_MAX, "%.200s is away; waiting", who);
+    mesh_text_format(text, OUTAGE_TEXT_MAX, "%.*s is away; waiting", MESH_TEXT_SHOWN(who, 200));
     return true;
   }
   if (strcmp(why->reason, "GATEWAY_DOWN") == 0 &&
       take_between(why->message, "gateway ", ": ", who, &rest)) {
-    snprintf(text, OUTAGE_TEXT_MAX, "gateway %.100s is away (%.100s); waiting", who, rest);
+    mesh_text_format(text, OUTAGE_TEXT_MAX, "gateway %.*s is away (%.*s); waiting",
+                     MESH_TEXT_SHOWN(who, 100), MESH_TEXT_SHOWN(rest, 100));
     return true;
   }
   return false;

@@ -49,7 +49,7 @@ static void add_limits(up *own, command_line *line) {
     char unset[24];
     snprintf(unset, sizeof unset, "%lld", (long long)info->unset);
     if (value == NULL || strcmp(value, unset) == 0) continue;
-    snprintf(own->limits[i], sizeof own->limits[i], "%s=%.20s", info->name, value);
+    mesh_text_format(own->limits[i], sizeof own->limits[i], "%s=%s", info->name, value);
     add_flag(line, "--limit", own->limits[i]);
   }
 }

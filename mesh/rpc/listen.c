@@ -111,9 +111,9 @@ static mesh_code listen_tcp(const char *address, mesh_listening *out, mesh_error
   socklen_t size;
   if (!parse_loopback(address, &name, &size)) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                     "cannot listen on '%.200s': use unix:/path or a loopback address with a port, "
+                     "cannot listen on '%.*s': use unix:/path or a loopback address with a port, "
                      "such as 127.0.0.1:4710",
-                     address);
+                     MESH_TEXT_SHOWN(address, 200));
   }
   mesh_code code = bind_and_listen(address, &name, size, out, err);
   if (code != GRPC_STATUS_OK) return code;

@@ -91,7 +91,7 @@ mesh_code series_read(const series_source *source, mesh_scope *scope, const char
   bar_columns_clear(out);
   if (code == GRPC_STATUS_RESOURCE_EXHAUSTED) {
     char what[64];
-    snprintf(what, sizeof what, "%.*s %.8s", MESH_TEXT_SHOWN(symbol, 40), timeframe);
+    mesh_text_format(what, sizeof what, "%.*s %s", MESH_TEXT_SHOWN(symbol, 40), timeframe);
     return mesh_error_prefix(err, what);
   }
   if (code != GRPC_STATUS_NOT_FOUND)

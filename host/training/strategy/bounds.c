@@ -21,7 +21,7 @@ static mesh_code refuse(const scanning *own, const yaml_mark_t *at, const char *
   char text[MESH_ERROR_MESSAGE_MAX];
   va_list args;
   va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
+  mesh_text_vformat(text, sizeof text, format, args);
   va_end(args);
   return mesh_fail(own->err, GRPC_STATUS_INVALID_ARGUMENT, "%.*s:%zu:%zu: %s",
                    MESH_TEXT_SHOWN(own->file, FILE_SHOWN), at->line + 1, at->column + 1, text);
