@@ -1,9 +1,11 @@
 """Each layer of a chain, called alone, refuses what the one above it refuses, in the same words."""
 
 import json
+import os
 import unittest
 
 from mesh_processes import MeshCase
+from served import LayersCase
 
 USAGE, NOT_FOUND = 2, 3
 DAY = "2017-04-19T00:00:00Z"
@@ -68,12 +70,8 @@ TRAINING = [
 ]
 
 
-class LayersTest(MeshCase):
-    """Every layer is a service of its own: found by reflection, usable alone, and on its guard."""
-
-    def setUp(self):
-        super().setUp()
-        self.up()
+class Refusing:
+    """Calls each method of a chain with each request, and expects the same words of all."""
 
     def call(self, method, request):
         """The method on whichever process of the mesh serves it."""
@@ -82,20 +80,29 @@ class LayersTest(MeshCase):
         return self.millrace("call", "millrace.v1." + method, json.dumps(request), "--backend",
                              self.socket(where))
 
-    def check(self, chains):
+    def check(self, chains, without=()):
         for methods, requests in chains:
             for request, said in requests:
                 for method in methods:
+                    if method.split("/")[0] in without:
+                        continue
                     with self.subTest(method, request=request):
                         done = self.call(method, request)
                         self.assertEqual(done.code, USAGE, done.transcript())
                         self.assertIn(said, done.stderr())
 
-    def test_data(self):
-        self.check(DATA)
 
-    def test_training_and_models(self):
-        self.check(TRAINING)
+class LayersTest(Refusing, MeshCase):
+    """Every layer is a service of its own: found by reflection, usable alone, and on its guard."""
+
+    def setUp(self):
+        super().setUp()
+        self.up()
+
+    def test_hosts(self):
+        others = {service + kind for service in ["Data", "Training", "Models"]
+                  for kind in ["Service", "Manager", "Adapter"]}
+        self.check(DATA + TRAINING, without=others)
 
     def test_the_models_manager_answers_alone(self):
         for service in ["ModelsService", "ModelsManager"]:
@@ -105,6 +112,22 @@ class LayersTest(MeshCase):
                 missing = self.call(service + "/Get", {"name": "none"})
                 self.assertEqual(missing.code, NOT_FOUND, missing.transcript())
                 self.assertIn("there are none yet", missing.stderr())
+
+
+class AloneTest(Refusing, LayersCase):
+    """Where the layer below is away, what refuses is the layer itself."""
+
+    def setUp(self):
+        super().setUp()
+        os.makedirs(os.path.join(self.home, "run"))
+        nowhere = "unix:/nonexistent/%s.sock"
+        below = ["data-manager", "data-adapter", "training-manager", "training-adapter",
+                 "models-manager", "ib-host", "training-host"]
+        flags = [word for layer in below for word in ("--" + layer, nowhere % layer)]
+        self.serve("millrace-backend", self.socket("backend"), "--home", self.home, *flags)
+
+    def test_the_backend(self):
+        self.check(DATA + TRAINING, without=["IbHost", "TrainingHost"])
 
 
 if __name__ == "__main__":
