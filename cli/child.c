@@ -19,7 +19,7 @@
 #include "mesh/runtime/fiber.h"
 #include "mesh/runtime/text.h"
 
-enum { BACKOFF_FIRST_MS = 50, BACKOFF_CAP_MS = 5000, YOUNG_MS = 2000 };
+enum { BACKOFF_FIRST_MS = 50, BACKOFF_CAP_MS = 5000, YOUNG_MS = 2000, KILLED_MS = 10000 };
 
 extern char **environ;
 
@@ -293,7 +293,7 @@ static bool end_process(int process, int64_t limit_ms) {
   (void)syscall(SYS_pidfd_send_signal, process, SIGCONT, NULL, 0);
   if (has_ended(process, limit_ms)) return true;
   (void)syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
-  return has_ended(process, limit_ms);
+  return has_ended(process, KILLED_MS);
 }
 
 mesh_code child_end_orphan(const char *lock_path, int64_t limit_ms, pid_t *pid, mesh_error *err) {

@@ -2,15 +2,39 @@
 #include "cli/child.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "mesh/runtime/fiber.h"
 #include "tests/mesh/harness.h"
+
+// The parent of a child that is about to ask for its death is killed first.
+static bool parent_dies_before_it_is_asked;
+
+// In the place of libc's: the moment between the fork and the question.
+int prctl(int option, ...) {
+  unsigned long words[4];
+  va_list args;
+  va_start(args, option);
+  for (int i = 0; i < 4; i++)
+    words[i] = va_arg(args, unsigned long);
+  va_end(args);
+  if (option == PR_SET_PDEATHSIG && parent_dies_before_it_is_asked) {
+    pid_t parent = getppid();
+    kill(parent, SIGKILL);
+    while (getppid() == parent)
+      sched_yield();
+  }
+  return (int)syscall(SYS_prctl, option, words[0], words[1], words[2], words[3]);
+}
 
 typedef struct scene {
   child who;
@@ -205,10 +229,18 @@ static void kill_supervisor(supervisor *own) {
   assert_int_equal(waitpid(own->pid, NULL, 0), own->pid);
 }
 
-// The pipe's end: every process that had it has ended.
+// The pipe's end: every process that had it has ended. One that has not is ended here.
 static void await_end(const supervisor *own) {
-  char rest[64];
-  while (read(own->from_child, rest, sizeof rest) > 0) {
+  enum { LIMIT_MS = 20000 };
+  struct pollfd end = {.fd = own->from_child, .events = POLLIN};
+  char text[64] = "";
+  for (ssize_t size = 1; size > 0;) {
+    if (poll(&end, 1, LIMIT_MS) == 0) {
+      if (atoi(text) > 0) kill((pid_t)atoi(text), SIGKILL);
+      fail_msg("process %s lives on", text);
+    }
+    size = read(own->from_child, text, sizeof text - 1);
+    if (size > 0) text[size] = '\0';
   }
 }
 
@@ -240,6 +272,18 @@ static void a_child_dies_with_a_supervisor_that_dies_first(void **state) {
     await_end(&own);
     forget(&own);
   }
+}
+
+// It is dead before the child can ask to be told of that.
+static void a_child_notices_a_death_that_it_missed(void **state) {
+  (void)state;
+  supervisor own;
+  parent_dies_before_it_is_asked = true;
+  start_supervisor(&own, "", waits, false);
+  parent_dies_before_it_is_asked = false;
+  assert_int_equal(waitpid(own.pid, NULL, 0), own.pid);
+  await_end(&own);
+  forget(&own);
 }
 
 // One that does not hear of its supervisor's end.
@@ -292,6 +336,7 @@ int main(void) {
       cmocka_unit_test(a_descriptor_is_handed_on),
       cmocka_unit_test(a_child_dies_with_its_supervisor),
       cmocka_unit_test(a_child_dies_with_a_supervisor_that_dies_first),
+      cmocka_unit_test(a_child_notices_a_death_that_it_missed),
       cmocka_unit_test(an_orphan_is_found_and_ended),
       cmocka_unit_test(nobody_is_ended_without_a_lock),
       cmocka_unit_test(finds_programs_where_it_is_told),
