@@ -200,6 +200,7 @@ static void start_watch(up *own, int index) {
                                    .address = up_address(own, index),
                                    .gateway = index == PAPERGATE,
                                    .pool = own->pool,
+                                   .asks = &own->scope,
                                    .interval_ms = number_of(own, SETTING_UP_HEALTH_INTERVAL_MS),
                                    .timeout_ms = number_of(own, SETTING_UP_HEALTH_TIMEOUT_MS),
                                    .limit_ms = number_of(own, SETTING_UP_HEALTH_LIMIT_MS),

@@ -159,10 +159,10 @@ static void do_ask_gateway(void *arg) {
   job->alive = up_ask_gateway(job->what->address, job->what->timeout_ms);
 }
 
-static bool ask(const up_watch *what, mesh_scope *scope) {
-  if (!what->gateway) return ask_server(what, scope);
+static bool ask(const up_watch *what) {
+  if (!what->gateway) return ask_server(what, what->asks);
   gateway_job job = {.what = what};
-  mesh_pool_run(what->pool, scope->loop, do_ask_gateway, &job);
+  mesh_pool_run(what->pool, what->asks->loop, do_ask_gateway, &job);
   return job.alive;
 }
 
@@ -207,7 +207,7 @@ void up_watch_run(const up_watch *what, mesh_scope *scope) {
     if (pid == 0) continue;  // it is being started again
     if (pid != own.pid) own = (patience){.pid = pid};
     int64_t asked_ns = mesh_now_ns();
-    bool alive = ask(what, scope);
+    bool alive = ask(what);
     if (scope->code != GRPC_STATUS_OK) return;
     if (pid != what->who->pid) continue;  // not the one that was asked
     take_answer(what, &own, alive);

@@ -22,6 +22,9 @@ typedef struct up_watch {
   const char *address;  // unix:/path or host:port; borrowed
   bool gateway;         // it speaks TWS, not gRPC
   mesh_pool *pool;      // for the gateway; a thread of it is taken for as long as an answer takes
+  // Of the questions. Not the one that ends the watching: one that is asked goes on to its answer,
+  // or its program's end. A connection that is given up half made is never freed by gRPC.
+  mesh_scope *asks;
   int64_t interval_ms, timeout_ms;
   int64_t limit_ms;  // 0: never
   // Told "does not answer", "answers again" and "is killed", with a text.
