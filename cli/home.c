@@ -29,6 +29,11 @@ mesh_code home_find(const char *flag, char out[HOME_PATH_MAX], mesh_error *err) 
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                      "no home: set MILLRACE_HOME, or give --home DIR");
   }
+  if (mesh_text_valid_bytes(path, strlen(path)) < strlen(path)) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                     "home %.*s is no UTF-8: the addresses of its sockets have to be",
+                     MESH_TEXT_SHOWN(path, 100));
+  }
   char here[HOME_PATH_MAX / 2] = "";
   if (path[0] != '/' && getcwd(here, sizeof here) == NULL) here[0] = '\0';
   int size = snprintf(out, HOME_PATH_MAX, "%s%s%.*s", here, path[0] == '/' ? "" : "/",

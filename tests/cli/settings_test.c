@@ -109,6 +109,15 @@ static int check_rows(void) {
   RUN_ROWS("settings", rows, check);
 }
 
+static void a_home_is_utf8(void **state) {
+  (void)state;
+  char home[HOME_PATH_MAX];
+  mesh_error err;
+  assert_int_equal(home_find("/tmp/z\xc3\xbcrich", home, &err), GRPC_STATUS_OK);
+  assert_int_equal(home_find("/tmp/M\xfcnchen", home, &err), GRPC_STATUS_INVALID_ARGUMENT);
+  assert_non_null(strstr(err.message, "is no UTF-8"));
+}
+
 // Without --home the file's own `home` would move the home that the file was found in.
 static void a_file_cannot_move_its_own_home(void **state) {
   (void)state;
@@ -174,8 +183,8 @@ static void limits_are_settings(void **state) {
 int main(void) {
   unsetenv("MILLRACE_CONFIG");
   unsetenv("MILLRACE_HOME");
-  const struct CMUnitTest tests[] = {cmocka_unit_test(a_missing_file_is_named),
-                                     cmocka_unit_test(a_file_cannot_move_its_own_home),
-                                     cmocka_unit_test(limits_are_settings)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_missing_file_is_named), cmocka_unit_test(a_file_cannot_move_its_own_home),
+      cmocka_unit_test(a_home_is_utf8), cmocka_unit_test(limits_are_settings)};
   return check_rows() + cmocka_run_group_tests(tests, NULL, NULL);
 }
