@@ -40,8 +40,20 @@ static mesh_code who(mesh_call *call, mesh_frame request, void *self, mesh_error
   return mesh_call_send(call, (mesh_frame){(const uint8_t *)peer, strlen(peer), false}, err);
 }
 
+// What a host could do to whoever calls it.
+static mesh_code huge(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  (void)request, (void)self;
+  enum { BYTES = 5 << 20 };
+  uint8_t *bytes = calloc(1, BYTES);
+  assert_non_null(bytes);
+  mesh_code code = mesh_call_send(call, (mesh_frame){bytes, BYTES, false}, err);
+  free(bytes);
+  return code;
+}
+
 static void set_up(scene *own, harness *test, const mesh_limits *limits) {
-  static const mesh_method methods[] = {{.name = "Hold", .run = hold}, {.name = "Who", .run = who}};
+  static const mesh_method methods[] = {
+      {.name = "Hold", .run = hold}, {.name = "Who", .run = who}, {.name = "Huge", .run = huge}};
   mesh_view descriptors = {millrace_descriptors, millrace_descriptors_size};
   mesh_error err;
   own->test = test;
@@ -156,6 +168,20 @@ static void who_calls_is_known(harness *test, void *arg) {
   snprintf(got, sizeof got, "%.*s", (int)frame.size_bytes, (const char *)frame.data);
   assert_string_equal(got, want);
   mesh_call_close(call);
+  tear_down(&own);
+}
+
+static void an_answer_too_large_is_refused(harness *test, void *arg) {
+  (void)arg;
+  scene own;
+  mesh_error err;
+  mesh_limits limits = mesh_limits_default();
+  set_up(&own, test, &limits);
+  mesh_call *call = begin(&own, own.link, "/test.Peer/Huge");
+  mesh_frame frame;
+  assert_int_equal(mesh_call_receive(call, &frame, &err), GRPC_STATUS_RESOURCE_EXHAUSTED);
+  mesh_call_close(call);
+  answers_again(&own);  // the link is as it was
   tear_down(&own);
 }
 
@@ -298,6 +324,7 @@ typedef struct play {
 static const play plays[] = {
     {"a peer has half of the calls", a_peer_has_half_of_the_calls, NULL},
     {"who calls is known", who_calls_is_known, NULL},
+    {"an answer too large is refused", an_answer_too_large_is_refused, NULL},
     {"a connection too many is told", a_connection_too_many_is_told, NULL},
     {"a connection too many of one peer is told", a_connection_too_many_is_told, (void *)"peer"},
     {"descriptors run out and come back", descriptors_run_out_and_come_back, NULL},
