@@ -223,7 +223,7 @@ static void run_once(child *who, mesh_scope *scope, mesh_pool *pool, child_event
                      void *arg, bool *young) {
   mesh_error err;
   int log;
-  off_t begin;
+  off_t begin = 0;
   int64_t started_ns = mesh_now_ns();
   if (spawn(who, &log, &begin, &err) == GRPC_STATUS_OK) {
     on_event(arg, who, "started");
