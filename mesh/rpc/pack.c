@@ -47,7 +47,10 @@ bool mesh_message_pack_while(const ProtobufCMessage *message, bool (*go_on)(void
   out->data = malloc(out->size_bytes + 1);
   if (out->data == NULL) abort();
   protobuf_c_message_pack_to_buffer(message, &own.base);
-  if (!own.over) return true;
+  if (!own.over) {
+    mesh_wire_mend_text(mesh_wire_type_of(message->descriptor), out->data, out->size_bytes);
+    return true;
+  }
   free(out->data);
   *out = (mesh_bytes){0};
   return false;

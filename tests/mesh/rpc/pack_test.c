@@ -49,6 +49,37 @@ static void room_that_is_too_small_is_left_alone(void **state) {
   assert_int_equal(size_bytes, 9);
 }
 
+typedef struct patience {
+  int asked, most;  // it goes on for so many times
+} patience;
+
+static bool go_on(void *arg) {
+  patience *own = arg;
+  return ++own->asked <= own->most;
+}
+
+// Asked before each MiB; given up, nothing is left.
+static void a_long_message_may_be_given_up(void **state) {
+  (void)state;
+  char *text = malloc(3 * MANY + 1);
+  assert_non_null(text);
+  memset(text, 'n', 3 * MANY);
+  text[3 * MANY] = '\0';
+  Google__Rpc__Status status = status_of(text);
+  mesh_bytes whole = mesh_message_pack(&status.base), out;
+  patience enough = {.most = 100}, little = {.most = 2};
+  assert_true(mesh_message_pack_while(&status.base, go_on, &enough, &out));
+  assert_int_equal(enough.asked, 4);
+  assert_int_equal(out.size_bytes, whole.size_bytes);
+  assert_memory_equal(out.data, whole.data, whole.size_bytes);
+  free(out.data);
+  assert_false(mesh_message_pack_while(&status.base, go_on, &little, &out));
+  assert_int_equal(little.asked, 3);
+  assert_null(out.data);
+  free(whole.data);
+  free(text);
+}
+
 // A Status of empty details: two bytes each on the wire, more than fifty in memory.
 static void few_bytes_do_not_become_much_memory(void **state) {
   (void)state;
@@ -121,6 +152,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_message_comes_back),
       cmocka_unit_test(room_that_is_too_small_is_left_alone),
+      cmocka_unit_test(a_long_message_may_be_given_up),
       cmocka_unit_test(few_bytes_do_not_become_much_memory),
       cmocka_unit_test(what_is_no_message_is_null),
       cmocka_unit_test(a_string_that_is_no_utf8_is_mended),
