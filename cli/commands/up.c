@@ -159,7 +159,19 @@ static void complain_of(const up *own, int index, const mesh_error *err) {
   }
 }
 
+// A port asks nobody who they are.
+static void say_open(const up *own) {
+  static const setting ports[] = {SETTING_BACKEND_LISTEN, SETTING_IB_HOST_LISTEN,
+                                  SETTING_TRAINING_HOST_LISTEN};
+  for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
+    const char *address = up_setting(own, ports[i]);
+    if (address == NULL || strncmp(address, "unix:", 5) == 0) continue;
+    up_say(own, "is open to every user of this machine", address, "a port asks nobody");
+  }
+}
+
 static void say_ready(up *own) {
+  say_open(own);
   char text[CHILD_PATH_MAX + 64];
   mesh_text_format(text, sizeof text, "%lld ms, at %s",
                    (long long)((mesh_now_ns() - own->started_ns) / MESH_MS_NS),
@@ -280,17 +292,6 @@ static mesh_code end_orphans(const up *own, mesh_error *err) {
   return GRPC_STATUS_OK;
 }
 
-// A port asks nobody who they are.
-static void say_open(const up *own) {
-  static const setting ports[] = {SETTING_BACKEND_LISTEN, SETTING_IB_HOST_LISTEN,
-                                  SETTING_TRAINING_HOST_LISTEN};
-  for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
-    const char *address = up_setting(own, ports[i]);
-    if (address == NULL || strncmp(address, "unix:", 5) == 0) continue;
-    up_say(own, "is open to every user of this machine", address, "a port asks nobody");
-  }
-}
-
 static mesh_code prepare(up *own, const args *given, mesh_error *err) {
   mesh_view descriptors = {millrace_descriptors, millrace_descriptors_size};
   mesh_schema *schema;
@@ -309,7 +310,6 @@ static mesh_code prepare(up *own, const args *given, mesh_error *err) {
   if (code == GRPC_STATUS_OK) code = up_home_take(home, &own->lock, err);
   if (code == GRPC_STATUS_OK) code = end_orphans(own, err);
   if (code == GRPC_STATUS_OK) code = up_describe(own, err);
-  if (code == GRPC_STATUS_OK) say_open(own);
   return code;
 }
 
