@@ -18,19 +18,6 @@
 
 enum { GATEWAY_LIMIT_MS = 3000, STOP_LIMIT_MS = 5000 };
 
-// ---- what a person or a program is told ----
-
-void up_say(const up *own, const char *event, const char *who, const char *text) {
-  if (own->json) {
-    print_text(stdout, "{\"event\":\"%s\",\"piece\":\"%s\",\"detail\":", event, who);
-    print_json_string(stdout, text);
-    print_text(stdout, "}\n");
-  } else {
-    print_text(stdout, "%-10s %s%s%s\n", who, event, text[0] != '\0' ? ": " : "", text);
-  }
-  fflush(stdout);
-}
-
 // Whole milliseconds, which check_numbers() has found right.
 static long long number_of(const up *own, setting which) {
   return strtoll(up_setting(own, which), NULL, 10);

@@ -1,8 +1,7 @@
 // The inside of mesh_operation, for the operation*.c files. Not for others.
 //
-// operation.c, operation_stop.c and operation_outcome.c call each other: they are one state
-// machine, whose only writer of `state` is in operation.c. The work ends by itself (operation.c) or
-// by force (operation_stop.c), and both ways lead through the outcome, which enters the last state.
+// Calls go one way: operation_run.c (a life) -> operation_stop.c (its end, by force too) ->
+// operation_outcome.c (what is journalled of it) -> operation.c (what it is at the moment).
 #ifndef MILLRACE_MESH_OPERATION_OPERATION_INTERNAL_H
 #define MILLRACE_MESH_OPERATION_OPERATION_INTERNAL_H
 
@@ -112,6 +111,9 @@ MESH_NODISCARD mesh_code mesh_operation_append_message(mesh_operation *operation
 mesh_operation *mesh_operation_create(mesh_operations *operations,
                                       const mesh_operation_record *record, const mesh_work *work,
                                       const Millrace__V1__StartOptions *options);
+
+// Adds it to the registry, under its name, its request's id and its work's key.
+void mesh_operation_register(mesh_operation *operation);
 
 // No start of the same work joins it any more.
 void mesh_operation_forget_key(mesh_operation *operation);
