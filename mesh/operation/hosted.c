@@ -79,6 +79,10 @@ static mesh_code check_begin(const Millrace__V1__RunRequest *request, mesh_error
 // A new run has an epoch that no run of this name had, here or in a process before this one.
 static mesh_code start_run(mesh_hosted *hosted, const Millrace__V1__RunRequest *request,
                            int64_t *epoch, mesh_error *err) {
+  if (request->epoch < 0 || request->epoch == INT64_MAX) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "run %s: no epoch follows %lld",
+                     request->operation, (long long)request->epoch);
+  }
   Millrace__V1__StartOptions options = MILLRACE__V1__START_OPTIONS__INIT;
   options.grace_ms = request->grace_ms > 0 ? request->grace_ms : DEFAULT_GRACE_MS;
   options.cancel_timeout_ms = request->cancel_timeout_ms;

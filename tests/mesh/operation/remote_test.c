@@ -503,9 +503,10 @@ static void what_its_host_gave_up_goes_on_at_the_checkpoint(bench *own) {
   forget(&all);
 }
 
-static mesh_code run_at_host(bench *own, const char *data, mesh_error *err) {
+static mesh_code run_of_epoch(bench *own, const char *data, int64_t epoch, mesh_error *err) {
   Millrace__V1__RunRequest request = MILLRACE__V1__RUN_REQUEST__INIT;
   request.operation = "count-1";
+  request.epoch = epoch;
   request.request.data = (uint8_t *)(uintptr_t)data;
   request.request.len = strlen(data);
   uint8_t bytes[128];
@@ -519,6 +520,19 @@ static mesh_code run_at_host(bench *own, const char *data, mesh_error *err) {
     code = mesh_call_receive(call, &frame, err);
   mesh_call_close(call);
   return code;
+}
+
+static mesh_code run_at_host(bench *own, const char *data, mesh_error *err) {
+  return run_of_epoch(own, data, 0, err);
+}
+
+// Epochs grow; behind the last one there is none.
+static void an_epoch_that_nothing_can_follow_is_refused(bench *own) {
+  mesh_error err;
+  assert_int_equal(run_of_epoch(own, "\x08\x03", INT64_MAX, &err), GRPC_STATUS_INVALID_ARGUMENT);
+  assert_int_equal(run_of_epoch(own, "\x08\x03", -1, &err), GRPC_STATUS_INVALID_ARGUMENT);
+  assert_int_equal(own->host.begun, 0);
+  assert_int_equal(run_of_epoch(own, "\x08\x03", INT64_MAX - 1, &err), GRPC_STATUS_OK);
 }
 
 static void a_host_takes_no_other_request_for_the_same_run(bench *own) {
@@ -629,6 +643,7 @@ static const row rows[] = {
     {"a deadline stops the host", a_deadline_stops_the_host},
     {"what its host gave up goes on at the checkpoint",
      what_its_host_gave_up_goes_on_at_the_checkpoint},
+    {"an epoch that nothing can follow is refused", an_epoch_that_nothing_can_follow_is_refused},
     {"a host takes no other request for the same run",
      a_host_takes_no_other_request_for_the_same_run},
     {"a host alone stops after the grace", a_host_without_its_manager_stops_after_the_grace},
