@@ -30,6 +30,11 @@ class LockTest(CountingCase):
     def test_work_waits_for_it(self):
         self.start_counter()
         self.up()
+        for timeframe in ["1h", "1d"]:
+            for symbol in ["SPX", "EURUSD"]:
+                self.millrace("data", "load", symbol, timeframe)
+        ended = [op["name"] for op in self.json("ops", "list")]
+        self.assertEqual(len(ended), 4)
         name = self.count(to=200, stepUs=1000, checkpointEvery=1)
         watcher = self.watch(name)
         watcher.line(lambda line: '"checkpoint"' in line, "checkpoint")
@@ -40,9 +45,12 @@ class LockTest(CountingCase):
         self.assertTrue(held)
         before = len(self.journal(name))  # who reads does not wait
         self.assertLess(before, 200)
-        self.assertEqual(len(self.journal(name)), before)
+        deletes = [self.start("millrace", "ops", "delete", one) for one in ended]
+        for _ in range(20):  # not for those who wait to write either
+            self.assertEqual(len(self.journal(name)), before)
         other.execute("ROLLBACK")
         other.close()
+        self.assertEqual([delete.wait() for delete in deletes], [0] * 4)
         self.assertEqual(watcher.wait(), 0, watcher.transcript())
         self.assertIn("succeeded", outcome(watcher.json_lines()))
         self.assertIn("is free again", read_log(self.home, "backend"))
