@@ -17,7 +17,6 @@ enum {
   PING_TIMEOUT_MS = 10000,
   MESSAGE_BYTES = 4 << 20,
   HEADER_BYTES = 8 << 10,
-  READ_BYTES = 32 << 10,
   ARGS_MAX = 20,
 };
 
@@ -96,9 +95,6 @@ static void add_limits(arg_list *list, grpc_resource_quota *quota, const mesh_li
   add_common(list, limits->message_kib << 10, limits->header_kib << 10);
   add_quota(list, quota);
   add(list, GRPC_ARG_MAX_CONCURRENT_STREAMS, limits->streams);
-  // What is read at once is taken apart at once, however many calls begin in it: little by little,
-  // so that we hear of some before there are very many.
-  add(list, GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, READ_BYTES);
   if (limits->idle_s > 0) add(list, GRPC_ARG_MAX_CONNECTION_IDLE_MS, mesh_s_ms(limits->idle_s));
   if (limits->age_s > 0) add(list, GRPC_ARG_MAX_CONNECTION_AGE_MS, mesh_s_ms(limits->age_s));
 }
