@@ -347,7 +347,8 @@ static mesh_code conclude(const relaying *own, Millrace__V1__Succeeded *succeede
 // Waits before the next attempt. OK: try again. Once the operation has to stop the host is not
 // asked to run it any more: it could begin again. ask_to_stop() ends the wait.
 static mesh_code wait_to_reattach(relaying *own, mesh_error *err) {
-  if (err->code == GRPC_STATUS_UNAVAILABLE) own->broken = *err;
+  // How it was lost, not how it could not be reached then.
+  if (err->code == GRPC_STATUS_UNAVAILABLE && own->attempt == 0) own->broken = *err;
   if (mesh_operation_scope(own->operation)->code != GRPC_STATUS_OK) {
     return mesh_sleep_until(&own->scope, MESH_NEVER, err);
   }
