@@ -119,6 +119,49 @@ static void give_back(void *left, void *memory) {
   free(memory);
 }
 
+// The field in which a message of `type` holds others of its own type (events in an event); 0:
+// none.
+static uint32_t own_field(const ProtobufCMessageDescriptor *type) {
+  for (unsigned i = 0; i < type->n_fields; i++) {
+    if (type->fields[i].descriptor == type) return type->fields[i].id;
+  }
+  return 0;
+}
+
+// Takes a varint off the front; false where there is none.
+static bool take_varint(const uint8_t **at, const uint8_t *end, uint64_t *out) {
+  *out = 0;
+  for (int shift = 0; *at < end && shift < 64; shift += 7) {
+    uint8_t byte = *(*at)++;
+    *out |= (uint64_t)(byte & 0x7f) << shift;
+    if (byte < 0x80) return true;
+  }
+  return false;
+}
+
+// Whether `field` lies in itself at most `levels` deep. protobuf-c's recursion has no bound of its
+// own. What is no message at all is for protobuf-c to say.
+static bool is_shallow(const uint8_t *at, size_t size_bytes, uint32_t field, int levels) {
+  const uint8_t *end = at + size_bytes;
+  uint64_t tag, size;
+  while (take_varint(&at, end, &tag)) {
+    uint64_t type = tag & 7;
+    if (type == 0) {
+      if (!take_varint(&at, end, &size)) return true;
+      continue;
+    }
+    size = type == 1 ? 8 : 4;
+    if (type == 2 && !take_varint(&at, end, &size)) return true;
+    if ((type != 1 && type != 2 && type != 5) || size > (uint64_t)(end - at)) return true;
+    if (type == 2 && tag >> 3 == field &&
+        (levels == 0 || !is_shallow(at, (size_t)size, field, levels - 1))) {
+      return false;
+    }
+    at += size;
+  }
+  return true;
+}
+
 // Field 0, which protobuf-c lets pass where its tag is longer than it need be.
 static bool has_field_0(const ProtobufCMessage *message) {
   for (unsigned i = 0; i < message->n_unknown_fields; i++) {
@@ -132,6 +175,10 @@ void *mesh_message_unpack(const ProtobufCMessageDescriptor *type, const void *by
   size_t left_bytes;
   if (__builtin_mul_overflow(size_bytes, (size_t)MESH_UNPACK_TIMES, &left_bytes) ||
       __builtin_add_overflow(left_bytes, (size_t)MESH_UNPACK_FREE, &left_bytes)) {
+    return NULL;
+  }
+  uint32_t own = own_field(type);
+  if (own != 0 && size_bytes > 0 && !is_shallow(bytes, size_bytes, own, MESH_UNPACK_LEVELS)) {
     return NULL;
   }
   ProtobufCAllocator bounded = {take, give_back, &left_bytes};

@@ -14,6 +14,7 @@
 enum {
   MESH_UNPACK_FREE = 1 << 20,  // bytes that any message may take once it is unpacked
   MESH_UNPACK_TIMES = 16,      // and this many for each byte of it
+  MESH_UNPACK_LEVELS = 4,      // of a message within others of its own type
 };
 
 // The message as bytes; the caller frees out->data. Never fails (out of memory aborts).
@@ -31,8 +32,10 @@ MESH_NODISCARD bool mesh_message_pack_into(const ProtobufCMessage *message, void
 
 // The message in `bytes`, as protobuf-c makes it; release it with its __free_unpacked(message,
 // NULL). NULL: they are no `type`, or would take more than MESH_UNPACK_FREE + MESH_UNPACK_TIMES *
-// size_bytes once they are unpacked (two bytes can announce a message of a hundred). `type` must
-// not contain itself: protobuf-c's recursion has no other bound. A test walks our types for that.
+// size_bytes once they are unpacked (two bytes can announce a message of a hundred). protobuf-c's
+// recursion has no bound of its own: a `type` that holds messages of its own type in a field is
+// taken MESH_UNPACK_LEVELS deep, and no other way to hold itself may be added (messages_fuzz
+// looks).
 void *mesh_message_unpack(const ProtobufCMessageDescriptor *type, const void *bytes,
                           size_t size_bytes);
 

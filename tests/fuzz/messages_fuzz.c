@@ -1,5 +1,6 @@
 // Every message that a peer can send us, requests and hosts' answers alike: the first byte chooses
 // the type, the rest are its bytes. What is taken can be packed and is taken again.
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "google/longrunning/operations.pb-c.h"
@@ -69,7 +70,27 @@ static const ProtobufCMessageDescriptor *const types[] = {
     &grpc__reflection__v1__server_reflection_request__descriptor,
 };
 
+// protobuf-c's recursion has no bound but the types': none may contain itself, but for one that
+// does so in a field of its own and is unpacked as such, where mesh_message_unpack() counts.
+static void check_depth(const ProtobufCMessageDescriptor *type, int depth) {
+  enum { DEEPEST = 8 };
+  if (depth > DEEPEST) abort();
+  for (unsigned i = 0; i < type->n_fields; i++) {
+    const ProtobufCFieldDescriptor *field = &type->fields[i];
+    if (depth == 0 && field->descriptor == type) continue;
+    if (field->type == PROTOBUF_C_TYPE_MESSAGE) check_depth(field->descriptor, depth + 1);
+  }
+}
+
+static bool check_types(void) {
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+    check_depth(types[i], 0);
+  return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes) {
+  static bool checked;
+  checked = checked || check_types();
   if (size_bytes == 0) return 0;
   const ProtobufCMessageDescriptor *type = types[data[0] % (sizeof types / sizeof *types)];
   ProtobufCMessage *read = mesh_message_unpack(type, data + 1, size_bytes - 1);
