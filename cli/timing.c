@@ -3,7 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
+#include "cli/terminal/wrap.h"
+#include "mesh/runtime/time.h"
+
+enum { LINE_INDENT = 6 };
 
 static const mesh_view here = {(const uint8_t *)"(here)", 6};
 
@@ -36,20 +41,33 @@ static double us(int64_t ns) {
   return (double)ns / 1e3;
 }
 
+static void write_hop(FILE *line, const mesh_hop *hop, bool first, int64_t travelled_ns) {
+  if (!first) print_text(line, "| +%.0f us ", us(travelled_ns));
+  print_text(line, "%.*s %.0f us ", (int)hop->layer.size_bytes, (const char *)hop->layer.data,
+             us(mesh_time_between(hop->received_ns, hop->sent_ns)));
+}
+
 void timing_add(timing *all, const mesh_hop *hops, size_t count, int64_t now_ns, FILE *out) {
-  for (size_t i = 0; i < count; i++) {
-    int64_t travelled_ns = i == 0 ? 0 : hops[i].received_ns - hops[i - 1].sent_ns;
-    int64_t held_ns = hops[i].sent_ns - hops[i].received_ns;
-    add_sample(all, hops[i].layer, travelled_ns, held_ns);
-    if (out == NULL) continue;
-    if (i > 0) print_text(out, " | +%.0f us", us(travelled_ns));
-    print_text(out, "%s%.*s %.0f us", i == 0 ? "      " : " ", (int)hops[i].layer.size_bytes,
-               (const char *)hops[i].layer.data, us(held_ns));
-  }
   if (count == 0) return;
-  int64_t last_ns = now_ns - hops[count - 1].sent_ns;
+  char *text = NULL;
+  size_t size;
+  FILE *line = open_memstream(&text, &size);
+  if (line == NULL) abort();
+  for (size_t i = 0; i < count; i++) {
+    int64_t travelled_ns = i == 0 ? 0 : mesh_time_between(hops[i - 1].sent_ns, hops[i].received_ns);
+    add_sample(all, hops[i].layer, travelled_ns,
+               mesh_time_between(hops[i].received_ns, hops[i].sent_ns));
+    write_hop(line, &hops[i], i == 0, travelled_ns);
+  }
+  int64_t last_ns = mesh_time_between(hops[count - 1].sent_ns, now_ns);
   add_sample(all, here, last_ns, 0);
-  if (out != NULL) print_text(out, " | +%.0f us here\n", us(last_ns));
+  print_text(line, "| +%.0f us here", us(last_ns));
+  if (fclose(line) != 0) abort();
+  if (out != NULL) {
+    print_text(out, "%*s", LINE_INDENT, "");
+    wrap_write(out, output_columns_of(out), LINE_INDENT, LINE_INDENT, text);
+  }
+  free(text);
 }
 
 // ---- the table ----
@@ -61,17 +79,17 @@ static int by_value(const void *left, const void *right) {
 
 static void print_column(int64_t *samples, size_t count, FILE *out) {
   qsort(samples, count, sizeof *samples, by_value);
-  print_text(out, "  %9.1f %9.1f %9.1f", us(samples[count / 2]), us(samples[count * 99 / 100]),
+  print_text(out, "  %8.1f %8.1f %8.1f", us(samples[count / 2]), us(samples[count * 99 / 100]),
              us(samples[count - 1]));
 }
 
 void timing_print(const timing *all, FILE *out) {
   if (all->count == 0) return;
-  print_text(out, "%-20s %7s  %29s  %29s\n", "LAYER", "EVENTS", "ON THE WAY p50, p99, max us",
-             "HELD p50, p99, max us");
+  print_text(out, "%-17s %6s  %26s  %26s\n", "LAYER", "EVENTS", "ON THE WAY p50 p99 max us",
+             "HELD p50 p99 max us");
   for (size_t i = 0; i < all->count; i++) {
     const timing_layer *layer = &all->layers[i];
-    print_text(out, "%-20s %7zu", layer->name, layer->count);
+    print_text(out, "%-17s %6zu", layer->name, layer->count);
     print_column(layer->travelled, layer->count, out);
     print_column(layer->held, layer->count, out);
     print_text(out, "\n");

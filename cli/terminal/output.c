@@ -57,6 +57,10 @@ int output_columns(void) {
   return columns > 0 ? columns : terminal_size(true, 80);
 }
 
+int output_columns_of(FILE *out) {
+  return isatty(fileno(out)) ? output_columns() : 0;
+}
+
 int output_rows(void) {
   return terminal_size(false, 24);
 }

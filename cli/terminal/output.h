@@ -25,6 +25,9 @@ bool output_is_utf8(void);
 // The terminal's size; 80 x 24 where there is none. $COLUMNS wins.
 int output_columns(void);
 
+// The columns of what `out` is; 0, which is no limit, where it is no terminal.
+int output_columns_of(FILE *out);
+
 // Its height, in the same way.
 int output_rows(void);
 

@@ -49,10 +49,6 @@ static void write_row(FILE *out, int columns, const char *more, const char *form
   wrap_write(out, columns, MORE_INDENT, MORE_INDENT, more);
 }
 
-static int columns_of(FILE *out) {
-  return isatty(fileno(out)) ? output_columns() : 0;
-}
-
 void row_write(FILE *out, int columns, const char *more, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -63,13 +59,13 @@ void row_write(FILE *out, int columns, const char *more, const char *format, ...
 void row_print(FILE *out, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  write_row(out, columns_of(out), "", format, arguments);
+  write_row(out, output_columns_of(out), "", format, arguments);
   va_end(arguments);
 }
 
 void row_print_more(FILE *out, const char *more, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  write_row(out, columns_of(out), more, format, arguments);
+  write_row(out, output_columns_of(out), more, format, arguments);
   va_end(arguments);
 }

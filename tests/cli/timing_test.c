@@ -48,11 +48,11 @@ static void a_row_a_layer(void **state) {
   fclose(table.out);
   assert_int_equal(all.count, 3);
   assert_non_null(strstr(table.data, "IbHost"));
-  assert_non_null(strstr(table.data, "     51.0     100.0     100.0\n"));
+  assert_non_null(strstr(table.data, "     51.0    100.0    100.0\n"));
   assert_non_null(
-      strstr(table.data, "     10.0      10.0      10.0      102.0     200.0     200.0"));
+      strstr(table.data, "     10.0     10.0     10.0     102.0    200.0    200.0"));
   assert_non_null(
-      strstr(table.data, "(here)                   100        5.0       5.0       5.0"));
+      strstr(table.data, "(here)               100       5.0      5.0      5.0"));
   free(table.data);
   timing_clear(&all);
 }

@@ -143,6 +143,16 @@ class MeshTest(TerminalCase):
                     code, text = self.terminal(*words, columns=columns)
                     self.assertEqual(code, 0, text)
                     self.check_width(text, columns)
+        with self.subTest("times beside a live line"):
+            self.ok("data", "load", "SYNT", "1m", "--from", "2024-01-01", "--to", "2024-03-01",
+                    "--detach")
+            code, text = self.terminal("ops", "watch", "--timing")
+            self.assertEqual(code, 0, text)
+            times = [line for line in shown(text) if " us" in line or "p99" in line]
+            self.assertTrue(any("us here" in line for line in times), text)
+            for line in times:
+                self.assertNotIn("%", line)  # of the live line
+                self.assertLessEqual(len(line), 80, line)
         with self.subTest("nobody reads to the end"):
             done = subprocess.run(
                 ["bash", "-c", '"$0" data export EURUSD 1h --home "$1" | head -1; '
