@@ -13,7 +13,16 @@ typedef struct reader {
   yaml_document_t *document;
 } reader;
 
-enum { PLACE_MAX = 256, FILE_SHOWN = 200 };  // bytes; of a long path the rest is not shown
+enum {
+  PLACE_MAX = 256,   // bytes
+  FILE_SHOWN = 200,  // of a path; the rest of a longer one is not shown
+  // Of a file: many times what all settings with comments take, and so little that nothing which
+  // libyaml does with them takes long: with each bracket it looks at all that are open, with each
+  // anchor at all before it.
+  FILE_MAX_BYTES = 64 << 10,
+  DEPTH_MAX = 16,  // mappings and lists within each other
+  ANCHORS_MAX = 64,
+};
 
 // "FILE:LINE:COLUMN", both from 1.
 static void write_place(const reader *own, yaml_mark_t mark, char out[PLACE_MAX]) {
@@ -91,12 +100,7 @@ static mesh_code take_section(reader *own, const char *section, const yaml_node_
 }
 
 // Why there is no document.
-static mesh_code fail_parse(const reader *own, const yaml_parser_t *parser, FILE *file,
-                            mesh_error *err) {
-  if (ferror(file)) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%.*s: %s",
-                     MESH_TEXT_SHOWN(own->path, FILE_SHOWN), strerror(errno));
-  }
+static mesh_code fail_parse(const reader *own, const yaml_parser_t *parser, mesh_error *err) {
   const char *problem = parser->problem != NULL ? parser->problem : "no YAML";
   if (parser->error == YAML_READER_ERROR) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%.*s: byte %zu: %s",
@@ -109,10 +113,10 @@ static mesh_code fail_parse(const reader *own, const yaml_parser_t *parser, FILE
 
 // Reads the next document; *found is false after the last.
 static mesh_code read_document(mesh_config *config, const char *path, yaml_parser_t *parser,
-                               FILE *file, bool *found, mesh_error *err) {
+                               bool *found, mesh_error *err) {
   yaml_document_t document;
   reader own = {config, path, &document};
-  if (!yaml_parser_load(parser, &document)) return fail_parse(&own, parser, file, err);
+  if (!yaml_parser_load(parser, &document)) return fail_parse(&own, parser, err);
   const yaml_node_t *root = yaml_document_get_root_node(&document);
   mesh_code code = GRPC_STATUS_OK;
   if (root != NULL && *found) code = refuse(&own, root, "", "a second document", err);
@@ -122,21 +126,76 @@ static mesh_code read_document(mesh_config *config, const char *path, yaml_parse
   return code;
 }
 
+// Token by token, before anything is built: what costs more than its size ends it where it begins.
+// What is no YAML is left for the parser to say.
+static mesh_code check_bounds(const reader *own, const uint8_t *text, size_t size,
+                              mesh_error *err) {
+  yaml_parser_t parser;
+  if (!yaml_parser_initialize(&parser)) abort();
+  yaml_parser_set_input_string(&parser, text, size);
+  int depth = 0, anchors = 0;
+  bool over = false;
+  yaml_mark_t at = {0};
+  while (!over && depth <= DEPTH_MAX && anchors <= ANCHORS_MAX) {
+    yaml_token_t token;
+    if (!yaml_parser_scan(&parser, &token)) break;
+    yaml_token_type_t type = token.type;
+    over = type == YAML_STREAM_END_TOKEN;
+    at = token.start_mark;
+    anchors += type == YAML_ANCHOR_TOKEN;
+    depth += type == YAML_BLOCK_SEQUENCE_START_TOKEN || type == YAML_BLOCK_MAPPING_START_TOKEN ||
+             type == YAML_FLOW_SEQUENCE_START_TOKEN || type == YAML_FLOW_MAPPING_START_TOKEN;
+    depth -= type == YAML_BLOCK_END_TOKEN || type == YAML_FLOW_SEQUENCE_END_TOKEN ||
+             type == YAML_FLOW_MAPPING_END_TOKEN;
+    yaml_token_delete(&token);
+  }
+  yaml_parser_delete(&parser);
+  if (depth <= DEPTH_MAX && anchors <= ANCHORS_MAX) return GRPC_STATUS_OK;
+  char place[PLACE_MAX];
+  write_place(own, at, place);
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%s: more than %d %s", place,
+                   depth > DEPTH_MAX ? DEPTH_MAX : ANCHORS_MAX,
+                   depth > DEPTH_MAX ? "lists and mappings within each other" : "anchors (&)");
+}
+
+static mesh_code read_text(mesh_config *config, const char *path, const uint8_t *text, size_t size,
+                           mesh_error *err) {
+  reader own = {config, path, NULL};
+  mesh_code code = check_bounds(&own, text, size, err);
+  if (code != GRPC_STATUS_OK) return code;
+  yaml_parser_t parser;
+  if (!yaml_parser_initialize(&parser)) abort();
+  yaml_parser_set_input_string(&parser, text, size);
+  bool found = false;
+  code = read_document(config, path, &parser, &found, err);
+  while (code == GRPC_STATUS_OK && found)
+    code = read_document(config, path, &parser, &found, err);
+  yaml_parser_delete(&parser);
+  return code;
+}
+
 mesh_code mesh_config_load_yaml(mesh_config *config, const char *path, mesh_error *err) {
   FILE *file = fopen(path, "re");
   if (file == NULL) {
     mesh_code code = errno == EACCES ? GRPC_STATUS_PERMISSION_DENIED : GRPC_STATUS_NOT_FOUND;
     return mesh_fail(err, code, "%.*s: %s", MESH_TEXT_SHOWN(path, FILE_SHOWN), strerror(errno));
   }
-  yaml_parser_t parser;
-  if (!yaml_parser_initialize(&parser)) abort();
-  yaml_parser_set_input_file(&parser, file);
+  uint8_t *text = malloc(FILE_MAX_BYTES + 1);
+  if (text == NULL) abort();
+  size_t size = fread(text, 1, FILE_MAX_BYTES + 1, file);
+  mesh_code code;
   config->files++;
-  bool found = false;
-  mesh_code code = read_document(config, path, &parser, file, &found, err);
-  while (code == GRPC_STATUS_OK && found)
-    code = read_document(config, path, &parser, file, &found, err);
-  yaml_parser_delete(&parser);
+  if (ferror(file)) {
+    code = mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "%.*s: %s",
+                     MESH_TEXT_SHOWN(path, FILE_SHOWN), strerror(errno));
+  } else if (size > FILE_MAX_BYTES) {
+    code = mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                     "%.*s: more than %d KiB: no file of settings is that long",
+                     MESH_TEXT_SHOWN(path, FILE_SHOWN), FILE_MAX_BYTES >> 10);
+  } else {
+    code = read_text(config, path, text, size, err);
+  }
+  free(text);
   fclose(file);
   return code;
 }

@@ -287,6 +287,55 @@ static void files_that_cannot_be_read(void **state) {
   mesh_schema_destroy(schema);
 }
 
+// Of `before`, then `count` times `piece`: the name of a way to cost more than a file is long.
+typedef struct hostile_file {
+  const char *before, *piece;
+  int count;
+  const char *error;
+} hostile_file;
+
+static void write_hostile(const char *path, const hostile_file *what) {
+  FILE *file = fopen(path, "w");
+  assert_non_null(file);
+  fputs(what->before, file);
+  for (int i = 0; i < what->count; i++)
+    fprintf(file, what->piece, i);
+  assert_int_equal(fclose(file), 0);
+}
+
+// libyaml alone takes 5 s for the third of them.
+static void hostile_files_are_refused(void **state) {
+  (void)state;
+  enum { KIB_64 = 64 << 10 };
+  static const hostile_file files[] = {
+      {"", "#", KIB_64, NULL},
+      {"", "#", KIB_64 + 1, "/hostile.yaml: more than 64 KiB: no file of settings is that long"},
+      {"home: ", "[", KIB_64 - 6,
+       "/hostile.yaml:1:22: more than 16 lists and mappings within each other"},
+      {"home: ", "{a: ", KIB_64 / 4 - 2,
+       "/hostile.yaml:1:67: more than 16 lists and mappings within each other"},
+      {"home: [", "&a%d x,", 6000, "/hostile.yaml:1:446: more than 64 anchors (&)"},
+      {"home: a\n", "--- #%d\n", 5000, "/hostile.yaml:3:1: a second document"},
+      {"home: a\n...\n", "%%YAML 1.1\n---\n", 1, "/hostile.yaml:5:1: a second document"},
+  };
+  char directory[256], path[300];
+  make_directory(directory);
+  snprintf(path, sizeof path, "%s/hostile.yaml", directory);
+  mesh_schema *schema = make_schema();
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    mesh_error err = {.message = ""};
+    mesh_config *config = make_config(schema);
+    write_hostile(path, &files[i]);
+    mesh_code code = mesh_config_load_yaml(config, path, &err);
+    assert_int_equal(code, files[i].error == NULL ? GRPC_STATUS_OK : GRPC_STATUS_INVALID_ARGUMENT);
+    if (files[i].error != NULL) expect_end(err.message, files[i].error);
+    mesh_config_destroy(config);
+  }
+  unlink(path);
+  rmdir(directory);
+  mesh_schema_destroy(schema);
+}
+
 static void every_setting_has_its_variable(void **state) {
   (void)state;
   mesh_schema *schema = make_schema();
@@ -336,6 +385,7 @@ int main(void) {
       cmocka_unit_test(a_refused_value_changes_nothing),
       cmocka_unit_test(of_two_files_the_later_counts),
       cmocka_unit_test(files_that_cannot_be_read),
+      cmocka_unit_test(hostile_files_are_refused),
       cmocka_unit_test(every_setting_has_its_variable),
       cmocka_unit_test(wrong_messages_and_defaults_are_refused),
   };
