@@ -93,8 +93,7 @@ void operation_print_whole(FILE *out, const Millrace__V1__Operation *operation) 
                operation->progress->total, operation->progress->unit, operation->progress->note);
   }
   if (operation->damaged[0] != '\0') {
-    print_text(out, "damaged       what the store has of its %s is damaged\n",
-               operation->damaged);
+    print_text(out, "damaged       what the store has of its %s is damaged\n", operation->damaged);
   }
   if (operation->outcome == NULL) return;
   if (operation->outcome->outcome_case == OUTCOME(CANCELLED)) {
@@ -139,6 +138,23 @@ static void print_resumes(FILE *out, const Millrace__V1__Accepted *accepted) {
   print_text(out, "\n");
 }
 
+// An operation that its host did not survive before its first checkpoint has one without a
+// position.
+static void print_checkpoint(FILE *out, const Millrace__V1__Checkpoint *checkpoint) {
+  bool none = checkpoint->unit[0] == '\0' && checkpoint->position == 0 && checkpoint->total == 0;
+  if (none) {
+    print_text(out, "checkpoint  none yet");
+  } else {
+    print_text(out, "checkpoint  %" PRId64 "/%" PRId64 " %s", checkpoint->position,
+               checkpoint->total, checkpoint->unit);
+  }
+  if (checkpoint->lost > 0) {
+    print_text(out, "; its host was lost %d time%s since %s", checkpoint->lost,
+               checkpoint->lost == 1 ? "" : "s", none ? "the start" : "then");
+  }
+  print_text(out, "\n");
+}
+
 static void print_payload(FILE *out, const Millrace__V1__OperationEvent *event) {
   switch (event->payload_case) {
     case PAYLOAD(ACCEPTED):
@@ -167,12 +183,7 @@ static void print_payload(FILE *out, const Millrace__V1__OperationEvent *event) 
       operation_print_epoch(out, event->epoch_report);
       break;
     case PAYLOAD(CHECKPOINT):
-      print_text(out, "checkpoint  %" PRId64 "/%" PRId64 " %s", event->checkpoint->position,
-                 event->checkpoint->total, event->checkpoint->unit);
-      if (event->checkpoint->lost > 0) {
-        print_text(out, ", lost with its host %d times since", event->checkpoint->lost);
-      }
-      print_text(out, "\n");
+      print_checkpoint(out, event->checkpoint);
       break;
     case PAYLOAD(DRAIN):
       print_text(out, "drain     %s\n", event->drain->layer);

@@ -79,6 +79,27 @@ static void an_event_without_a_payload(void **state) {
   check_event(&event, "   7  2017-04-19T09:00:00Z  unknown\n");
 }
 
+static void a_checkpoint(void **state) {
+  (void)state;
+  Millrace__V1__Checkpoint checkpoint = MILLRACE__V1__CHECKPOINT__INIT;
+  Millrace__V1__OperationEvent event = MILLRACE__V1__OPERATION_EVENT__INIT;
+  event.payload_case = EVENT(CHECKPOINT);
+  event.checkpoint = &checkpoint;
+  checkpoint.lost = 2;  // before there was one
+  check_event(&event,
+              "   7  2017-04-19T09:00:00Z  checkpoint  none yet; its host was lost 2 times since "
+              "the start\n");
+  checkpoint.position = 3;
+  checkpoint.total = 10;
+  checkpoint.unit = "epochs";
+  checkpoint.lost = 0;
+  check_event(&event, "   7  2017-04-19T09:00:00Z  checkpoint  3/10 epochs\n");
+  checkpoint.lost = 1;
+  check_event(&event,
+              "   7  2017-04-19T09:00:00Z  checkpoint  3/10 epochs; its host was lost 1 time since "
+              "then\n");
+}
+
 static void bytes_that_are_no_event(void **state) {
   (void)state;
   mesh_error err;
@@ -139,6 +160,7 @@ int main(void) {
       cmocka_unit_test(a_segment),
       cmocka_unit_test(an_outcome),
       cmocka_unit_test(an_event_without_a_payload),
+      cmocka_unit_test(a_checkpoint),
       cmocka_unit_test(bytes_that_are_no_event),
       cmocka_unit_test(an_operation_that_was_cancelled),
   };
