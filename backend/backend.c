@@ -20,15 +20,33 @@ typedef struct program_arg {
 
 // ---- set-up ----
 
-static mesh_code open_store(backend *own, mesh_error *err) {
+typedef struct open_job {
+  backend *own;
+  mesh_error *err;
+  mesh_code code;
+} open_job;
+
+static void do_open(void *arg) {
+  open_job *job = arg;
+  const backend_options *options = &job->own->options;
   char path[4096];
-  mesh_code code = mesh_private_home(own->options.home, err);
-  if (code != GRPC_STATUS_OK) return mesh_error_prefix(err, "home");
-  snprintf(path, sizeof path, "%s/millrace.db", own->options.home);
-  store_options options = {.synchronous_full = own->options.synchronous_full,
-                           .busy_limit_ms = mesh_s_ms(own->options.busy_limit_s),
-                           .log_max_bytes = own->options.store_log_mib << 20};
-  return store_open(path, &options, &own->store, err);
+  job->code = mesh_private_home(options->home, job->err);
+  if (job->code != GRPC_STATUS_OK) {
+    mesh_error_prefix(job->err, "home");
+    return;
+  }
+  snprintf(path, sizeof path, "%s/millrace.db", options->home);
+  store_options how = {.synchronous_full = options->synchronous_full,
+                       .busy_limit_ms = mesh_s_ms(options->busy_limit_s),
+                       .log_max_bytes = options->store_log_mib << 20};
+  job->code = store_open(path, &how, &job->own->store, job->err);
+}
+
+// Off the loop: it waits for seconds where another process has the store locked.
+static mesh_code open_store(backend *own, mesh_error *err) {
+  open_job job = {.own = own, .err = err};
+  mesh_pool_run(own->waiting, own->loop, do_open, &job);
+  return job.code;
 }
 
 // Opens the link to the next layer: where it is configured to be, or in this process.
