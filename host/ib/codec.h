@@ -42,14 +42,16 @@ void ib_encode_current_time(ib_outbox *out);
 void ib_encode_contract_details(ib_outbox *out, int request, const ib_contract *contract,
                                 int server_version);
 
-// The time of the contract's first bar: IB_REPLY_HEAD; and that it is not wanted any more.
+// The time of the contract's first bar: IB_REPLY_HEAD.
 void ib_encode_head(ib_outbox *out, int request, const ib_contract *contract);
+// It is not wanted any more.
 void ib_encode_cancel_head(ib_outbox *out, int request);
 
 // The bars of a window (ib_bar_window_of()): one IB_REPLY_BARS. `keep_up_to_date`: of the window's
 // length before now, then an IB_REPLY_BAR_UPDATE for each change, until they are cancelled.
 void ib_encode_bars(ib_outbox *out, int request, const ib_contract *contract,
                     const ib_bar_window *window, bool keep_up_to_date);
+// Ends a request for bars, of either kind.
 void ib_encode_cancel_bars(ib_outbox *out, int request);
 
 // Contracts with a part of a symbol or a name: one IB_REPLY_SYMBOLS.
@@ -88,8 +90,9 @@ MESH_NODISCARD mesh_code ib_decode_bars(ib_fields *fields, size_t count, int64_t
 // One update of a live request: the one bar of `out`.
 MESH_NODISCARD mesh_code ib_decode_bar_update(ib_fields *fields, bar_columns *out, mesh_error *err);
 
-// Symbol samples: how many (never more than the message has room for), then one at a time.
+// Symbol samples: how many, never more than the message has room for.
 MESH_NODISCARD mesh_code ib_decode_symbol_count(ib_fields *fields, size_t *count, mesh_error *err);
+// Then so many times the next one; texts are copied, too long ones cut.
 MESH_NODISCARD mesh_code ib_decode_symbol(ib_fields *fields, ib_contract *out, mesh_error *err);
 
 #endif

@@ -60,8 +60,9 @@ void ib_session_flush(ib_session *session);
 // UNAVAILABLE, with reason and retry: there is no gateway to ask, for `why`. Returns the code.
 mesh_code ib_session_down(const ib_session *session, const char *why, mesh_error *err);
 
-// A reply or an error of a request came; one that is not open any more is passed over.
+// A reply to request `id` came; to one that is not open any more it is passed over.
 void ib_requests_reply(ib_session *session, ib_reply reply, int id, ib_fields *fields);
+// Likewise an error, which names its request.
 void ib_requests_error(ib_session *session, const ib_error_reply *error);
 
 // Every open request fails: the connection is gone.
@@ -71,9 +72,9 @@ void ib_requests_fail_all(ib_session *session, const char *why);
 // come back.
 void ib_requests_fail_live(ib_session *session, const char *why);
 
-// Notes that request `id` of `operation` was cancelled on the wire; and that the gateway confirmed
-// it.
+// Notes that request `id` of `operation` was cancelled on the wire.
 void ib_stops_note_cancel(ib_session *session, const char *operation, int id, const char *detail);
+// The gateway confirmed it; `detail` is how.
 void ib_stops_note_confirm(ib_session *session, int id, const char *detail);
 
 // The connection is gone, and all that was cancelled with it.

@@ -106,8 +106,8 @@ void ib_begin(ib_outbox *outbox);
 
 // One field each, copied. A NUL would end a text.
 void ib_put_text(ib_outbox *outbox, const char *text);
-void ib_put_int(ib_outbox *outbox, int64_t value);
-void ib_put_bool(ib_outbox *outbox, bool value);
+void ib_put_int(ib_outbox *outbox, int64_t value);    // in decimal digits
+void ib_put_bool(ib_outbox *outbox, bool value);      // "1" or "0"
 void ib_put_double(ib_outbox *outbox, double value);  // the shortest text that reads back the same
 void ib_put_unset(ib_outbox *outbox);                 // an empty field
 
@@ -121,8 +121,9 @@ bool ib_end(ib_outbox *outbox);
 // Appends raw bytes outside of any frame: the "API\0" and version string of a handshake.
 bool ib_put_raw(ib_outbox *outbox, const char *bytes, size_t size_bytes);
 
-// What waits to be sent, and how to say that a part of it was.
+// What waits to be sent; valid until the outbox is changed.
 const char *ib_outbox_pending(const ib_outbox *outbox, size_t *size_bytes);
+// The first `size_bytes` of it were: they are forgotten.
 void ib_outbox_sent(ib_outbox *outbox, size_t size_bytes);
 
 // Forgets everything that was written, a failure too, and keeps the memory. Fields may also be
