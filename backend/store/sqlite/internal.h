@@ -159,6 +159,20 @@ MESH_NODISCARD mesh_code store_write_identity(store *store, bool closed, mesh_er
 void store_note_files(store *store);
 MESH_NODISCARD mesh_code store_check_still_there(store *store, mesh_error *err);
 
+// ---- transaction.c: on the writer's connection ----
+
+// Begins one, with the lock for writing. DATA_LOSS: the files are not those that were opened;
+// ABORTED (STORE_TAKEN): a newer process owns the store. Nothing is begun then.
+MESH_NODISCARD mesh_code store_begin(store *store, mesh_error *err);
+
+// Makes it durable. After a failure, as after any other, store_roll_back() ends it.
+MESH_NODISCARD mesh_code store_commit(store *store, mesh_error *err);
+void store_roll_back(store *store);
+
+// Starts a new generation, of the same owner, as the first commit after a checkpoint; see
+// identity.c. What fails is logged.
+void store_raise_generation(store *store);
+
 // ---- fold.c: the writer thread's ----
 
 void store_watch_log(store *store);
@@ -214,9 +228,10 @@ mesh_view store_view_column(sqlite3_stmt *statement, int column);
 // transaction. `file` is the identity file. Before the writer thread starts.
 MESH_NODISCARD mesh_code store_take_over(store *store, const store_identity *file, mesh_error *err);
 
-// ---- operations_read.c ----
+// ---- operations_read.c, series.c ----
 
-// Gives the reader the functions that its statements use.
+// Give the reader the functions that their statements use.
+MESH_NODISCARD mesh_code store_add_series_functions(store *store, mesh_error *err);
 MESH_NODISCARD mesh_code store_add_functions(store *store, mesh_error *err);
 
 // Reads one number about the operation `name`, with read_lock; NOT_FOUND.
@@ -224,13 +239,6 @@ MESH_NODISCARD mesh_code store_find_number(store *store, store_sql id, const cha
                                            const char *name, int64_t *out, mesh_error *err);
 
 // ---- writer.c ----
-
-// Starts a new generation, of the same owner, as the first commit after a checkpoint; see
-// identity.c. What fails is logged.
-void store_raise_generation(store *store);
-
-// Says in the identity file that nothing is in the log, where that is so and the store still ours.
-void store_close_identity(store *store);
 
 // Starts the writer thread; stops it after all that waits was written.
 void store_writer_start(store *store);

@@ -8,6 +8,7 @@
 
 #include "backend/store/sqlite/internal.h"
 #include "mesh/program/private.h"
+#include "mesh/runtime/log.h"
 
 enum {
   LOG_MAX_BYTES = 64 << 20,  // see fold.c; fewer checkpoints are fewer syncs
@@ -101,7 +102,8 @@ static mesh_code connect_both(store *store, const store_options *options, mesh_e
   if (code == GRPC_STATUS_OK) {
     code = open_connection(store, &store->reader, SQLITE_OPEN_READONLY, err);
   }
-  return code == GRPC_STATUS_OK ? store_add_functions(store, err) : code;
+  if (code == GRPC_STATUS_OK) code = store_add_functions(store, err);
+  return code == GRPC_STATUS_OK ? store_add_series_functions(store, err) : code;
 }
 
 mesh_code store_open(const char *path, const store_options *options, store **out, mesh_error *err) {
@@ -120,12 +122,25 @@ mesh_code store_open(const char *path, const store_options *options, store **out
   return code;
 }
 
+// Says in the identity file that nothing is in the log, where that is so and the store still ours:
+// with the lock for writing, so that no newer owner is declared gone.
+static void close_identity(store *store) {
+  mesh_error err;
+  if (store_begin(store, NULL) != GRPC_STATUS_OK) return;  // it is not ours any more
+  store_roll_back(store);
+  if (!store_empty_log(store) || store_begin(store, NULL) != GRPC_STATUS_OK) return;
+  if (store_write_identity(store, true, &err) != GRPC_STATUS_OK) {
+    mesh_log(MESH_LOG_WARN, "store", "%s", err.message);
+  }
+  store_roll_back(store);
+}
+
 void store_close(store *store) {
   if (store == NULL) return;
   store_leave(store);
   store_writer_stop(store);
   store_disconnect(&store->reader);
-  if (store->started) store_close_identity(store);
+  if (store->started) close_identity(store);
   store_disconnect(&store->writer);  // last: it folds the write-ahead log into the file
   pthread_mutex_destroy(&store->read_lock);
   free(store->identity_path);

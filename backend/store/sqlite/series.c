@@ -2,6 +2,7 @@
 #include <time.h>
 
 #include "backend/store/sqlite/internal.h"
+#include "market/timeframe.h"
 #include "mesh/runtime/time.h"
 
 mesh_code store_find_series(store *store, store_connection *connection, const char *symbol,
@@ -68,11 +69,21 @@ mesh_code store_update_series(store *store, int64_t series, const store_bars *ba
 
 // ---- list ----
 
-// A timeframe's length, from its text: "15m" is 15 * 60.
-#define SECONDS(timeframe)                                  \
-  "CAST(" timeframe " AS INTEGER) * CASE substr(" timeframe \
-  ", -1)"                                                   \
-  " WHEN 'm' THEN 60 WHEN 'h' THEN 3600 WHEN 'd' THEN 86400 ELSE 604800 END"
+// timeframe_s(text): its length, by the mesh's own table. What that does not know comes last.
+static void timeframe_s(sqlite3_context *context, int count, sqlite3_value **values) {
+  (void)count;
+  const char *text = (const char *)sqlite3_value_text(values[0]);
+  const timeframe *known = text == NULL ? NULL : timeframe_named(text);
+  sqlite3_result_int64(context, known == NULL ? INT64_MAX : known->seconds);
+}
+
+mesh_code store_add_series_functions(store *store, mesh_error *err) {
+  int added = sqlite3_create_function_v2(store->reader.db, "timeframe_s", 1,
+                                         SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, timeframe_s,
+                                         NULL, NULL, NULL);
+  if (added == SQLITE_OK) return GRPC_STATUS_OK;
+  return store_fail(store, store->reader.db, "cannot add a function", err);
+}
 
 static mesh_code list_rows(store *store, const char *symbol, const store_series_place *after,
                            void (*each)(void *arg, const store_series *series), void *arg,
@@ -82,9 +93,9 @@ static mesh_code list_rows(store *store, const char *symbol, const store_series_
   mesh_code code = store_prepare(store, reader, STORE_SQL_LIST_SERIES,
                                  "SELECT symbol, timeframe, bars, first_s, last_s, updated_ns"
                                  " FROM series WHERE bars>0 AND (?1='' OR symbol=?1)"
-                                 " AND symbol>=?2 AND (symbol>?2 OR (" SECONDS("timeframe")
-                                 ", timeframe) > (" SECONDS("?3") ", ?3))"
-                                 " ORDER BY symbol, " SECONDS("timeframe") ", timeframe LIMIT ?4",
+                                 " AND symbol>=?2 AND (symbol>?2 OR (timeframe_s(timeframe),"
+                                 " timeframe) > (timeframe_s(?3), ?3))"
+                                 " ORDER BY symbol, timeframe_s(timeframe), timeframe LIMIT ?4",
                                  &statement, err);
   if (code != GRPC_STATUS_OK) return code;
   store_bind_text(statement, 1, symbol);

@@ -4,115 +4,6 @@
 #include <time.h>
 
 #include "backend/store/sqlite/internal.h"
-#include "mesh/runtime/log.h"
-#include "mesh/runtime/loop.h"
-#include "mesh/runtime/time.h"
-
-// ---- a transaction ----
-
-#define LOOK_NS MESH_S_NS
-
-// Now and then: whether the files are still those that were opened.
-static mesh_code check_files(store *store, mesh_error *err) {
-  int64_t now_ns = mesh_now_ns();
-  if (now_ns - store->looked_ns < LOOK_NS) return GRPC_STATUS_OK;
-  mesh_code code = store_check_still_there(store, err);
-  if (code == GRPC_STATUS_OK) store->looked_ns = now_ns;
-  return code;
-}
-
-// Another process may have opened the store since: it owns it then.
-static mesh_code check_owner(store *store, mesh_error *err) {
-  sqlite3_stmt *statement;
-  mesh_code code = store_prepare(store, &store->writer, STORE_SQL_OWNER,
-                                 "SELECT generation FROM meta", &statement, err);
-  if (code != GRPC_STATUS_OK) return code;
-  int step = sqlite3_step(statement);
-  if (step == SQLITE_DONE) {
-    code = mesh_fail(err, GRPC_STATUS_DATA_LOSS,
-                     "store %s: the file is damaged: it does not say whose it is", store->path);
-  } else if (step != SQLITE_ROW) {
-    code = store_fail(store, store->writer.db, "cannot read who owns it", err);
-  } else if (sqlite3_column_int64(statement, 0) != store->generation) {
-    code = mesh_fail(err, GRPC_STATUS_ABORTED,
-                     "store %s: a newer process owns the store (generation %lld, ours is %lld)",
-                     store->path, (long long)sqlite3_column_int64(statement, 0),
-                     (long long)store->generation);
-    mesh_error_set_reason(err, STORE_TAKEN, "store.millrace");
-  }
-  store_release(statement);
-  return code;
-}
-
-static mesh_code run_prepared(store *store, store_sql id, const char *sql, const char *doing,
-                              mesh_error *err) {
-  sqlite3_stmt *statement;
-  mesh_code code = store_prepare(store, &store->writer, id, sql, &statement, err);
-  return code == GRPC_STATUS_OK ? store_step(store, statement, doing, err) : code;
-}
-
-static void roll_back(store *store) {
-  // Fails where SQLite has rolled back by itself (a full disk): that is what is wanted.
-  sqlite3_exec(store->writer.db, "ROLLBACK", NULL, NULL, NULL);
-}
-
-static mesh_code begin(store *store, mesh_error *err) {
-  mesh_code code =
-      run_prepared(store, STORE_SQL_BEGIN, "BEGIN IMMEDIATE", "cannot begin a transaction", err);
-  if (code != GRPC_STATUS_OK) return code;
-  store_tell_free(&store->writer);
-  code = check_files(store, err);
-  if (code == GRPC_STATUS_OK) code = check_owner(store, err);
-  if (code != GRPC_STATUS_OK) roll_back(store);
-  return code;
-}
-
-static mesh_code commit(store *store, mesh_error *err) {
-  return run_prepared(store, STORE_SQL_COMMIT, "COMMIT", "cannot commit", err);
-}
-
-// ---- generations ----
-
-static mesh_code raise_number(store *store, mesh_error *err) {
-  sqlite3_stmt *statement;
-  mesh_code code = begin(store, err);
-  if (code != GRPC_STATUS_OK) return code;
-  code = store_prepare(store, &store->writer, STORE_SQL_RAISE,
-                       "UPDATE meta SET generation=generation+1", &statement, err);
-  if (code == GRPC_STATUS_OK) code = store_step(store, statement, "cannot raise its number", err);
-  if (code == GRPC_STATUS_OK) code = commit(store, err);
-  if (code != GRPC_STATUS_OK) roll_back(store);
-  return code;
-}
-
-// Synced, whatever the others are: the identity file must not know of a generation that a power
-// loss takes away. Where a newer owner writes that file at the same time, an older number in it
-// costs nothing but a loss that goes unnoticed.
-void store_raise_generation(store *store) {
-  mesh_error err;
-  sqlite3_exec(store->writer.db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
-  mesh_code code = raise_number(store, &err);
-  if (!store->synchronous_full) {
-    sqlite3_exec(store->writer.db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
-  }
-  if (code == GRPC_STATUS_OK) {
-    store->generation++;
-    code = store_write_identity(store, false, &err);
-  }
-  if (code != GRPC_STATUS_OK) mesh_log(MESH_LOG_WARN, "store", "%s", err.message);
-}
-
-// With the lock for writing, so that no newer owner is declared gone.
-void store_close_identity(store *store) {
-  mesh_error err;
-  if (begin(store, NULL) != GRPC_STATUS_OK) return;  // it is not ours any more
-  roll_back(store);
-  if (!store_empty_log(store) || begin(store, NULL) != GRPC_STATUS_OK) return;
-  if (store_write_identity(store, true, &err) != GRPC_STATUS_OK) {
-    mesh_log(MESH_LOG_WARN, "store", "%s", err.message);
-  }
-  roll_back(store);
-}
 
 // ---- a group of writes ----
 
@@ -138,17 +29,17 @@ static bool write_together(store *store, store_write *group) {
   bool whole = true;
   for (store_write *write = group; write != NULL && whole; write = write->next)
     whole = run_in_group(store, write);
-  if (whole && commit(store, NULL) == GRPC_STATUS_OK) return true;
-  roll_back(store);
+  if (whole && store_commit(store, NULL) == GRPC_STATUS_OK) return true;
+  store_roll_back(store);
   return false;
 }
 
 static void write_alone(store *store, store_write *write) {
-  write->code = begin(store, &write->err);
+  write->code = store_begin(store, &write->err);
   if (write->code != GRPC_STATUS_OK) return;
   write->code = write->run(store, write, &write->err);
-  if (write->code == GRPC_STATUS_OK) write->code = commit(store, &write->err);
-  if (write->code != GRPC_STATUS_OK) roll_back(store);
+  if (write->code == GRPC_STATUS_OK) write->code = store_commit(store, &write->err);
+  if (write->code != GRPC_STATUS_OK) store_roll_back(store);
 }
 
 // One that fails costs nobody else: then each has a transaction of its own.
@@ -156,7 +47,7 @@ static void write_group(store *store, store_write *group) {
   mesh_error err;
   mesh_code code = GRPC_STATUS_OK;
   if (group->next != NULL) {
-    code = begin(store, &err);
+    code = store_begin(store, &err);
     if (code == GRPC_STATUS_OK && write_together(store, group)) return;
   }
   for (store_write *write = group; write != NULL; write = write->next) {
@@ -178,11 +69,11 @@ static void tell(store_write *group) {
 
 // In a transaction of its own. What fails here fails again for the next write, which tells.
 static mesh_code run_alone(store *store, mesh_code (*work)(struct store *store, mesh_error *err)) {
-  mesh_code code = begin(store, NULL);
+  mesh_code code = store_begin(store, NULL);
   if (code != GRPC_STATUS_OK) return code;
   code = work(store, NULL);
-  if (code == GRPC_STATUS_OK) code = commit(store, NULL);
-  if (code != GRPC_STATUS_OK) roll_back(store);
+  if (code == GRPC_STATUS_OK) code = store_commit(store, NULL);
+  if (code != GRPC_STATUS_OK) store_roll_back(store);
   return code;
 }
 
