@@ -189,7 +189,7 @@ static mesh_code set_up(const program_arg *what, mesh_error *err) {
                                     .starts_per_s = own->options.starts_per_s};
   own->operations = mesh_operations_create(own->loop, "data-manager", &own->journal.table, &bounds);
   own->server = mesh_server_create(own->loop, own->schema);
-  mesh_server_limit(own->server, &own->options.limits);
+  mesh_server_limit(own->server, &own->options.program.limits);
   create_services(own);
   code = create_training(own, err);
   if (code != GRPC_STATUS_OK) return code;
@@ -330,16 +330,11 @@ int backend_main(int argc, char **argv, const backend_extension *extension) {
     fprintf(stderr, "millrace-backend: %s (--help lists the flags)\n", err.message);
     return MESH_EXIT_REFUSED;
   }
-  if (own.options.help) {
+  if (own.options.program.help) {
     backend_options_help();
     return 0;
   }
-  mesh_log_init("millrace-backend", own.options.log_level, own.options.log_json);
-  mesh_log_keep_within(&own.options.log_file);
-  mesh_process_keep_private();
-  mesh_process_block_signals();
-  mesh_process_raise_descriptors();
-  if (own.options.exit_with_parent) mesh_process_exit_with_parent();
+  mesh_program_prepare("millrace-backend", &own.options.program);
   own.pool = mesh_pool_create(POOL_THREADS);
   own.waiting = mesh_pool_create(WAITING_THREADS);
   program_arg what = {&own, extension};

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mesh/program/flags.h"
+#include "mesh/program/options.h"
 
 void backend_options_help(void) {
   printf(
@@ -41,18 +41,9 @@ void backend_options_help(void) {
       "  --keep-operations N  ended operations to keep at most; 0: all (default 10000)\n"
       "  --drain-limit-ms N   how long what runs may take to stop at SIGTERM (default 3000)\n"
       "  --operations N       that may run at a time; 0: any number (default 1000)\n"
-      "  --starts-per-s N     of operations; 0: any number (default 100)\n"
-      "  --limit NAME=N       of what peers may take: docs/limits.md; may be given again\n"
-      "  --log-level LEVEL    debug, info (default), warn, error\n"
-      "  --log-json           one JSON object a line\n"
-      "  --log-file FILE      the file that standard error leads to: it is kept within the next "
-      "two\n"
-      "  --log-file-mib N     a longer one is put aside as FILE.1, that one as FILE.2 (default "
-      "16)\n"
-      "  --log-files N        how many there are at most (default 5)\n"
-      "  --exit-with-parent   ends when the process that started it ends\n"
-      "  --help               this text\n",
+      "  --starts-per-s N     of operations; 0: any number (default 100)\n",
       BACKEND_LISTEN_MAX);
+  mesh_program_options_help(stdout, 21);
 }
 
 static mesh_code take_synchronous(void *to, const char *value, mesh_error *err) {
@@ -64,9 +55,7 @@ static mesh_code take_synchronous(void *to, const char *value, mesh_error *err) 
 }
 
 mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mesh_error *err) {
-  *out = (backend_options){.log_level = MESH_LOG_INFO,
-                           .log_file = {.mib = 16, .files = 5},
-                           .parallel = 4,
+  *out = (backend_options){.parallel = 4,
                            .busy_limit_s = 600,
                            .store_log_mib = 64,
                            .keep_days = 90,
@@ -74,8 +63,7 @@ mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mes
                            .training_grace_s = 60,
                            .drain_limit_ms = 3000,
                            .operations = 1000,
-                           .starts_per_s = 100,
-                           .limits = mesh_limits_default()};
+                           .starts_per_s = 100};
   const mesh_flag flags[] = {
       {"home", .text = &out->home},
       {"listen", .text = out->listen, .count = &out->listen_count, .most = BACKEND_LISTEN_MAX},
@@ -97,17 +85,10 @@ mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mes
       {"drain-limit-ms", .number = &out->drain_limit_ms, .most = 3600000},
       {"operations", .number = &out->operations, .most = 1000000000},
       {"starts-per-s", .number = &out->starts_per_s, .most = 1000000000},
-      {"limit", .take = mesh_limits_take, .to = &out->limits},
-      {"log-level", .take = mesh_flag_take_log_level, .to = &out->log_level},
-      {"log-json", .on = &out->log_json},
-      {"log-file", .text = &out->log_file.path},
-      {"log-file-mib", .number = &out->log_file.mib, .least = 1, .most = 1 << 20},
-      {"log-files", .number = &out->log_file.files, .least = 1, .most = 1000},
-      {"exit-with-parent", .on = &out->exit_with_parent},
-      {"help", .on = &out->help},
   };
-  mesh_code code = mesh_flags_parse(argc, argv, flags, sizeof flags / sizeof *flags, err);
-  if (code != GRPC_STATUS_OK || out->help) return code;
+  mesh_code code = mesh_program_options_parse(argc, argv, flags, sizeof flags / sizeof *flags,
+                                              &out->program, err);
+  if (code != GRPC_STATUS_OK || out->program.help) return code;
   if (out->home == NULL || out->listen_count == 0 || out->ib_host == NULL) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                      "--home, --listen and --ib-host are needed");

@@ -2,8 +2,7 @@
 #ifndef MILLRACE_BACKEND_OPTIONS_H
 #define MILLRACE_BACKEND_OPTIONS_H
 
-#include "mesh/rpc/limits.h"
-#include "mesh/runtime/log.h"
+#include "mesh/program/options.h"
 #include "mesh/runtime/status.h"
 
 enum { BACKEND_LISTEN_MAX = 8, BACKEND_TRAINING_HOSTS_MAX = 8 };
@@ -17,11 +16,7 @@ typedef struct backend_options {
   int training_host_count;                                 // 0: no training
   const char *data_manager, *data_adapter;  // addresses of the next layers; NULL: in this process
   const char *training_manager, *training_adapter, *models_manager;
-  mesh_log_level log_level;
-  mesh_log_file log_file;
-  bool log_json;
   bool synchronous_full;
-  bool exit_with_parent;
   int parallel;                        // segments of a load at a time
   int64_t busy_limit_s;                // how long a write waits for who else holds the store
   int64_t store_log_mib;               // see store_options
@@ -29,8 +24,7 @@ typedef struct backend_options {
   int64_t training_grace_s;            // of a training whose host, or whose backend, is away
   int64_t drain_limit_ms;
   int64_t operations, starts_per_s;  // that may run, and start; 0: no bound
-  mesh_limits limits;
-  bool help;
+  mesh_program_options program;
 } backend_options;
 
 // Reads the command line; strings are borrowed from argv. INVALID_ARGUMENT names the flag.

@@ -28,7 +28,7 @@ static mesh_code set_up(ib_host *own, mesh_error *err) {
   own->session = ib_session_create(&own->session_scope, &own->options.session);
   ib_service_init(&own->service, own->session);
   own->server = mesh_server_create(own->program->loop, own->schema);
-  mesh_server_limit(own->server, &own->options.limits);
+  mesh_server_limit(own->server, &own->options.program.limits);
   mesh_host_control_init(&own->control, "ib-host", own->program, own->server);
   mesh_server_add(own->server, &own->service.service);
   mesh_server_add(own->server, &own->control.service);
@@ -64,15 +64,10 @@ int main(int argc, char **argv) {
     fprintf(stderr, "millrace-ib-host: %s (--help lists the flags)\n", err.message);
     return MESH_EXIT_REFUSED;
   }
-  if (own.options.help) {
+  if (own.options.program.help) {
     ib_options_help();
     return 0;
   }
-  mesh_log_init("millrace-ib-host", own.options.log_level, own.options.log_json);
-  mesh_log_keep_within(&own.options.log_file);
-  mesh_process_keep_private();
-  mesh_process_block_signals();
-  mesh_process_raise_descriptors();
-  if (own.options.exit_with_parent) mesh_process_exit_with_parent();
+  mesh_program_prepare("millrace-ib-host", &own.options.program);
   return mesh_program_run(run, &own);
 }

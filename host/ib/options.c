@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mesh/program/flags.h"
+#include "mesh/program/options.h"
 #include "mesh/runtime/text.h"
 
 void ib_options_help(void) {
@@ -26,18 +26,9 @@ void ib_options_help(void) {
       "  --connect-timeout-ms N   of a connect and of each step of the greeting (default 5000)\n"
       "  --backoff-cap-ms N       longest wait between two connects (default 2000)\n"
       "  --pacing-wait-ms N       wait after a pacing violation (default 15000)\n"
-      "  --drain-limit-ms N       how long what runs may go on at SIGTERM (default 2000)\n"
-      "  --limit NAME=N           of what peers may take: docs/limits.md; may be given again\n"
-      "  --log-level LEVEL        debug, info (default), warn, error\n"
-      "  --log-json               one JSON object a line\n"
-      "  --log-file FILE          the file that standard error leads to: it is kept within the "
-      "next two\n"
-      "  --log-file-mib N         a longer one is put aside as FILE.1, that one as FILE.2 (default "
-      "16)\n"
-      "  --log-files N            how many there are at most (default 5)\n"
-      "  --exit-with-parent       ends when the process that started it ends\n"
-      "  --help                   this text\n",
+      "  --drain-limit-ms N       how long what runs may go on at SIGTERM (default 2000)\n",
       IB_LISTEN_MAX);
+  mesh_program_options_help(stdout, 25);
 }
 
 static mesh_code take_gateway(void *to, const char *text, mesh_error *err) {
@@ -56,11 +47,7 @@ static mesh_code take_gateway(void *to, const char *text, mesh_error *err) {
 }
 
 mesh_code ib_options_parse(int argc, char **argv, ib_options *out, mesh_error *err) {
-  *out = (ib_options){.drain_limit_ms = 2000,
-                      .session = ib_session_defaults(),
-                      .log_level = MESH_LOG_INFO,
-                      .limits = mesh_limits_default(),
-                      .log_file = {.mib = 16, .files = 5}};
+  *out = (ib_options){.drain_limit_ms = 2000, .session = ib_session_defaults()};
   ib_session_options *session = &out->session;
   const mesh_flag flags[] = {
       {"listen", .text = out->listen, .count = &out->listen_count, .most = IB_LISTEN_MAX},
@@ -73,17 +60,10 @@ mesh_code ib_options_parse(int argc, char **argv, ib_options *out, mesh_error *e
       {"backoff-cap-ms", .whole = &session->backoff_cap_ms, .least = 1, .most = 600000},
       {"pacing-wait-ms", .number = &session->pacing_wait_ms, .least = 1, .most = 3600000},
       {"drain-limit-ms", .number = &out->drain_limit_ms, .most = 3600000},
-      {"limit", .take = mesh_limits_take, .to = &out->limits},
-      {"log-level", .take = mesh_flag_take_log_level, .to = &out->log_level},
-      {"log-json", .on = &out->log_json},
-      {"log-file", .text = &out->log_file.path},
-      {"log-file-mib", .number = &out->log_file.mib, .least = 1, .most = 1 << 20},
-      {"log-files", .number = &out->log_file.files, .least = 1, .most = 1000},
-      {"exit-with-parent", .on = &out->exit_with_parent},
-      {"help", .on = &out->help},
   };
-  mesh_code code = mesh_flags_parse(argc, argv, flags, sizeof flags / sizeof *flags, err);
-  if (code != GRPC_STATUS_OK || out->help) return code;
+  mesh_code code = mesh_program_options_parse(argc, argv, flags, sizeof flags / sizeof *flags,
+                                              &out->program, err);
+  if (code != GRPC_STATUS_OK || out->program.help) return code;
   if (out->listen_count == 0) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "--listen is needed");
   }

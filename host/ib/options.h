@@ -3,8 +3,7 @@
 #define MILLRACE_HOST_IB_OPTIONS_H
 
 #include "host/ib/session.h"
-#include "mesh/rpc/limits.h"
-#include "mesh/runtime/log.h"
+#include "mesh/program/options.h"
 
 enum { IB_LISTEN_MAX = 8 };
 
@@ -13,10 +12,7 @@ typedef struct ib_options {
   int listen_count;
   ib_session_options session;
   int64_t drain_limit_ms;
-  mesh_log_level log_level;
-  mesh_limits limits;
-  mesh_log_file log_file;
-  bool log_json, exit_with_parent, help;
+  mesh_program_options program;
 } ib_options;
 
 // Reads the command line; strings are borrowed from argv. INVALID_ARGUMENT names the flag.

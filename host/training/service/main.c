@@ -48,7 +48,7 @@ static mesh_code set_up(program *own, mesh_error *err) {
                                 .cache_bytes = options->cache_mib << 20};
   training_host_init(&own->host, loop, &own->pools, own->backend, own->schema, &host);
   own->server = mesh_server_create(loop, own->schema);
-  mesh_server_limit(own->server, &own->options.limits);
+  mesh_server_limit(own->server, &own->options.program.limits);
   mesh_host_control_init(&own->control, "training-host", own->program, own->server);
   mesh_server_add(own->server, &own->host.service);
   mesh_server_add(own->server, &own->control.service);
@@ -96,17 +96,12 @@ int main(int argc, char **argv) {
     fprintf(stderr, "millrace-training-host: %s (--help lists the flags)\n", err.message);
     return MESH_EXIT_REFUSED;
   }
-  if (own.options.help) {
+  if (own.options.program.help) {
     training_options_help();
     return 0;
   }
-  mesh_log_init("millrace-training-host", own.options.log_level, own.options.log_json);
-  mesh_log_keep_within(&own.options.log_file);
+  mesh_program_prepare("millrace-training-host", &own.options.program);
   train_cpu_prepare();
-  mesh_process_keep_private();
-  mesh_process_block_signals();
-  mesh_process_raise_descriptors();
-  if (own.options.exit_with_parent) mesh_process_exit_with_parent();
   own.pools.trainings = mesh_pool_create((int)own.options.slots + MORE_THREADS);
   own.pools.aside = mesh_pool_create(ASIDE_THREADS);
   int exit_code = mesh_program_run(run, &own);

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "mesh/program/flags.h"
+#include "mesh/program/options.h"
 
 void training_options_help(void) {
   printf(
@@ -20,28 +20,14 @@ void training_options_help(void) {
       "                       0: no limit (default 4096)\n"
       "  --gpu-memory-mib N   what one training may take of a GPU; 0: what is free (default)\n"
       "  --cache-mib N        bars that are kept for the next training; 0: none (default 256)\n"
-      "  --drain-limit-ms N   how long what runs may take to stop at SIGTERM (default 4000)\n"
-      "  --limit NAME=N       of what peers may take: docs/limits.md; may be given again\n"
-      "  --log-level LEVEL    debug, info (default), warn, error\n"
-      "  --log-json           one JSON object a line\n"
-      "  --log-file FILE      the file that standard error leads to: it is kept within the next "
-      "two\n"
-      "  --log-file-mib N     a longer one is put aside as FILE.1, that one as FILE.2 (default "
-      "16)\n"
-      "  --log-files N        how many there are at most (default 5)\n"
-      "  --exit-with-parent   ends when the process that started it ends\n"
-      "  --help               this text\n",
+      "  --drain-limit-ms N   how long what runs may take to stop at SIGTERM (default 4000)\n",
       TRAINING_LISTEN_MAX);
+  mesh_program_options_help(stdout, 21);
 }
 
 mesh_code training_options_parse(int argc, char **argv, training_options *out, mesh_error *err) {
-  *out = (training_options){.slots = 1,
-                            .memory_mib = 4096,
-                            .cache_mib = 256,
-                            .drain_limit_ms = 4000,
-                            .log_level = MESH_LOG_INFO,
-                            .limits = mesh_limits_default(),
-                            .log_file = {.mib = 16, .files = 5}};
+  *out =
+      (training_options){.slots = 1, .memory_mib = 4096, .cache_mib = 256, .drain_limit_ms = 4000};
   const mesh_flag flags[] = {
       {"listen", .text = out->listen, .count = &out->listen_count, .most = TRAINING_LISTEN_MAX},
       {"backend", .text = &out->backend},
@@ -52,17 +38,10 @@ mesh_code training_options_parse(int argc, char **argv, training_options *out, m
       {"gpu-memory-mib", .number = &out->gpu_memory_mib, .most = 1 << 24},
       {"cache-mib", .number = &out->cache_mib, .most = 1 << 24},
       {"drain-limit-ms", .number = &out->drain_limit_ms, .most = 3600000},
-      {"limit", .take = mesh_limits_take, .to = &out->limits},
-      {"log-level", .take = mesh_flag_take_log_level, .to = &out->log_level},
-      {"log-json", .on = &out->log_json},
-      {"log-file", .text = &out->log_file.path},
-      {"log-file-mib", .number = &out->log_file.mib, .least = 1, .most = 1 << 20},
-      {"log-files", .number = &out->log_file.files, .least = 1, .most = 1000},
-      {"exit-with-parent", .on = &out->exit_with_parent},
-      {"help", .on = &out->help},
   };
-  mesh_code code = mesh_flags_parse(argc, argv, flags, sizeof flags / sizeof *flags, err);
-  if (code != GRPC_STATUS_OK || out->help) return code;
+  mesh_code code = mesh_program_options_parse(argc, argv, flags, sizeof flags / sizeof *flags,
+                                              &out->program, err);
+  if (code != GRPC_STATUS_OK || out->program.help) return code;
   if (out->listen_count == 0 || out->backend == NULL || out->home == NULL) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                      "--listen, --backend and --home are needed");

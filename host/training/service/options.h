@@ -3,8 +3,7 @@
 #define MILLRACE_HOST_TRAINING_SERVICE_OPTIONS_H
 
 #include "host/training/service/host.h"
-#include "mesh/rpc/limits.h"
-#include "mesh/runtime/log.h"
+#include "mesh/program/options.h"
 
 enum { TRAINING_LISTEN_MAX = 8 };
 
@@ -13,10 +12,7 @@ typedef struct training_options {
   int listen_count;
   const char *backend, *home;
   int64_t slots, threads, memory_mib, gpu_memory_mib, cache_mib, drain_limit_ms;
-  mesh_log_level log_level;
-  mesh_limits limits;
-  mesh_log_file log_file;
-  bool log_json, exit_with_parent, help;
+  mesh_program_options program;
 } training_options;
 
 // INVALID_ARGUMENT names a bad flag.
