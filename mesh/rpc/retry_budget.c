@@ -11,8 +11,7 @@ static void refill(mesh_retry_budget *budget, int64_t now_ns) {
 
 void mesh_retry_budget_pay(mesh_retry_budget *budget, int64_t now_ns) {
   refill(budget, now_ns);
-  budget->tokens += request_pays;
-  if (budget->tokens > most) budget->tokens = most;
+  budget->tokens += request_pays;  // above `most` until the next refill at the latest
 }
 
 int64_t mesh_retry_budget_take(mesh_retry_budget *budget, int64_t now_ns) {

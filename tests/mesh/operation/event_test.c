@@ -58,6 +58,34 @@ static void what_is_written_is_read(void) {
   assert_true(got.body.data > bytes && got.body.data < bytes + view.size_bytes);  // in place
 }
 
+// What no clock shows is for ever, or long ago: never another time.
+static void a_time_out_of_range_saturates(void) {
+  static const struct {
+    int64_t seconds;
+    int32_t nanos;
+    int64_t want_ns;
+  } times[] = {{INT64_MAX, 0, INT64_MAX},
+               {INT64_MAX, 999999999, INT64_MAX},
+               {INT64_C(9223372037), 0, INT64_MAX},
+               {INT64_C(9223372036), 854775806, INT64_MAX - 1},
+               {INT64_MIN, 0, INT64_MIN},
+               {INT64_C(-9223372037), 0, INT64_MIN},
+               {-1, 999999999, -1}};
+  for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+    Google__Protobuf__Timestamp time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+    Millrace__V1__OperationEvent event = MILLRACE__V1__OPERATION_EVENT__INIT;
+    uint8_t bytes[128];
+    time.seconds = times[i].seconds;
+    time.nanos = times[i].nanos;
+    event.operation = (char *)"load-1";
+    event.time = &time;
+    mesh_view view = {bytes, millrace__v1__operation_event__pack(&event, bytes)};
+    mesh_event got;
+    assert_int_equal(mesh_event_decode(view, &got, NULL), GRPC_STATUS_OK);
+    assert_true(got.time_ns == times[i].want_ns);
+  }
+}
+
 static void unknown_fields_are_passed_over(void) {
   uint8_t bytes[300];
   mesh_event event = sample(), got;
@@ -232,6 +260,7 @@ static const row rows[] = {
     {"a long layer is cut", a_long_layer_is_cut},
     {"another library reads it", another_library_reads_it},
     {"what is written is read", what_is_written_is_read},
+    {"a time out of range saturates", a_time_out_of_range_saturates},
     {"unknown fields are passed over", unknown_fields_are_passed_over},
     {"every cut and changed byte is survived", every_cut_and_every_changed_byte_is_survived},
     {"a batch is walked in order", a_batch_is_walked_in_order},
