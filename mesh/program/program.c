@@ -1,5 +1,7 @@
 #include "mesh/program/program.h"
 
+#include <malloc.h>
+
 #include "mesh/program/process.h"
 #include "mesh/runtime/log.h"
 
@@ -25,7 +27,12 @@ static void on_stop(void *arg) {
   mesh_program_stop(arg);
 }
 
+// glibc gives each thread a heap of its own, and keeps what was freed there: with threads that
+// mostly wait, memory grew for as long as another one had yet to be the busiest.
+enum { HEAPS_MAX = 4 };
+
 int mesh_program_run(int (*run)(mesh_program *program, void *arg), void *arg) {
+  mallopt(M_ARENA_MAX, HEAPS_MAX);
   mesh_program program = {.loop = mesh_loop_create()};
   main_arg what = {&program, run, arg, 0};
   mesh_scope_open_root(&program.scope, program.loop);

@@ -12,6 +12,7 @@
 
 enum {
   LOG_MAX_BYTES = 64 << 20,  // see fold.c; fewer checkpoints are fewer syncs
+  CACHE_KIB = 4096,          // of pages; 64 MiB were not faster (tests/bench:store)
   OPEN_LIMIT_MS = 5000,      // an opening is not asked to leave: it waits for others no longer
 };
 
@@ -56,8 +57,9 @@ static mesh_code configure(store *store, const store_options *options, mesh_erro
   store->synchronous_full = options != NULL && options->synchronous_full;
   snprintf(sql, sizeof sql,
            "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=%s;"
-           "PRAGMA cache_size=-65536; PRAGMA journal_size_limit=%lld; PRAGMA temp_store=MEMORY",
-           STORE_PAGE_BYTES, store->synchronous_full ? "FULL" : "NORMAL", (long long)log_max_bytes);
+           "PRAGMA cache_size=-%d; PRAGMA journal_size_limit=%lld; PRAGMA temp_store=MEMORY",
+           STORE_PAGE_BYTES, store->synchronous_full ? "FULL" : "NORMAL", CACHE_KIB,
+           (long long)log_max_bytes);
   mesh_code code = store_execute(store, store->writer.db, sql, "cannot configure", err);
   store_watch_log(store);
   if (code != GRPC_STATUS_OK || options == NULL || options->max_bytes == 0) return code;
