@@ -102,13 +102,38 @@ mesh_frame mesh_call_flatten(mesh_call *call) {
   return (mesh_frame){GRPC_SLICE_START_PTR(call->flat), GRPC_SLICE_LENGTH(call->flat), false};
 }
 
-mesh_code mesh_call_receive(mesh_call *call, mesh_frame *frame, mesh_error *err) {
-  *frame = (mesh_frame){.end = true};
-  mesh_code code = mesh_call_receive_raw(call, err);
-  if (code != GRPC_STATUS_OK) return code;
+// Hands out what was received.
+static mesh_code deliver(mesh_call *call, mesh_frame *frame, mesh_error *err) {
   *frame = mesh_call_flatten(call);
   if (call->check == NULL || frame->end) return GRPC_STATUS_OK;
   return call->check(call, (mesh_view){frame->data, frame->size_bytes}, err);
+}
+
+mesh_code mesh_call_receive(mesh_call *call, mesh_frame *frame, mesh_error *err) {
+  *frame = (mesh_frame){.end = true};
+  mesh_code code = mesh_call_receive_raw(call, err);
+  return code == GRPC_STATUS_OK ? deliver(call, frame, err) : code;
+}
+
+mesh_code mesh_call_receive_only(mesh_call *call, mesh_frame *frame, mesh_error *err) {
+  *frame = (mesh_frame){.end = true};
+  mesh_code code = mesh_call_receive_raw(call, err);
+  if (code != GRPC_STATUS_OK) return code;
+  grpc_byte_buffer *only = call->received;
+  if (only == NULL) {
+    return mesh_fail(err, GRPC_STATUS_UNIMPLEMENTED, "the call ended without a request message");
+  }
+  call->received = NULL;
+  code = mesh_call_receive_raw(call, err);
+  if (code == GRPC_STATUS_OK && call->received != NULL) {
+    code = mesh_fail(err, GRPC_STATUS_UNIMPLEMENTED, "the call has more than one request message");
+  }
+  if (code != GRPC_STATUS_OK) {
+    grpc_byte_buffer_destroy(only);
+    return code;
+  }
+  call->received = only;
+  return deliver(call, frame, err);
 }
 
 void mesh_call_start_send(mesh_call *call, mesh_await *await, grpc_byte_buffer *buffer) {

@@ -71,6 +71,11 @@ bool mesh_call_await(mesh_call *call, mesh_await *await);
 // Receives a message and leaves it in call->received (NULL: there are no more).
 mesh_code mesh_call_receive_raw(mesh_call *call, mesh_error *err);
 
+// Server side: as mesh_call_receive(), for a method whose caller sends one message and then no
+// more. Waits for that end; another number of messages is UNIMPLEMENTED, as gRPC's specification
+// says.
+mesh_code mesh_call_receive_only(mesh_call *call, mesh_frame *frame, mesh_error *err);
+
 // The last received message in one piece.
 mesh_frame mesh_call_flatten(mesh_call *call);
 

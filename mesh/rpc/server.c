@@ -175,12 +175,8 @@ static mesh_code run_method(mesh_server *server, mesh_served_call *served, mesh_
   const mesh_method *method;
   mesh_frame request = {0};
   mesh_code code = find_served(server, served, &method, &self, err);
-  if (code == GRPC_STATUS_OK && !method->streams_requests) {
-    code = mesh_call_receive(call, &request, err);
-    if (code == GRPC_STATUS_OK && request.end) {
-      code = mesh_fail(err, GRPC_STATUS_CANCELLED, "the call ended without a request message");
-    }
-  }
+  if (code == GRPC_STATUS_OK && !method->streams_requests)
+    code = mesh_call_receive_only(call, &request, err);
   return code == GRPC_STATUS_OK ? method->run(call, request, self, err) : code;
 }
 

@@ -183,6 +183,32 @@ static void streaming_requests_are_answered(harness *test, peer *own) {
   mesh_call_close(call);
 }
 
+// Calls Spell, which takes one message, with `count` of them.
+static mesh_code spell_messages(harness *test, peer *own, int count, mesh_error *err) {
+  mesh_call *call;
+  mesh_frame frame;
+  mesh_code code =
+      mesh_call_open_stream(&test->scope, own->link, "/test.Peer/Spell", NULL, &call, err);
+  assert_int_equal(code, GRPC_STATUS_OK);
+  for (int i = 0; i < count && code == GRPC_STATUS_OK; i++)
+    code = mesh_call_send(call, (mesh_frame){(const uint8_t *)"a", 1, false}, err);
+  if (code == GRPC_STATUS_OK) code = mesh_call_send_end(call, err);
+  do {
+    code = mesh_call_receive(call, &frame, err);
+  } while (code == GRPC_STATUS_OK && !frame.end);
+  mesh_call_close(call);
+  return code;
+}
+
+static void one_request_is_one_message(harness *test, peer *own) {
+  mesh_error err;
+  assert_int_equal(spell_messages(test, own, 0, &err), GRPC_STATUS_UNIMPLEMENTED);
+  assert_string_equal(err.message, "the call ended without a request message");
+  assert_int_equal(spell_messages(test, own, 1, &err), GRPC_STATUS_OK);
+  assert_int_equal(spell_messages(test, own, 2, &err), GRPC_STATUS_UNIMPLEMENTED);
+  assert_string_equal(err.message, "the call has more than one request message");
+}
+
 static mesh_code call_once(harness *test, peer *own, const char *method,
                            const mesh_call_options *options, mesh_error *err) {
   mesh_call *call = open_call(test, own, method, "", options);
@@ -429,6 +455,7 @@ typedef struct row {
 static const row rows[] = {
     EACH("a stream arrives in order", stream_arrives_in_order),
     EACH("streaming requests are answered", streaming_requests_are_answered),
+    EACH("one request is one message", one_request_is_one_message),
     EACH("errors keep their details", errors_keep_their_details_across_hops),
     EACH("unknown methods are named", unknown_methods_are_named),
     EACH("closing a call cancels two hops below", closing_a_call_cancels_two_hops_below),
