@@ -78,9 +78,9 @@ static void count_visit(mesh_connections *all, mesh_peer *peer) {
   share_memory(all);
 }
 
-static void forget_visit(mesh_connections *all, mesh_visit *visit, bool costly) {
+static void forget_visit(mesh_connections *all, mesh_visit *visit) {
   if (--visit->peer->visits == 0) all->peers--;
-  mesh_doorman_forget(all->doorman, visit, costly);
+  mesh_doorman_forget(all->doorman, visit);
   share_memory(all);
 }
 
@@ -99,7 +99,7 @@ static void free_if_over(mesh_connection *own) {
   }
   grpc_server_destroy(own->server);
   if (own->quota != NULL) grpc_resource_quota_unref(own->quota);
-  if (own->visit.peer != NULL) forget_visit(all, &own->visit, own->expelled);
+  if (own->visit.peer != NULL) forget_visit(all, &own->visit);
   free(own);
   all->count--;
   mesh_signal_notify(&all->changed);

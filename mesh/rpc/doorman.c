@@ -90,13 +90,20 @@ static void name_peer(int fd, const struct sockaddr_storage *from, char name[MES
   }
 }
 
+// How many connections one peer may have: where descriptors are few, it leaves half of the room to
+// the others.
+static int64_t room_of_peer(const mesh_doorman *own) {
+  int64_t half = (own->room + 1) / 2, most = own->limits->peer_connections;
+  return half < most ? half : most;
+}
+
 // Counts one more connection of the peer called `name`; NULL if there is no room for it.
 static mesh_peer *enter(mesh_doorman *own, const char *name) {
   mesh_peer *peer = own->peers;
   while (peer != NULL && strcmp(peer->name, name) != 0)
     peer = peer->next;
   if (own->connections >= own->room) return NULL;
-  if (peer != NULL && peer->connections >= own->limits->peer_connections) return NULL;
+  if (peer != NULL && peer->connections >= room_of_peer(own)) return NULL;
   if (peer == NULL) {
     peer = calloc(1, sizeof *peer);
     if (peer == NULL) abort();
@@ -137,8 +144,7 @@ static void turn_away(mesh_doorman *own, int fd, const char *name) {
   own->said_ns = now_ns;
   mesh_log(MESH_LOG_WARN, "doorman",
            "turned away %lld connections, the last of %s: there is room for %lld, %lld of one peer",
-           (long long)own->turned_away, name, (long long)own->room,
-           (long long)own->limits->peer_connections);
+           (long long)own->turned_away, name, (long long)own->room, (long long)room_of_peer(own));
 }
 
 static void tell_loop(mesh_doorman *own, int fd, int watch, mesh_peer *peer) {
@@ -216,11 +222,17 @@ static void wake_up(mesh_doorman *own) {
   if (write(own->wake, &one, sizeof one) != sizeof one) abort();
 }
 
-// The thread is to end, or malloc() holds what a hostile peer made it take.
+// What a peer that has gone made malloc() take goes back to the system, where it is much.
+static void trim(void) {
+  enum { MUCH_BYTES = 16 << 20 };
+  if (mallinfo2().fordblks >= MUCH_BYTES) malloc_trim(0);
+}
+
+// The thread is to end, or somebody has gone.
 static bool answer_wake(mesh_doorman *own) {
   uint64_t count;
   if (read(own->wake, &count, sizeof count) != sizeof count) return true;
-  if (atomic_exchange(&own->trim, false)) malloc_trim(0);
+  if (atomic_exchange(&own->trim, false)) trim();
   return true;
 }
 
@@ -393,15 +405,13 @@ void mesh_visit_end(mesh_visit *visit) {
   shutdown(visit->watch, SHUT_RDWR);
 }
 
-void mesh_doorman_forget(mesh_doorman *own, mesh_visit *visit, bool costly) {
+void mesh_doorman_forget(mesh_doorman *own, mesh_visit *visit) {
   epoll_ctl(own->epoll, EPOLL_CTL_DEL, visit->watch, NULL);  // gRPC may have it open still
   close(visit->watch);
   pthread_mutex_lock(&own->lock);
   leave(own, visit->peer);
   pthread_mutex_unlock(&own->lock);
-  if (!costly) return;
-  atomic_store(&own->trim, true);
-  wake_up(own);
+  if (!atomic_exchange(&own->trim, true)) wake_up(own);
 }
 
 int64_t mesh_doorman_room(const mesh_doorman *own) {

@@ -56,9 +56,8 @@ void mesh_doorman_watch(mesh_doorman *doorman, mesh_visit *visit);
 // Ends the connection at once, for both sides; `gone` follows.
 void mesh_visit_end(mesh_visit *visit);
 
-// The visit is over: `gone` has been posted. `costly`: it took much memory, which goes back to the
-// system.
-void mesh_doorman_forget(mesh_doorman *doorman, mesh_visit *visit, bool costly);
+// The visit is over: `gone` has been posted. If it took much memory, that goes back to the system.
+void mesh_doorman_forget(mesh_doorman *doorman, mesh_visit *visit);
 
 // How many connections may be there, at most, with the descriptors that this process has.
 int64_t mesh_doorman_room(const mesh_doorman *doorman);

@@ -4,6 +4,7 @@ is answered by another caller meanwhile and afterwards."""
 import contextlib
 import gzip
 import os
+import random
 import resource
 import socket
 import struct
@@ -13,7 +14,7 @@ from mesh_processes import MeshCase, children, wait_for
 
 CHECK = "/grpc.health.v1.Health/Check"
 WATCH = "/grpc.health.v1.Health/Watch"
-DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 7, 8, 9
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
 MAX_CONCURRENT_STREAMS, MAX_HEADER_LIST_SIZE = 3, 6
 ENHANCE_YOUR_CALM = 11
 FRAME_MAX = 16384
@@ -211,6 +212,64 @@ class LimitsTest(MeshCase):
                 peer.send(frame(CONTINUATION, 0, 1, field("x-%d" % i, "y" * 500)))
             peer.send(frame(CONTINUATION, 4, 1), frame(DATA, 1, 1, message(b"")))
         self.assertNotEqual(self.status_of(peer), "0")
+        self.others_notice_nothing()
+
+    def test_frames_of_no_protocol(self):
+        """Each kind of frame where it may not be, with what it may not hold, and then at random."""
+        begun = frame(HEADERS, 4, 1, request(CHECK))
+        for bad in [
+                b"GET / HTTP/1.1\r\n\r\n", frame(DATA, 0, 0, b"x"), frame(DATA, 1, 7, b"x"),
+                frame(HEADERS, 5, 2, request(CHECK)), frame(CONTINUATION, 4, 1, b"x"), begun + begun,
+                frame(SETTINGS, 1, 0, b"123456"), frame(SETTINGS, 0, 0, b"12345"),
+                frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 1 << 31)),  # a window too large
+                frame(SETTINGS, 0, 0, struct.pack(">HI", 5, 1)),        # frames too small
+                frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\0"), 3 * frame(WINDOW_UPDATE, 0, 0, b"\x7f\xff\xff\xff"),
+                b"\xff\xff\xff\0\0\0\0\0\1", frame(200, 255, 5, b"zz"), frame(PING, 0, 0, b"123"),
+                frame(RST_STREAM, 0, 99, b"\0\0\0\x08"), frame(GOAWAY, 0, 0, b"\0" * 8),
+                frame(HEADERS, 5 | 8, 1, b"\xff" + request(CHECK)),     # more padding than there is
+                frame(HEADERS, 5, 1, b"\xff\xff\xff\xff\xff\x0f"),      # an index without an entry
+                frame(HEADERS, 5, 1, b"\x3f\xff\xff\xff\x7f"),          # a table of 256 MiB
+                frame(HEADERS, 5, 1, b"\0\x7f"), frame(HEADERS, 5, 1), frame(HEADERS, 5, 1, field(":method", "POST")),
+                frame(HEADERS, 4, 1, request(CHECK) + field(":path", "/x/y")),
+                frame(HEADERS, 4, 1, request(CHECK, x="a\0b")),
+                begun + frame(DATA, 1, 1, b"\7\0\0\0\0"), begun + frame(DATA, 1, 1, b"\0\0\0\0\x64abc")]:
+            peer = self.peer()
+            with contextlib.suppress(OSError):
+                peer.send(bad)
+                peer.socket.shutdown(socket.SHUT_WR)
+            for _ in peer.frames():
+                pass  # until it is closed
+            peer.close()
+        chance = random.Random(1)
+        for _ in range(300):
+            peer = self.peer()
+            with contextlib.suppress(OSError):
+                for _ in range(chance.randrange(1, 6)):
+                    body = chance.choice([request(CHECK), request(WATCH), message(b""), b"", chance.randbytes(20)])
+                    peer.send(frame(chance.randrange(11), chance.randrange(256), chance.choice([0, 1, 2, 3, 5]), body))
+            peer.close()
+        self.others_notice_nothing()
+
+    def test_answers_that_nobody_reads(self):
+        """A server that keeps them all would grow for as long as it is asked; after that its memory is as before."""
+        for flood in [frame(PING, 0, 0, b"12345678"), frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 65535))]:
+            peer = self.peer()
+            peer.socket.settimeout(1)
+            with contextlib.suppress(OSError):  # it is not read any more
+                for _ in range(500):
+                    peer.send(100 * flood)
+            self.ok("ops", "list")
+            peer.close()
+        self.others_notice_nothing()
+
+    def test_frames_that_ask_for_nothing(self):
+        peer = self.peer()
+        peer.send(frame(HEADERS, 4, 1, request(WATCH)))
+        for flood in [frame(DATA, 0, 1), frame(WINDOW_UPDATE, 0, 0, b"\0\0\0\1"),
+                      frame(PRIORITY, 0, 5, b"\0\0\0\x03\x10"), frame(RST_STREAM, 0, 99, b"\0\0\0\x08")]:
+            with contextlib.suppress(OSError):
+                for _ in range(200):
+                    peer.send(100 * flood)
         self.others_notice_nothing()
 
     def test_rapid_reset(self):

@@ -2,6 +2,7 @@
 #include "mesh/rpc/limits.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@ typedef struct scene {
   mesh_service service;
   mesh_link *link;
   char directory[64], address[96];
+  int port;  // the same on TCP
 } scene;
 
 // Answers, and then waits for its end.
@@ -66,6 +68,8 @@ static void set_up(scene *own, harness *test, const mesh_limits *limits) {
   assert_non_null(mkdtemp(own->directory));
   snprintf(own->address, sizeof own->address, "unix:%s/s", own->directory);
   assert_int_equal(mesh_server_listen(own->server, own->address, NULL, &err), GRPC_STATUS_OK);
+  assert_int_equal(mesh_server_listen(own->server, "127.0.0.1:0", &own->port, &err),
+                   GRPC_STATUS_OK);
   mesh_server_start(own->server);
   assert_int_equal(mesh_link_open(test->loop, "peer", own->address, &own->link, &err),
                    GRPC_STATUS_OK);
@@ -209,24 +213,56 @@ static bool read_to_end(scene *own, int fd, char *text, size_t room, size_t *siz
   return false;
 }
 
-static void a_connection_too_many_is_told(harness *test, void *arg) {
-  bool of_one_peer = arg != NULL;
-  scene own;
-  mesh_limits limits = mesh_limits_default();
-  limits.connections = of_one_peer ? 100 : 3;
-  limits.peer_connections = of_one_peer ? 3 : 100;
-  set_up(&own, test, &limits);
-  int fds[4];
-  for (int i = 0; i < 4; i++) {
-    fds[i] = connect_raw(&own);
-    assert_true(fds[i] >= 0);
-  }
+static int connect_tcp(const scene *own) {
+  struct sockaddr_in name = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)own->port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  assert_true(fd >= 0);
+  assert_int_equal(connect(fd, (struct sockaddr *)&name, sizeof name), 0);
+  return fd;
+}
+
+static void is_told(scene *own, int fd) {
   char text[256];
   size_t size;
-  assert_true(read_to_end(&own, fds[3], text, sizeof text, &size));  // they are let in in order
+  assert_true(read_to_end(own, fd, text, sizeof text, &size));
   assert_non_null(memmem(text, size, "too many connections", 20));
   assert_int_equal(text[9 + 3], 7);         // behind SETTINGS, GOAWAY
   assert_int_equal(text[9 + 9 + 7], 0x0b);  // ENHANCE_YOUR_CALM
+}
+
+// One peer is this process on the unix socket, another one this address.
+static void a_connection_too_many_is_told(harness *test, void *arg) {
+  (void)arg;
+  scene own;
+  mesh_limits limits = mesh_limits_default();
+  limits.connections = 3;
+  set_up(&own, test, &limits);
+  int fds[5];
+  for (int i = 0; i < 3; i++)
+    fds[i] = connect_raw(&own);
+  is_told(&own,
+          fds[2]);  // they are let in in order; one peer leaves half of the room, two of three
+  fds[3] = connect_tcp(&own);
+  fds[4] = connect_tcp(&own);
+  is_told(&own, fds[4]);
+  for (int i = 0; i < 5; i++)
+    close(fds[i]);
+  answers_again(&own);
+  tear_down(&own);
+}
+
+static void a_connection_too_many_of_one_peer_is_told(harness *test, void *arg) {
+  (void)arg;
+  scene own;
+  mesh_limits limits = mesh_limits_default();
+  limits.peer_connections = 3;
+  set_up(&own, test, &limits);
+  int fds[4];
+  for (int i = 0; i < 4; i++)
+    fds[i] = connect_raw(&own);
+  is_told(&own, fds[3]);
   for (int i = 0; i < 4; i++)
     close(fds[i]);
   answers_again(&own);
@@ -326,7 +362,7 @@ static const play plays[] = {
     {"who calls is known", who_calls_is_known, NULL},
     {"an answer too large is refused", an_answer_too_large_is_refused, NULL},
     {"a connection too many is told", a_connection_too_many_is_told, NULL},
-    {"a connection too many of one peer is told", a_connection_too_many_is_told, (void *)"peer"},
+    {"a connection too many of one peer is told", a_connection_too_many_of_one_peer_is_told, NULL},
     {"descriptors run out and come back", descriptors_run_out_and_come_back, NULL},
     {"who gives up calls without end loses all", who_gives_up_calls_without_end_loses_all, NULL},
 };
