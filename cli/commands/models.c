@@ -147,6 +147,7 @@ typedef struct signals {
   int64_t heard_ns;  // when the last one came, monotonic
   int64_t shown_s;   // the time of the bar on the line that is still open; 0: none is
   int64_t ended_s;   // of the last bar that has ended; a call that is made again repeats some
+  bool warned;
 } signals;
 
 static void print_signal(const client *own, signals *state, const Millrace__V1__Signal *signal) {
@@ -174,6 +175,10 @@ static mesh_code take_signal(client *own, mesh_frame frame, void *arg, mesh_erro
   int64_t time_s = signal->time != NULL ? signal->time->seconds : 0;
   bool shown = time_s <= state->ended_s;
   if (!signal->forming && !shown) state->ended_s = time_s;
+  if (!own->json && signal->warning[0] != '\0' && !state->warned) {
+    print_text(stderr, "millrace: warning: %s\n", signal->warning);
+    state->warned = true;
+  }
   if (!shown && !own->json) print_signal(own, state, signal);
   millrace__v1__signal__free_unpacked(signal, NULL);
   if (shown) return GRPC_STATUS_OK;

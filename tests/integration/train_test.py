@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import time
@@ -137,6 +138,22 @@ class ResultTest(TrainingCase):
         self.assertFalse(any("waiting for a slot" in line for _, line in process.out))
         process.signal(signal.SIGINT)
         self.assertEqual(process.wait(), 130, process.transcript())
+
+
+class LongAgoTest(TrainingCase):
+    def settings(self):
+        return {"MILLRACE_GATEWAY_ADDRESS": self.papergate("--live-interval-ms", "50").address}
+
+    def test_live_bars_years_after_the_stored_ones(self):
+        """The gateway has nothing between them, so that nothing is missing; a person should know."""
+        self.train(epochs=1)
+        live = self.start("millrace", "models", "predict", "small", "--live", "--last", "1", "--output=text")
+        live.line(lambda line: re.search(r"warning: the last bar before the live ones is of 2018-02-07T15:00:00Z, "
+                                         r"\d{4} days before them", line), "warning", err=True)
+        live.line(lambda line: "so far" in line, "a live bar")
+        live.signal(signal.SIGINT)
+        live.wait()
+        self.assertEqual(live.stderr().count("warning"), 1)
 
 
 class LivePredictionTest(TrainingCase):

@@ -1,6 +1,7 @@
 #include "host/training/service/predict.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,9 +12,13 @@
 #include "host/training/service/send_file.h"
 #include "host/training/service/series.h"
 #include "market/timeframe.h"
+#include "market/times.h"
 #include "mesh/rpc/message.h"
 #include "millrace/v1/training_host.pb-c.h"
 #include "requests/training.h"
+
+// Markets close for up to a week or so; ten bars are near each other whatever their length.
+enum { DAY_S = 86400, GAP_USUAL_S = 14 * DAY_S, GAP_BARS = 10, GAP_TEXT_MAX = 192 };
 
 // ---- the model ----
 
@@ -93,6 +98,7 @@ typedef struct predicting {
   bar_columns *series;         // by timeframe; this and the rest are owned
   train_engine *engine;        // with the model's weights
   size_t first, end;           // base bars that are predicted
+  size_t stored;               // base bars that are no live ones
   int64_t from_s;              // and told, from this time on
   float *features;             // of all base bars
   float *outputs;              // of those that are predicted
@@ -217,6 +223,24 @@ static char *decide(const strategy *strategy, const float *outputs, double chanc
   return names[chances[likeliest] < strategy->confidence_threshold ? TRAIN_HOLD : likeliest];
 }
 
+// Says so where the first live bar comes long after the last stored one: the gateway has nothing
+// between them (else it would have to be loaded first), and indicators take them for neighbours.
+static void warn_of_gap(const predicting *own, size_t row, char out[GAP_TEXT_MAX]) {
+  const strategy *strategy = own->base.model->strategy;
+  const bar_columns *base = base_of(own);
+  char stored[TIMES_TEXT_MAX];
+  out[0] = '\0';
+  if (row != own->stored || row == 0) return;
+  int64_t usual_s = GAP_BARS * timeframe_seconds(strategy->timeframes[strategy->base]);
+  int64_t between_s = mesh_time_between(base->times[row - 1], base->times[row]);
+  if (between_s <= (usual_s > GAP_USUAL_S ? usual_s : GAP_USUAL_S)) return;
+  times_format(base->times[row - 1], stored);
+  snprintf(out, GAP_TEXT_MAX,
+           "the last bar before the live ones is of %s, %lld days before them: what the model says "
+           "of them is worth little",
+           stored, (long long)(between_s / DAY_S));
+}
+
 static mesh_code send_signal(mesh_call *call, const predicting *own, size_t row, bool forming,
                              mesh_error *err) {
   const strategy *strategy = own->base.model->strategy;
@@ -224,6 +248,7 @@ static mesh_code send_signal(mesh_call *call, const predicting *own, size_t row,
   Millrace__V1__Signal signal = MILLRACE__V1__SIGNAL__INIT;
   Google__Protobuf__Timestamp time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
   double chances[TRAIN_CLASSES];
+  char warning[GAP_TEXT_MAX];
   size_t outputs = (size_t)strategy->network.outputs;
   const float *output = own->outputs + (row - own->first) * outputs;
   time.seconds = base->times[row];
@@ -232,6 +257,8 @@ static mesh_code send_signal(mesh_call *call, const predicting *own, size_t row,
   signal.n_outputs = outputs;
   signal.outputs = chances;
   signal.forming = forming;
+  warn_of_gap(own, row, warning);
+  signal.warning = warning;
   if (outputs == 1) {
     chances[0] = (double)output[0];
   } else {
@@ -273,7 +300,7 @@ static mesh_code predict_stored(mesh_call *call, predicting *own, mesh_error *er
   size_t count = base_of(own)->count, last = (size_t)own->request->last;
   own->from_s = own->request->from != NULL ? own->request->from->seconds : INT64_MIN;
   own->first = last > 0 && last < count ? count - last : 0;
-  own->end = count;
+  own->end = own->stored = count;
   code = run_compute(call, own, err);
   return code == GRPC_STATUS_OK ? send_signals(call, own, true, err) : code;
 }
