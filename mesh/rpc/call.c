@@ -64,6 +64,16 @@ bool mesh_call_await(mesh_call *call, mesh_await *await) {
   return await->ok;
 }
 
+int64_t mesh_metadata_bytes(const grpc_metadata_array *metadata) {
+  enum { FIELD_BYTES = 32 };  // RFC 9113, 6.5.2
+  int64_t bytes = 0;
+  for (size_t i = 0; i < metadata->count; i++) {
+    const grpc_metadata *one = &metadata->metadata[i];
+    bytes += (int64_t)(GRPC_SLICE_LENGTH(one->key) + GRPC_SLICE_LENGTH(one->value)) + FIELD_BYTES;
+  }
+  return bytes;
+}
+
 static void drop_received(mesh_call *call) {
   if (call->received != NULL) grpc_byte_buffer_destroy(call->received);
   call->received = NULL;

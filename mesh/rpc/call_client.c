@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "mesh/rpc/call_internal.h"
+#include "mesh/rpc/channel_args.h"
 #include "mesh/rpc/link_internal.h"
 #include "mesh/rpc/message.h"
 #include "mesh/rpc/status_details.h"
@@ -31,10 +32,22 @@ static const grpc_metadata *find_details(const client_call *own) {
   return NULL;
 }
 
+// Those before the messages and those behind them, as many as a call's each.
+static mesh_code check_headers(const client_call *own, mesh_error *err) {
+  int64_t bytes = mesh_metadata_bytes(&own->initial) + mesh_metadata_bytes(&own->trailing);
+  if (bytes <= 2 * MESH_LINK_HEADER_BYTES) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED,
+                   "link %s (%s): the answer's headers have %lld bytes, and may have %d",
+                   mesh_link_name(own->link), mesh_link_address(own->link), (long long)bytes,
+                   2 * MESH_LINK_HEADER_BYTES);
+}
+
 // The peer's status as an error.
 static mesh_code client_on_end(mesh_call *call, mesh_error *err) {
   const client_call *own = client_of(call);
   mesh_call_await(call, &call->finish);
+  mesh_code code = check_headers(own, err);
+  if (code != GRPC_STATUS_OK) return code;
   if (own->status == GRPC_STATUS_OK) return GRPC_STATUS_OK;
   if (call->scope.code != GRPC_STATUS_OK) return mesh_scope_check(&call->scope, err);
 

@@ -82,6 +82,10 @@ mesh_frame mesh_call_flatten(mesh_call *call);
 // Starts to send `buffer` (the caller keeps it); `await` completes when the transport took it.
 void mesh_call_start_send(mesh_call *call, mesh_await *await, grpc_byte_buffer *buffer);
 
+// What received headers count for as HTTP/2 says: names, values, and 32 bytes for each field. gRPC
+// holds its own limit against each frame of them alone, and not against their sum.
+int64_t mesh_metadata_bytes(const grpc_metadata_array *metadata);
+
 // Why a send on the call failed.
 mesh_code mesh_call_send_error(mesh_call *call, mesh_error *err);
 

@@ -16,7 +16,6 @@ enum {
   PING_MS = 20000,
   PING_TIMEOUT_MS = 10000,
   MESSAGE_BYTES = 4 << 20,
-  HEADER_BYTES = 8 << 10,
   ARGS_MAX = 20,
 };
 
@@ -60,7 +59,7 @@ static void add_common(arg_list *list, int64_t message_bytes, int64_t header_byt
 }
 
 static void add_client(arg_list *list) {
-  add_common(list, MESSAGE_BYTES, HEADER_BYTES);
+  add_common(list, MESSAGE_BYTES, MESH_LINK_HEADER_BYTES);
   add(list, GRPC_ARG_ENABLE_RETRIES, 0);  // retries are the manager's, where history shows them
   add(list, GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, RECONNECT_FIRST_MS);
   add(list, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_TIMEOUT_MS);
@@ -104,7 +103,7 @@ grpc_server *mesh_grpc_server_create(grpc_resource_quota *quota, const mesh_limi
   if (quota != NULL) {
     add_limits(&list, quota, limits);
   } else {
-    add_common(&list, MESSAGE_BYTES, HEADER_BYTES);
+    add_common(&list, MESSAGE_BYTES, MESH_LINK_HEADER_BYTES);
   }
   add(&list, GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, PING_MS / 2);
   grpc_channel_args args = args_of(&list);

@@ -7,6 +7,8 @@
 
 #include "mesh/rpc/limits.h"
 
+enum { MESH_LINK_HEADER_BYTES = 8 << 10 };  // of one call, that a link takes
+
 // A stalled reader holds up to 64 KiB of a stream; a lost connection is tried again after 50 ms,
 // growing to 2 s, with gRPC's 20 % jitter; an idle connection is pinged after 20 s and given up 10
 // s later. A message of more than 4 MiB ends its call, one that is compressed, too; a call's

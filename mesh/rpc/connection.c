@@ -13,7 +13,6 @@
 
 enum {
   WAITING_CALLS = 4,
-  FIELD_BYTES = 32,                // of each header field, beside name and value: RFC 9113, 6.5.2
   RETRY_MS = 1000,                 // when a refused caller may come again
   RESETS_REFILL_S = 10,            // the whole of limits->resets
   SHARE_LEAST_BYTES = 512 * 1024,  // of memory, for a connection among very many
@@ -189,13 +188,8 @@ static void call_is_over(mesh_connection *own) {
   own->all->calls--;
 }
 
-// gRPC holds its limit against each frame of a call's headers alone, and not against their sum.
 static mesh_code check_headers(const mesh_served_call *served, int64_t most, mesh_error *err) {
-  int64_t bytes = 0;
-  for (size_t i = 0; i < served->metadata.count; i++) {
-    const grpc_metadata *one = &served->metadata.metadata[i];
-    bytes += (int64_t)(GRPC_SLICE_LENGTH(one->key) + GRPC_SLICE_LENGTH(one->value)) + FIELD_BYTES;
-  }
+  int64_t bytes = mesh_metadata_bytes(&served->metadata);
   if (bytes <= most) return GRPC_STATUS_OK;
   return mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED,
                    "the headers have %lld bytes, and may have %lld", (long long)bytes,
