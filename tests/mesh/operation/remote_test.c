@@ -457,7 +457,9 @@ static void a_deadline_stops_the_host(bench *own) {
   start(own);
   history all = await_end(own);
   assert_int_equal(all.outcome->failed->code, GRPC_STATUS_DEADLINE_EXCEEDED);
-  assert_int_equal(mesh_operations_count(own->host.hosted.operations), 0);
+  // Where the host takes long to stop, the end does not wait for it; and it stops all the same.
+  while (mesh_operations_count(own->host.hosted.operations) > 0)
+    pause_ms(own, 1);
   forget(&all);
 }
 
