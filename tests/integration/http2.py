@@ -153,7 +153,8 @@ class Peer(Connection):
         connected.settimeout(30)
         connected.connect(path)
         super().__init__(connected)
-        self.send(PREFACE, frame(SETTINGS, 0, 0, settings))
+        with contextlib.suppress(OSError):  # turned away at the door: why is there to read
+            self.send(PREFACE, frame(SETTINGS, 0, 0, settings))
 
     def begin_message(self, stream, path, size):
         """A call's headers, and a message that says it has `size` bytes."""
