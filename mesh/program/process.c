@@ -14,7 +14,8 @@ struct mesh_stop_signal {
   mesh_op op;
   void (*on_stop)(void *arg);
   void *arg;
-  atomic_int number;  // written before the post
+  atomic_int number;   // written before the post
+  atomic_bool ending;  // written before the thread's last signal
   pthread_t thread;
 };
 
@@ -37,7 +38,6 @@ static sigset_t stop_signals(void) {
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGUSR2);  // ends the waiting thread
   return set;
 }
 
@@ -71,16 +71,23 @@ static void on_op(mesh_op *op, bool ok) {
   own->on_stop(own->arg);
 }
 
-static void *wait_for_signals(void *arg) {
-  mesh_stop_signal *own = arg;
+// The next stop signal; 0: none, mesh_stop_signal_destroy() ends the thread. What wakes it then is
+// one of the same signals: no other number is the thread's own, which some process might send.
+static int await_signal(mesh_stop_signal *own) {
   sigset_t set = stop_signals();
   int number = 0;
   sigwait(&set, &number);
-  if (number == SIGUSR2) return NULL;
+  return atomic_load(&own->ending) ? 0 : number;
+}
+
+static void *wait_for_signals(void *arg) {
+  mesh_stop_signal *own = arg;
+  int number = await_signal(own);
+  if (number == 0) return NULL;
   atomic_store(&own->number, number);
   mesh_loop_post(own->loop, &own->op);
-  sigwait(&set, &number);
-  if (number != SIGUSR2) _exit(128 + number);
+  number = await_signal(own);
+  if (number != 0) _exit(128 + number);
   return NULL;
 }
 
@@ -102,7 +109,8 @@ int mesh_stop_signal_number(const mesh_stop_signal *own) {
 
 void mesh_stop_signal_destroy(mesh_stop_signal *own) {
   if (own == NULL) return;
-  pthread_kill(own->thread, SIGUSR2);
+  atomic_store(&own->ending, true);
+  pthread_kill(own->thread, SIGTERM);
   pthread_join(own->thread, NULL);
   free(own);
 }

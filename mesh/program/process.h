@@ -34,7 +34,8 @@ void mesh_process_raise_descriptors(void);
 void mesh_process_exit_with_parent(void);
 
 // Calls on_stop(arg) on the loop, once, after SIGTERM or SIGINT; a second signal ends the process
-// at once. Release it with mesh_stop_signal_destroy() when the loop has stopped.
+// at once. Other signals do what they do to any program. Release it with mesh_stop_signal_destroy()
+// when the loop has stopped.
 mesh_stop_signal *mesh_stop_signal_create(mesh_loop *loop, void (*on_stop)(void *arg), void *arg);
 
 // Stops to listen and frees it; the signals stay blocked. NULL is fine.

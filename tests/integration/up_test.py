@@ -109,6 +109,15 @@ class UpTest(MeshCase):
         self.assertEqual(mesh.wait(), 0)
         self.assertEqual(events(mesh, "stopped")[0]["piece"], "mesh")
 
+    def test_no_signal_of_others_makes_a_program_deaf(self):
+        """SIGUSR2 ends each program, as it ends any: none takes it for something of its own."""
+        mesh = self.up()
+        for name, pid in children(mesh.pid).items():
+            os.kill(pid, signal.SIGUSR2)
+            wait_for(lambda: gone(pid), "end of " + name)
+        mesh.signal(signal.SIGUSR2)
+        self.assertEqual(mesh.wait(), -signal.SIGUSR2)
+
     def test_nobody_gets_papergates_port(self):
         mesh = self.up()
         dead = children(mesh.pid)["papergate"]

@@ -31,6 +31,35 @@ static void a_signal_is_told_once_on_the_loop(harness *own, void *arg) {
   mesh_stop_signal_destroy(stop);
 }
 
+static volatile sig_atomic_t handled;
+
+static void on_other_signal(int number) {
+  (void)number;
+  handled++;
+}
+
+// Any process of this user can send them: they do what they would do without us, and the next
+// SIGTERM is heard.
+static void other_signals_are_not_ours(harness *own, void *arg) {
+  (void)arg;
+  static const int others[] = {SIGUSR1, SIGUSR2, SIGALRM};
+  stopped what = {.waiter = mesh_fiber_current(own->loop)};
+  mesh_stop_signal *stop = mesh_stop_signal_create(own->loop, on_stop, &what);
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    struct sigaction action = {.sa_handler = on_other_signal}, old;
+    sigaction(others[i], &action, &old);
+    handled = 0;
+    raise(others[i]);
+    assert_int_equal(handled, 1);  // blocked it would wait for whoever waits for signals
+    sigaction(others[i], &old, NULL);
+  }
+  assert_int_equal(what.count, 0);
+  kill(getpid(), SIGTERM);
+  while (what.count == 0)
+    mesh_fiber_park(own->loop);
+  mesh_stop_signal_destroy(stop);
+}
+
 static void no_signal_is_no_stop(harness *own, void *arg) {
   (void)arg;
   stopped what = {.waiter = mesh_fiber_current(own->loop)};
@@ -90,6 +119,7 @@ typedef struct row {
 
 static const row rows[] = {
     {"a signal is told once, on the loop", a_signal_is_told_once_on_the_loop},
+    {"other signals are not ours", other_signals_are_not_ours},
     {"no signal is no stop", no_signal_is_no_stop},
     {"a line says when, how bad and who", a_line_says_when_how_bad_and_who},
     {"JSON is escaped", json_is_escaped},
