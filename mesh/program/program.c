@@ -27,12 +27,19 @@ static void on_stop(void *arg) {
   mesh_program_stop(arg);
 }
 
-// glibc gives each thread a heap of its own, and keeps what was freed there: with threads that
-// mostly wait, memory grew for as long as another one had yet to be the busiest.
-enum { HEAPS_MAX = 4 };
+// glibc gives each thread a heap of its own and keeps what was freed there, and after one large
+// block it keeps the next ones, too: with threads that mostly wait, memory grew for as long as
+// another one had yet to be the busiest. Few heaps; what is large goes back to the system.
+enum { HEAPS_MAX = 4, LARGE_BYTES = 1 << 20 };
+
+static void bound_heaps(void) {
+  mallopt(M_ARENA_MAX, HEAPS_MAX);
+  mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+  mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
+}
 
 int mesh_program_run(int (*run)(mesh_program *program, void *arg), void *arg) {
-  mallopt(M_ARENA_MAX, HEAPS_MAX);
+  bound_heaps();
   mesh_program program = {.loop = mesh_loop_create()};
   main_arg what = {&program, run, arg, 0};
   mesh_scope_open_root(&program.scope, program.loop);
