@@ -300,7 +300,7 @@ static mesh_code conclude_cancelled(follow *own, const Millrace__V1__Cancelled *
 
 // The error of an operation that failed; names the operation where the error does not.
 static mesh_code conclude_failed(follow *own, const Google__Rpc__Status *failed, mesh_error *err) {
-  mesh_code code = (mesh_code)failed->code;
+  mesh_code code = mesh_failure_code(failed->code);
   own->client->exit_code = exit_code_of_outcome(code);
   char subject[FOLLOW_TEXT_MAX];
   mesh_text_format(subject, sizeof subject, "%.*s", (int)strcspn(own->title, " "), own->title);

@@ -36,8 +36,21 @@ static mesh_code open_fetch(mesh_scope *scope, mesh_link *adapter, const fetch_r
 
 typedef struct attempt {
   fetch_result *result;
-  bool ended;  // an outcome came
+  bool ended;    // an outcome came
+  int64_t told;  // bars, by the outcome
 } attempt;
+
+static mesh_code take_result(attempt *own, const Millrace__V1__Succeeded *succeeded,
+                             mesh_error *err) {
+  if (succeeded->result_case != MILLRACE__V1__SUCCEEDED__RESULT_FETCH) {
+    return mesh_fail(err, GRPC_STATUS_DATA_LOSS,
+                     "the host's FetchBars ended with a result that is no FetchResult");
+  }
+  own->told = succeeded->fetch->bars;
+  mesh_text_copy(own->result->empty_reason, sizeof own->result->empty_reason,
+                 succeeded->fetch->empty_reason);
+  return GRPC_STATUS_OK;
+}
 
 static mesh_code take_outcome(attempt *own, mesh_view body, mesh_error *err) {
   Millrace__V1__Outcome *outcome =
@@ -46,12 +59,11 @@ static mesh_code take_outcome(attempt *own, mesh_view body, mesh_error *err) {
   mesh_code code = GRPC_STATUS_OK;
   own->ended = true;
   if (outcome->outcome_case == MILLRACE__V1__OUTCOME__OUTCOME_FAILED) {
-    code = mesh_fail(err, (mesh_code)outcome->failed->code, "%s", outcome->failed->message);
+    code = mesh_fail(err, mesh_failure_code(outcome->failed->code), "%s", outcome->failed->message);
   } else if (outcome->outcome_case != MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED) {
     code = mesh_fail(err, GRPC_STATUS_ABORTED, "the fetch was cancelled below");
-  } else if (outcome->succeeded->result_case == MILLRACE__V1__SUCCEEDED__RESULT_FETCH) {
-    mesh_text_copy(own->result->empty_reason, sizeof own->result->empty_reason,
-                   outcome->succeeded->fetch->empty_reason);
+  } else {
+    code = take_result(own, outcome->succeeded, err);
   }
   millrace__v1__outcome__free_unpacked(outcome, NULL);
   return code;
@@ -81,6 +93,18 @@ static mesh_code take_frame(attempt *own, mesh_frame frame, mesh_error *err) {
   return bad ? mesh_fail(err, GRPC_STATUS_DATA_LOSS, "malformed batch of events") : GRPC_STATUS_OK;
 }
 
+// A stream that ends without an outcome is not finished, and one that lost bars on its way, or
+// counts some that the host never had, says nothing of what the source has.
+static mesh_code check_end(const attempt *own, mesh_error *err) {
+  if (!own->ended) {
+    return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the fetch ended without an outcome");
+  }
+  size_t came = own->result->bars.count;
+  if (own->told >= 0 && (uint64_t)own->told == came) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the host says that it sent %lld bars: %zu came",
+                   (long long)own->told, came);
+}
+
 static mesh_code fetch_once(mesh_scope *scope, mesh_link *adapter, const fetch_request *request,
                             fetch_result *result, mesh_error *err) {
   mesh_call *call;
@@ -93,11 +117,7 @@ static mesh_code fetch_once(mesh_scope *scope, mesh_link *adapter, const fetch_r
     if (code != GRPC_STATUS_OK) break;
   }
   mesh_call_close(call);
-  if (code == GRPC_STATUS_OK &&
-      !own.ended) {  // a stream that ends without an outcome is not finished
-    code = mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the fetch ended without an outcome");
-  }
-  return code;
+  return code == GRPC_STATUS_OK ? check_end(&own, err) : code;
 }
 
 mesh_code fetch_bars(mesh_scope *scope, mesh_link *adapter, const fetch_request *request,

@@ -24,7 +24,8 @@ typedef mesh_code (*fetch_again)(void *arg, mesh_scope *scope, const char *piece
                                  mesh_error *err);
 
 // Fetches the bars of a request, again and again while again(arg) says so. On OK result->bars has
-// what came, as it came: not validated. On an error it has no bars. result->attempts counts in both
+// what came, as it came and as many as the host says: not validated. DATA_LOSS if the host's events
+// contradict themselves. On an error it has no bars. result->attempts counts in both
 // cases.
 MESH_NODISCARD mesh_code fetch_bars(mesh_scope *scope, mesh_link *adapter,
                                     const fetch_request *request, fetch_again again, void *arg,

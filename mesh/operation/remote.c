@@ -297,8 +297,9 @@ static void on_stop(mesh_cancel_hook *hook) {
 
 // ---- the outcome ----
 
-static mesh_code take_failure(const Google__Rpc__Status *failed, mesh_error *err) {
-  mesh_code code = mesh_fail(err, (mesh_code)failed->code, "%s", failed->message);
+static mesh_code take_failure(Google__Rpc__Status *failed, mesh_error *err) {
+  mesh_code code = mesh_fail(err, mesh_failure_code(failed->code), "%s", failed->message);
+  failed->code = (int32_t)code;
   if (failed->n_details > 0) {
     // Larger ones are dropped, the message stays.
     (void)!mesh_message_pack_into(&failed->base, err->details, sizeof err->details,

@@ -65,12 +65,12 @@ static mesh_code client_on_end(mesh_call *call, mesh_error *err) {
   if (details == NULL && own->status == GRPC_STATUS_UNAVAILABLE) {
     return mesh_link_fail(own->link, own->status, text, err);
   }
-  mesh_fail(err, own->status, "%s", text);
+  code = mesh_fail(err, mesh_failure_code(own->status), "%s", text);
   if (details != NULL && err != NULL) {
     mesh_error_decode_details(err, GRPC_SLICE_START_PTR(details->value),
                               GRPC_SLICE_LENGTH(details->value));
   }
-  return own->status;
+  return code;
 }
 
 static void client_on_cancel(mesh_call *call) {

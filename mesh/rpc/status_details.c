@@ -76,6 +76,18 @@ static void take_retry_info(mesh_error *err, const ProtobufCBinaryData *value) {
   google__rpc__retry_info__free_unpacked(info, NULL);
 }
 
+// The same details under the code and message of `err`. Larger ones are dropped.
+static void put_right(mesh_error *err, Google__Rpc__Status *status) {
+  char *theirs = status->message;
+  status->code = (int32_t)err->code;
+  status->message = err->message;
+  if (!mesh_message_pack_into(&status->base, err->details, sizeof err->details,
+                              &err->details_size)) {
+    err->details_size = 0;
+  }
+  status->message = theirs;
+}
+
 void mesh_error_decode_details(mesh_error *err, const uint8_t *details, size_t size_bytes) {
   Google__Rpc__Status *status =
       mesh_message_unpack(&google__rpc__status__descriptor, details, size_bytes);
@@ -85,9 +97,12 @@ void mesh_error_decode_details(mesh_error *err, const uint8_t *details, size_t s
       if (strcmp(any->type_url, ERROR_INFO_URL) == 0) take_error_info(err, &any->value);
       if (strcmp(any->type_url, RETRY_INFO_URL) == 0) take_retry_info(err, &any->value);
     }
-    google__rpc__status__free_unpacked(status, NULL);
   }
-  if (size_bytes > sizeof err->details) return;
-  memcpy(err->details, details, size_bytes);
-  err->details_size = size_bytes;
+  if (status != NULL && status->code != (int32_t)err->code) {
+    put_right(err, status);
+  } else if (size_bytes <= sizeof err->details) {
+    memcpy(err->details, details, size_bytes);
+    err->details_size = size_bytes;
+  }
+  if (status != NULL) google__rpc__status__free_unpacked(status, NULL);
 }

@@ -10,7 +10,8 @@
 void mesh_error_encode_details(mesh_error *err);
 
 // Takes `details` as a peer sent them: keeps the bytes, and fills reason, domain and retry_after_ms
-// from them. Bytes that are no google.rpc.Status are kept and otherwise ignored.
+// from them. Bytes that are no google.rpc.Status are kept and otherwise ignored. Where they name
+// another code than err->code, that and err->message stand in them: the status line wins.
 void mesh_error_decode_details(mesh_error *err, const uint8_t *details, size_t size_bytes);
 
 #endif

@@ -49,6 +49,11 @@ bool mesh_error_is_retryable(const mesh_error *err) {
          (err->code != GRPC_STATUS_OK && err->retry_after_ms > 0);
 }
 
+mesh_code mesh_failure_code(int64_t number) {
+  bool known = number > GRPC_STATUS_OK && number <= GRPC_STATUS_UNAUTHENTICATED;
+  return known ? (mesh_code)number : GRPC_STATUS_UNKNOWN;
+}
+
 const char *mesh_code_name(mesh_code code) {
   static const char *const names[] = {
       [GRPC_STATUS_OK] = "OK",

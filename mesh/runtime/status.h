@@ -50,6 +50,10 @@ void mesh_error_set_retry(mesh_error *err, int64_t after_ms);
 // True where the same request may succeed later: UNAVAILABLE, or any code with RetryInfo.
 bool mesh_error_is_retryable(const mesh_error *err);
 
+// The code of a failure whose number came from outside: never OK. UNKNOWN for 0, and for a number
+// that gRPC does not define.
+mesh_code mesh_failure_code(int64_t number);
+
 // "UNAVAILABLE" for GRPC_STATUS_UNAVAILABLE, and so on; "UNKNOWN" for a number that gRPC does not
 // define.
 const char *mesh_code_name(mesh_code code);

@@ -119,6 +119,30 @@ static void only_a_real_delay_is_believed(void) {
   }
 }
 
+// grpc-status says NOT_FOUND, and the details that it went fine.
+static void the_status_line_wins(void) {
+  uint8_t bytes[256];
+  size_t size = pack_retry(2, 0, bytes);  // code 0, no message
+  mesh_error err;
+  mesh_fail(&err, GRPC_STATUS_NOT_FOUND, "no such symbol");
+  mesh_error_decode_details(&err, bytes, size);
+  assert_int_equal(err.code, GRPC_STATUS_NOT_FOUND);
+  assert_int_equal(err.retry_after_ms, 2000);
+  Google__Rpc__Status *sent_on = google__rpc__status__unpack(NULL, err.details_size, err.details);
+  assert_int_equal(sent_on->code, GRPC_STATUS_NOT_FOUND);
+  assert_string_equal(sent_on->message, "no such symbol");
+  assert_int_equal(sent_on->n_details, 1);
+  google__rpc__status__free_unpacked(sent_on, NULL);
+}
+
+static void a_failure_is_never_ok(void) {
+  assert_int_equal(mesh_failure_code(GRPC_STATUS_CANCELLED), GRPC_STATUS_CANCELLED);
+  assert_int_equal(mesh_failure_code(GRPC_STATUS_UNAUTHENTICATED), GRPC_STATUS_UNAUTHENTICATED);
+  static const int64_t others[] = {0, -1, 17, 9999, INT64_MAX, INT64_MIN};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    assert_int_equal(mesh_failure_code(others[i]), GRPC_STATUS_UNKNOWN);
+}
+
 static void details_that_are_none_are_ignored(void) {
   mesh_error err;
   mesh_fail(&err, GRPC_STATUS_ABORTED, "text");
@@ -156,6 +180,8 @@ static const row rows[] = {
     {"details survive the wire", details_survive_the_wire},
     {"what is added makes new details", what_is_added_makes_new_details},
     {"only a real delay is believed", only_a_real_delay_is_believed},
+    {"the status line wins", the_status_line_wins},
+    {"a failure is never OK", a_failure_is_never_ok},
     {"details that are none are ignored", details_that_are_none_are_ignored},
     {"what may be tried again says so", what_may_be_tried_again_says_so},
     {"codes have names", codes_have_names},
