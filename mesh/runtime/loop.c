@@ -1,11 +1,15 @@
 #include "mesh/runtime/loop.h"
 
 #include <assert.h>
+#include <grpc/grpc_posix.h>
 #include <grpc/grpc_security.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "mesh/runtime/loop_internal.h"
 
@@ -20,6 +24,8 @@ int64_t mesh_wall_ns(void) {
   clock_gettime(CLOCK_REALTIME, &now);
   return mesh_time_join(now.tv_sec, now.tv_nsec);
 }
+
+enum { WAKE_POLLER_MS = 5 };
 
 static void *allocate(size_t size_bytes) {
   void *memory = calloc(1, size_bytes);
@@ -56,6 +62,21 @@ mesh_loop *mesh_loop_create(void) {
   return loop;
 }
 
+// A write that had to wait leaves gRPC a thread that polls for ten seconds, whatever else ends, and
+// its shutdown waits for that thread. A descriptor with something to tell wakes it: the end of a
+// connection, which it answers with its own end. Where there is no such thread nobody does.
+static void wake_poller(void) {
+  int fds[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) != 0) return;
+  grpc_channel_credentials *plain = grpc_insecure_credentials_create();
+  grpc_channel *channel = grpc_channel_create_from_fd("wake", fds[0], plain, NULL);
+  grpc_channel_credentials_release(plain);
+  shutdown(fds[1], SHUT_WR);
+  poll(&(struct pollfd){.fd = fds[1], .events = POLLRDHUP}, 1, WAKE_POLLER_MS);
+  grpc_channel_destroy(channel);
+  close(fds[1]);
+}
+
 void mesh_loop_destroy(mesh_loop *loop) {
   if (loop == NULL) return;
   assert(loop->ready == NULL && loop->inbox == NULL && loop->timer_count == 0);
@@ -70,6 +91,7 @@ void mesh_loop_destroy(mesh_loop *loop) {
   pthread_mutex_destroy(&loop->lock);
   free(loop->timers);
   free(loop);
+  wake_poller();
   grpc_shutdown_blocking();
 }
 
