@@ -17,8 +17,9 @@ int64_t mesh_backoff_wait_ms(const mesh_backoff *backoff, int attempt, uint64_t 
   int64_t ceiling = mesh_backoff_ceiling_ms(backoff, attempt);
   int64_t floor = ceiling / 2;
   int64_t wait = floor + (int64_t)(random % (uint64_t)(ceiling - floor + 1));
-  if (err != NULL && err->retry_after_ms > wait) return err->retry_after_ms;
-  return wait;
+  int64_t asked = err == NULL ? 0 : err->retry_after_ms;
+  if (asked > MESH_RETRY_ASKED_MAX_MS) asked = MESH_RETRY_ASKED_MAX_MS;
+  return asked > wait ? asked : wait;
 }
 
 static uint64_t random_bits(void) {

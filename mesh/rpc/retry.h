@@ -5,6 +5,10 @@
 #include "mesh/rpc/retry_budget.h"
 #include "mesh/runtime/scope.h"
 
+// The longest wait that a peer is granted: the longest rule of IB's pacing is ten minutes, and
+// nothing of ours asks for more. A peer that asks for a year is asked again.
+enum { MESH_RETRY_ASKED_MAX_MS = 15 * 60 * 1000 };
+
 typedef struct mesh_backoff {
   int64_t base_ms;  // the first wait is at most this
   int64_t cap_ms;   // no wait is longer, but for a peer's RetryInfo
@@ -16,7 +20,7 @@ typedef struct mesh_backoff {
 int64_t mesh_backoff_ceiling_ms(const mesh_backoff *backoff, int attempt);
 
 // The wait: uniform in [ceiling/2, ceiling], from `random` (any 64 random bits). Never less than
-// what `err` asks for.
+// what `err` asks for, up to MESH_RETRY_ASKED_MAX_MS.
 int64_t mesh_backoff_wait_ms(const mesh_backoff *backoff, int attempt, uint64_t random,
                              const mesh_error *err);
 

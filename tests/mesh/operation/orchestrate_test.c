@@ -98,6 +98,11 @@ static void a_peer_may_ask_for_more(harness *own, void *arg) {
   mesh_fail(&err, GRPC_STATUS_RESOURCE_EXHAUSTED, "pacing");
   mesh_error_set_retry(&err, 15000);
   assert_int_equal(mesh_backoff_wait_ms(&backoff, 1, 0, &err), 15000);
+  static const int64_t long_ones[] = {900001, 315576000000000, INT64_MAX};  // ten thousand years
+  for (size_t i = 0; i < sizeof long_ones / sizeof *long_ones; i++) {
+    mesh_error_set_retry(&err, long_ones[i]);
+    assert_int_equal(mesh_backoff_wait_ms(&backoff, 1, 0, &err), 900000);
+  }
 }
 
 static void what_cannot_help_is_not_tried_again(harness *own, void *arg) {
