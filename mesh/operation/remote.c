@@ -199,6 +199,13 @@ static mesh_code take_frame(relaying *own, mesh_frame frame, mesh_error *err) {
   return code;
 }
 
+// What a relay between us and the host says, too.
+static mesh_code fail_ended_early(mesh_error *err) {
+  mesh_code code = mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the host's stream ended early");
+  mesh_error_set_reason(err, "NO_OUTCOME", "mesh.millrace");
+  return code;
+}
+
 // One call of Run. OK once there is an outcome; UNAVAILABLE where the stream ends without one.
 static mesh_code attach(relaying *own, mesh_error *err) {
   mesh_bytes bytes = make_request(own);
@@ -213,8 +220,7 @@ static mesh_code attach(relaying *own, mesh_error *err) {
     mesh_frame frame;
     code = mesh_call_receive(call, &frame, err);
     if (code != GRPC_STATUS_OK) break;
-    code = frame.end ? mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the host's stream ended early")
-                     : take_frame(own, frame, err);
+    code = frame.end ? fail_ended_early(err) : take_frame(own, frame, err);
   }
   mesh_call_close(call);
   return code;
@@ -237,9 +243,27 @@ static mesh_code give_back(relaying *own, mesh_error *err) {
   return code;
 }
 
+// The host has ended the stream as if all were well, and told of no outcome and of no leaving.
+static bool ends_for_nothing(const relaying *own, const mesh_error *err) {
+  return err->code == GRPC_STATUS_UNAVAILABLE && strcmp(err->reason, "NO_OUTCOME") == 0 &&
+         !own->left && mesh_operation_scope(own->operation)->code == GRPC_STATUS_OK;
+}
+
+// Such a run counts as lost, whether anything was heard of it or not: whoever asks for it again and
+// again would do so for ever. UNAVAILABLE where another attempt is left.
+static mesh_code count_as_lost(relaying *own, mesh_error *err) {
+  own->broken = *err;
+  mesh_code code = note_loss(own, err);
+  if (code != GRPC_STATUS_OK) return code;
+  if (count_lost(own->operation) >= LOST_MAX) return refuse_lost(own, err);
+  *err = own->broken;
+  return err->code;
+}
+
 static mesh_code attach_until_outcome(relaying *own, mesh_error *err) {
   mesh_code code = attach(own, err);
-  return code == GRPC_STATUS_OK ? give_back(own, err) : code;
+  if (code == GRPC_STATUS_OK) return give_back(own, err);
+  return ends_for_nothing(own, err) ? count_as_lost(own, err) : code;
 }
 
 // ---- the stop ----

@@ -2,7 +2,8 @@
 // the operation's own journal. Whatever breaks on the way is mended from both ends: the host keeps
 // the run by its name for a grace, the journal knows the host's last event and the last checkpoint.
 // Reattached, the run goes on where it is; if the host has lost it, it begins again at the
-// checkpoint. A run that its host does not survive (it dies, or hangs and is given up) twice from
+// checkpoint. A run that its host does not survive (it dies, hangs and is given up, or ends the
+// stream as if all were well and says nothing of an outcome) twice from
 // the same checkpoint is not begun a third time, whatever process counts: ABORTED, with how the
 // line to the host broke. A run that its host has ended by itself, because we were away for longer
 // than the grace, goes on at the last checkpoint, too. A host that is busy answers pings and is

@@ -20,12 +20,37 @@ enum { MS = 1000000 };
 
 // ---- a host that can die and come back on the same address ----
 
+// Run of a host that ends the stream as if all were well, after what it was told to say.
+typedef struct vague_host {
+  mesh_service service;
+  mesh_event says;  // its payload: 0: nothing
+  int asked;
+} vague_host;
+
+static mesh_code run_vaguely(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
+  (void)request;
+  vague_host *own = self;
+  own->asked++;
+  if (own->says.payload == 0) return GRPC_STATUS_OK;
+  uint8_t bytes[256];
+  mesh_event event = own->says;
+  event.epoch = own->asked;
+  event.sequence = 1;
+  assert_true(mesh_event_bound(&event) <= sizeof bytes);
+  mesh_frame frame = {bytes, mesh_event_encode(&event, bytes, sizeof bytes), false};
+  return mesh_call_send(call, frame, err);
+}
+
+static const mesh_method vague_method = {.name = "Run", .run = run_vaguely};
+
 typedef struct bench {
   harness *test;
   mesh_schema *schema;
   char directory[32], address[64];
   mesh_server *server;
   counter_host host;
+  vague_host vague;
+  const char *run_method;
   mesh_link *link;
   memory_journal journal;
   mesh_operations *operations;
@@ -41,6 +66,7 @@ static void start_host(bench *own) {
   counter_host_init(&own->host, own->test->loop);
   own->server = mesh_server_create(own->test->loop, own->schema);
   mesh_server_add(own->server, &own->host.service);
+  mesh_server_add(own->server, &own->vague.service);
   assert_int_equal(mesh_server_listen(own->server, own->address, NULL, &err), GRPC_STATUS_OK);
   mesh_server_start(own->server);
 }
@@ -55,7 +81,8 @@ static void kill_host(bench *own) {
 
 static void bench_init(bench *own, harness *test) {
   mesh_error err;
-  *own = (bench){.test = test};
+  *own = (bench){.test = test, .run_method = "/millrace.test.v1.CounterHost/Run"};
+  own->vague.service = (mesh_service){"test.VagueHost", &vague_method, 1, &own->vague};
   snprintf(own->directory, sizeof own->directory, "/tmp/mr-XXXXXX");  // a socket's path is short
   assert_non_null(mkdtemp(own->directory));
   snprintf(own->address, sizeof own->address, "unix:%s/host.sock", own->directory);
@@ -106,7 +133,7 @@ static mesh_work make_work(bench *own) {
   assert_non_null(made);
   size_t size = millrace__test__v1__count_request__pack(&own->request, made->request);
   made->remote = (mesh_remote){.link = own->link,
-                               .run_method = "/millrace.test.v1.CounterHost/Run",
+                               .run_method = own->run_method,
                                .cancel_method = "/millrace.test.v1.CounterHost/Cancel",
                                .request = {made->request, size},
                                .grace_ms = own->grace_ms,
@@ -333,6 +360,33 @@ static void a_host_that_stays_away_has_lost_it(bench *own) {
   assert_int_equal(all.lost, 1);
   forget(&all);
   start_host(own);
+}
+
+// Its stream ends with OK: nothing broke, and nothing is done.
+static void what_ends_without_an_outcome_twice_is_not_begun_again(bench *own) {
+  static const uint32_t payloads[] = {0, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_ACCEPTED};
+  own->run_method = "/test.VagueHost/Run";
+  for (size_t i = 0; i < sizeof payloads / sizeof *payloads; i++) {
+    own->vague.asked = 0;
+    own->vague.says = (mesh_event){.event_class = MESH_DURABLE, .payload = payloads[i]};
+    start(own);
+    check_lost(own);
+    assert_int_equal(own->vague.asked, 2);
+  }
+}
+
+static void a_failure_of_code_0_is_a_failure(bench *own) {
+  static const uint8_t failed_ok[] = {0x12, 4, 0x12, 2, 'o', 'k'};  // failed {message: "ok"}
+  own->run_method = "/test.VagueHost/Run";
+  own->vague.says = (mesh_event){.event_class = MESH_DURABLE,
+                                 .payload = MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME,
+                                 .body = {failed_ok, sizeof failed_ok}};
+  start(own);
+  history all = await_end(own);
+  assert_int_equal(all.outcome->outcome_case, MILLRACE__V1__OUTCOME__OUTCOME_FAILED);
+  assert_int_equal(all.outcome->failed->code, GRPC_STATUS_UNKNOWN);
+  assert_string_equal(all.outcome->failed->message, "ok");
+  forget(&all);
 }
 
 static void a_new_manager_counts_on(bench *own) {
@@ -632,6 +686,9 @@ static const row rows[] = {
     {"a new host goes on at the checkpoint", a_new_host_goes_on_at_the_checkpoint},
     {"what ends its host twice is not begun again", what_ends_its_host_twice_is_not_begun_again},
     {"a host that stays away has lost it", a_host_that_stays_away_has_lost_it},
+    {"what ends without an outcome twice is not begun again",
+     what_ends_without_an_outcome_twice_is_not_begun_again},
+    {"a failure of code 0 is a failure", a_failure_of_code_0_is_a_failure},
     {"a new manager counts on", a_new_manager_counts_on},
     {"what gets further is begun as often as needed",
      what_gets_further_is_begun_as_often_as_needed},
