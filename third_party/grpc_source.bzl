@@ -34,6 +34,68 @@ one upb/decode.c '  if (size != 0) {' '  if (0) {'
 one upb/json_decode.c '        if ((unsigned char)*d->ptr < 0x20) {' '        if ((unsigned char)ch < 0x20) {'
 # an error after an Any leaks its arena.
 one upb/json_encode.c '  if (setjmp(e.err)) return -1;' '  if (setjmp(e.err)) { if (e.arena) upb_Arena_Free(e.arena); return -1; }'
+# A message that decodes has JSON, too: one odd detail in it must not hide all others. What is no
+# time is null, and so is a Value without one; an Any that is not readable here, or four deep, shows
+# its bytes; a field mask shows its paths as they are.
+one upb/json_encode.c '  if (seconds < -62135596800) {' \
+  '  if (seconds < -62135596800 || seconds > 253402300799 || nanos < 0 || nanos > 999999999) {
+    jsonenc_putstr(e, "null");
+    return;
+  }
+  if (seconds < -62135596800) {'
+# (a negative duration of whole seconds, or of less than one, is none of them)
+one upb/json_encode.c '      (seconds < 0) != (nanos < 0)) {' \
+  '      (seconds < 0 && nanos > 0) || (seconds > 0 && nanos < 0) || nanos < -999999999 ||
+      nanos > 999999999) {'
+one upb/json_encode.c '    jsonenc_err(e, "bad duration");' '    jsonenc_putstr(e, "null");
+    return;'
+one upb/json_encode.c '    nanos = -nanos;' '    nanos = -nanos;
+    if (seconds == 0) {
+      jsonenc_putstr(e, "\"-0");
+      jsonenc_nanos(e, nanos);
+      jsonenc_putstr(e, "s\"");
+      return;
+    }'
+one upb/json_encode.c '  if (type_url.size == 0) goto badurl;' '  if (type_url.size == 0) return NULL;'
+one upb/json_encode.c '    jsonenc_errf(e, "Couldn'"'"'t find Any type: %.*s", (int)(end - ptr), ptr);' '    return NULL;'
+one upb/json_encode.c '  jsonenc_errf(e, "Bad type URL: " UPB_STRINGVIEW_FORMAT,' '  return NULL;'
+one upb/json_encode.c '               UPB_STRINGVIEW_ARGS(type_url));' ''
+one upb/json_encode.c '  const upb_MiniTable* any_layout = upb_MessageDef_MiniTable(any_m);' \
+  '  if (!any_m || e->indent_depth == 4) {
+    jsonenc_rawany(e, type_url, value);
+    return;
+  }
+  const upb_MiniTable* any_layout = upb_MessageDef_MiniTable(any_m);'
+one upb/json_encode.c '    jsonenc_err(e, "Error decoding message in Any");' '    jsonenc_rawany(e, type_url, value);
+    return;'
+one upb/json_encode.c '    jsonenc_msgfields(e, any, any_m, false);' '    e->indent_depth++;
+    jsonenc_msgfields(e, any, any_m, false);
+    e->indent_depth--;'
+one upb/json_encode.c '    jsonenc_msgfield(e, any, any_m);' '    e->indent_depth++;
+    jsonenc_msgfield(e, any, any_m);
+    e->indent_depth--;'
+one upb/json_encode.c '  e.arena = NULL;' '  e.arena = NULL;
+  e.indent_depth = 0;'
+one upb/json_encode.c 'static void jsonenc_any(jsonenc* e, const upb_Message* msg,' \
+  'static void jsonenc_rawany(jsonenc* e, upb_StringView type_url, upb_StringView value) {
+  jsonenc_putstr(e, "{\"@type\":");
+  jsonenc_string(e, type_url);
+  jsonenc_putstr(e, ",\"value\":");
+  jsonenc_bytes(e, value);
+  jsonenc_putstr(e, "}");
+}
+
+static void jsonenc_any(jsonenc* e, const upb_Message* msg,'
+one upb/json_encode.c '      jsonenc_err(e, "Field mask element may not have upper-case letter.");' \
+  '      jsonenc_putbytes(e, ptr++, 1);
+      continue;'
+one upb/json_encode.c '        jsonenc_err(e, "Underscore must be followed by a lowercase letter.");' \
+  '        jsonenc_putbytes(e, ptr++, 1);
+        continue;'
+one upb/json_encode.c '    jsonenc_putbytes(e, &ch, 1);' \
+  '    jsonenc_stringbody(e, (upb_StringView){&ch, 1});'
+one upb/json_encode.c '    jsonenc_err(e, "No value set in Value proto");' '    jsonenc_putstr(e, "null");
+    return;'
 # Not a fault, but what every reader of our lines expects: a whole number that a double holds
 # exactly is a number.
 one upb/json_encode.c '      jsonenc_printf(e, "\"%" PRId64 "\"", val.int64_val);' \

@@ -84,6 +84,75 @@ static void wrong_bytes_are_refused(mesh_schema *schema) {
                    GRPC_STATUS_NOT_FOUND);
 }
 
+// A varint of 2^62, and one of -1.
+#define FAR "\x80\x80\x80\x80\x80\x80\x80\x80\x40"
+#define MINUS_ONE "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"
+#define BYTES(text) \
+  { (const uint8_t *)(text), sizeof(text) - 1 }
+#define STATUS(details) "{\"code\":0,\"message\":\"\",\"details\":[" details "]}"
+
+static void what_decodes_is_shown(mesh_schema *schema) {
+  static const struct {
+    const char *type;
+    mesh_view wire;
+    const char *want;
+  } shown[] = {
+      {"google.protobuf.Timestamp", BYTES("\x08" FAR), "null"},
+      {"google.protobuf.Timestamp", BYTES("\x10" MINUS_ONE), "null"},
+      {"google.protobuf.Timestamp", BYTES("\x10\x80\x94\xeb\xdc\x03"), "null"},  // 10^9 ns
+      {"google.protobuf.Timestamp", BYTES("\x08" MINUS_ONE), "\"1969-12-31T23:59:59Z\""},
+      {"google.protobuf.Duration", BYTES("\x08" FAR), "null"},
+      {"google.protobuf.Duration", BYTES("\x08\x01\x10" MINUS_ONE), "null"},
+      {"google.protobuf.Duration", BYTES("\x10\x80\x94\xeb\xdc\x03"), "null"},
+      {"google.protobuf.Duration", BYTES("\x08" MINUS_ONE), "\"-1s\""},
+      {"google.protobuf.Duration", BYTES("\x10" MINUS_ONE), "\"-0.000000001s\""},
+      {"google.rpc.Status", BYTES("\x1a\x09\x0a\x03x/y\x12\x02\x08\x01"),  // no type that we know
+       STATUS("{\"@type\":\"x/y\",\"value\":\"CAE=\"}")},
+      {"google.rpc.Status", BYTES("\x1a\x04\x12\x02\x08\x01"),
+       STATUS("{\"@type\":\"\",\"value\":\"CAE=\"}")},
+      {"google.rpc.Status", BYTES("\x1a\x0b\x0a\x09no-slash\""),
+       STATUS("{\"@type\":\"no-slash\\\"\",\"value\":\"\"}")},
+      {"google.rpc.Status", BYTES("\x1a\x1a\x0a\x13x/google.rpc.Status\x12\x03\xff\xff\xff"),
+       STATUS("{\"@type\":\"x/google.rpc.Status\",\"value\":\"////\"}")},
+      {"google.rpc.Status", BYTES("\x1a\x29\x0a\x1bx/google.protobuf.Timestamp\x12\x0a\x08" FAR),
+       STATUS("{\"@type\":\"x/google.protobuf.Timestamp\",\"value\":null}")},
+  };
+  for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+    char *json;
+    mesh_error err;
+    mesh_code code = mesh_schema_to_json(schema, shown[i].type, shown[i].wire, &json, &err);
+    if (code != GRPC_STATUS_OK) fail_msg("%zu: %s", i, err.message);
+    assert_string_equal(json, shown[i].want);
+    free(json);
+  }
+}
+
+// Each level is held decoded while the one within it is: their number is what bounds the memory.
+static void an_any_in_anys_is_bytes_from_the_fifth_on(mesh_schema *schema) {
+  uint8_t wire[1024];
+  size_t size = 0;
+  for (int i = 0; i < 5; i++) {
+    uint8_t outer[1024] = "\x1a\0\x0a\x13x/google.rpc.Status\x12";
+    assert_true(size + 23 < 128);  // lengths of one byte
+    outer[1] = (uint8_t)(size + 23);
+    outer[24] = (uint8_t)size;
+    memcpy(outer + 25, wire, size);
+    size += 25;
+    memcpy(wire, outer, size);
+  }
+  char *json;
+  mesh_error err;
+  assert_int_equal(
+      mesh_schema_to_json(schema, "google.rpc.Status", (mesh_view){wire, size}, &json, &err),
+      GRPC_STATUS_OK);
+  int readable = 0;
+  for (const char *at = json; (at = strstr(at, "\"details\":[{")) != NULL; at++)
+    readable++;
+  assert_int_equal(readable, 5);
+  assert_non_null(strstr(json, "\"x/google.rpc.Status\",\"value\":\"\"}"));
+  free(json);
+}
+
 static void methods_are_found_in_both_spellings(mesh_schema *schema) {
   static const char *const names[] = {"millrace.v1.DataService/Load",
                                       "millrace.v1.DataService.Load",
@@ -197,6 +266,8 @@ static const row rows[] = {
      whole_numbers_are_numbers_where_doubles_hold_them},
     {"wrong JSON is refused, with its place", wrong_json_is_refused_with_its_place},
     {"wrong bytes are refused", wrong_bytes_are_refused},
+    {"what decodes is shown", what_decodes_is_shown},
+    {"an Any in Anys is bytes from the fifth on", an_any_in_anys_is_bytes_from_the_fifth_on},
     {"methods are found in both spellings", methods_are_found_in_both_spellings},
     {"symbols of every kind have a file", symbols_of_every_kind_have_a_file},
     {"files come with their imports", files_come_with_their_imports},
