@@ -3,15 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/bars.h"
+#include "cli/out_file.h"
 #include "cli/terminal/csv.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
-#include "mesh/runtime/text.h"
 
 enum { BUFFER_BYTES = 1 << 20 };
 
@@ -19,6 +17,7 @@ typedef struct export_state {
   FILE *file;
   bool json;   // asked for by name: lines of JSON instead of CSV
   bool begun;  // the header was written: the series is there
+  bool told;   // that it is written, on standard output
   int64_t bars;
 } export_state;
 
@@ -54,46 +53,16 @@ static mesh_code write_series(client *own, const bars_window *window, export_sta
   return code;
 }
 
-static mesh_code fail_file(const char *path, mesh_error *err) {
-  mesh_code code = errno == ENOENT || errno == ENOTDIR ? GRPC_STATUS_NOT_FOUND
-                   : errno == EACCES || errno == EROFS ? GRPC_STATUS_PERMISSION_DENIED
-                                                       : GRPC_STATUS_ABORTED;
-  return mesh_fail(err, code, "%.*s: %s", MESH_TEXT_SHOWN(path, 300), strerror(errno));
-}
-
-// ---- to a file: written beside it, then renamed, so that nobody sees half of it ----
-
-static FILE *create_beside(const char *path, char **temporary) {
-  if (asprintf(temporary, "%s.XXXXXX", path) < 0) abort();
-  int fd = mkstemp(*temporary);
-  if (fd < 0) return NULL;
-  mode_t mask = umask(0);  // mkstemp makes it private; a plain open would not
-  umask(mask);
-  fchmod(fd, 0666 & ~mask);
-  return fdopen(fd, "w");
-}
-
-static mesh_code finish_file(FILE *file, const char *temporary, const char *path, mesh_error *err) {
-  bool ok = fflush(file) == 0 && fsync(fileno(file)) == 0 && rename(temporary, path) == 0;
-  return ok ? GRPC_STATUS_OK : fail_file(path, err);
-}
-
 static mesh_code export_to_file(client *own, const bars_window *window, const char *path,
                                 export_state *state, mesh_error *err) {
-  char *temporary;
-  state->file = create_beside(path, &temporary);
-  if (state->file == NULL) {
-    mesh_code code = fail_file(path, err);
-    free(temporary);
-    return code;
-  }
-  setvbuf(state->file, NULL, _IOFBF, BUFFER_BYTES);
-  mesh_code code = write_series(own, window, state, err);
-  if (code == GRPC_STATUS_OK) code = finish_file(state->file, temporary, path, err);
-  fclose(state->file);
-  if (code != GRPC_STATUS_OK) unlink(temporary);
-  free(temporary);
-  return code;
+  out_file out;
+  mesh_code code = out_file_open(path, &out, err);
+  if (code != GRPC_STATUS_OK) return code;
+  state->file = out.file;
+  setvbuf(out.file, NULL, _IOFBF, BUFFER_BYTES);
+  code = write_series(own, window, state, err);
+  state->told = !out.is_stdout;
+  return out_file_close(&out, code, err);
 }
 
 static mesh_code run(client *own, mesh_error *err) {
@@ -108,7 +77,7 @@ static mesh_code run(client *own, mesh_error *err) {
     return write_series(own, &window, &state, err);
   }
   code = export_to_file(own, &window, path, &state, err);
-  if (code == GRPC_STATUS_OK && own->terminal) {
+  if (code == GRPC_STATUS_OK && own->terminal && state.told) {
     char count[NUMBERS_TEXT_MAX];
     numbers_count(state.bars, count);
     print_text(stdout, "%s bars written to %s\n", count, path);

@@ -7,11 +7,11 @@
 
 #include "cli/bars.h"
 #include "cli/model_text.h"
+#include "cli/out_file.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
 #include "market/times.h"
-#include "mesh/program/file.h"
 #include "mesh/rpc/pack.h"
 #include "mesh/runtime/text.h"
 #include "millrace/v1/models.pb-c.h"
@@ -253,8 +253,12 @@ static mesh_code take_chunk(client *own, mesh_frame frame, void *arg, mesh_error
 }
 
 static mesh_code write_out(client *own, const char *path, mesh_view file, mesh_error *err) {
-  mesh_code code = mesh_file_write(path, file, err);
+  out_file out;
+  mesh_code code = out_file_open(path, &out, err);
   if (code != GRPC_STATUS_OK) return code;
+  bool told = !out.is_stdout;
+  code = out_file_close(&out, out_file_write(&out, file, err), err);
+  if (code != GRPC_STATUS_OK || !told) return code;
   if (own->json) {
     print_text(stdout, "{\"file\":");
     print_json_string(stdout, path);

@@ -1,10 +1,12 @@
 """Loading real series: complete, equal to the source number for number, and never twice."""
 
 import os
+import stat
+import subprocess
 import unittest
 
 import made_up
-from mesh_processes import MARKET, MeshCase, file_rows, outcome, read_log
+from mesh_processes import DEADLINE_S, MARKET, MeshCase, file_rows, outcome, read_log
 
 SERIES = [("EURUSD", "1h", 5000), ("SPX", "1d", 5105)]
 
@@ -69,6 +71,27 @@ class LoadTest(MeshCase):
         out = self.path("spx.csv")
         self.assertEqual(self.ok("data", "export", "SPX", "1d", "--out", out).stdout(), "")
         self.assertEqual(file_rows(out), file_rows(MARKET + "/SPX-1d.csv"))
+
+    def test_export_replaces_regular_files_alone(self):
+        self.up()
+        self.ok("data", "load", "SPX", "1d")
+        link, fifo, part = self.path("link.csv"), self.path("fifo"), self.path("spx.csv.part")
+        for path in [self.path("spx.csv"), part]:
+            with open(path, "w") as file:
+                file.write("old")
+        os.symlink("spx.csv", link)
+        self.ok("data", "export", "SPX", "1d", "--out", link)
+        self.assertTrue(os.path.islink(link))
+        self.assertEqual(file_rows(link), file_rows(MARKET + "/SPX-1d.csv"))
+        with open(part) as file:
+            self.assertEqual(file.read(), "old")
+        os.mkfifo(fifo)
+        with open(self.path("read.csv"), "w") as file:
+            reader = subprocess.Popen(["cat", fifo], stdout=file)
+        self.ok("data", "export", "SPX", "1d", "--out", fifo)
+        self.assertEqual(reader.wait(DEADLINE_S), 0)
+        self.assertEqual(file_rows(self.path("read.csv")), file_rows(link))
+        self.assertTrue(stat.S_ISFIFO(os.stat(fifo).st_mode))
 
 
 class StreamTest(MeshCase):

@@ -25,7 +25,7 @@ RULES = {
         r"(?<!\w)(?:open|openat|creat|fopen|freopen|opendir|scandir|mkdir|mkdirat|mesh_file_read)"
         r"\((?!\"/(?:proc|dev)/)(?!const char \*)",
         ["mesh/program/private.c", "mesh/program/file.c", "mesh/program/config_yaml.c",
-         "cli/commands/strategy.c"]),
+         "cli/commands/strategy.c", "cli/out_file.c"]),
     "text cut at a byte, in a character maybe; use MESH_TEXT_SHOWN()": (
         r"%-?\d*\.\d+s",
         ["cli/model_text.c"]),  # print_text(), which cuts between characters
@@ -77,6 +77,17 @@ class Sources(unittest.TestCase):
         self.assertEqual([], wrong, "\n" + "\n".join(wrong))
         self.assertEqual(set(), set(ALLOWED) - used,
                          "nothing needs this exception any more")
+
+    def test_every_program_holds_its_standard_descriptors(self):
+        mains = []
+        for path in sources():
+            with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+                text = file.read()
+            if path.endswith(".c") and re.search(r"^int (?:main|backend_main)\(", text, re.M):
+                mains.append(path)
+                self.assertTrue("mesh_standard_hold();" in text or "return backend_main(" in text,
+                                path + ": mesh_standard_hold() is not called")
+        self.assertGreater(len(mains), 3)
 
     def test_patterns_find_what_they_are_for(self):
         for line in ("x = wait_ms * 1000000;", "limit_s * 1000", "now + a * INT64_C(1000000)",
