@@ -66,28 +66,43 @@ mesh_code mesh_file_write(const char *path, mesh_view bytes, mesh_error *err) {
   return code;
 }
 
-static mesh_code read_all(int fd, const char *path, size_t size, mesh_bytes *out, mesh_error *err) {
-  uint8_t *data = malloc(size + 1);
-  if (data == NULL) abort();
-  size_t done = 0;
-  while (done < size) {
-    ssize_t count = read(fd, data + done, size - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) {
-      free(data);
-      return fail("cannot read", path, err);
+static mesh_code fail_size(const char *path, size_t most, mesh_error *err) {
+  return mesh_fail(err, GRPC_STATUS_OUT_OF_RANGE, "%s has more than %zu bytes", path, most);
+}
+
+// Reads to the end: what a pipe or a file of /proc has, its size does not say. `expected` saves
+// copies.
+static mesh_code read_all(int fd, const char *path, size_t expected, size_t most, mesh_bytes *out,
+                          mesh_error *err) {
+  size_t room = expected + 1, done = 0;  // one more than there is, for the read that meets the end
+  uint8_t *data = NULL;
+  mesh_code code = GRPC_STATUS_OK;
+  for (;;) {
+    if (data == NULL || done == room) {
+      if (data != NULL) room = room > most / 2 ? most + 1 : 2 * room;
+      data = realloc(data, room + 1);
+      if (data == NULL) abort();
     }
-    if (count == 0) break;  // it became shorter
-    done += (size_t)count;
+    ssize_t count = read(fd, data + done, room - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) code = fail("cannot read", path, err);
+    if (count > 0) done += (size_t)count;
+    if (done > most) code = fail_size(path, most, err);
+    if (count <= 0 || done > most) break;
+  }
+  if (code != GRPC_STATUS_OK) {
+    free(data);
+    return code;
   }
   data[done] = '\0';
   *out = (mesh_bytes){data, done};
-  return GRPC_STATUS_OK;
+  return code;
 }
 
 // Reads what `fd` is open on, and closes it.
 static mesh_code read_and_close(int fd, const char *path, size_t most, mesh_bytes *out,
                                 mesh_error *err) {
+  enum { PIPE_BYTES = 4096 };
   struct stat about;
   mesh_code code;
   if (fstat(fd, &about) != 0) {
@@ -96,7 +111,8 @@ static mesh_code read_and_close(int fd, const char *path, size_t most, mesh_byte
     code = mesh_fail(err, GRPC_STATUS_OUT_OF_RANGE, "%s has %lld bytes: more than %zu", path,
                      (long long)about.st_size, most);
   } else {
-    code = read_all(fd, path, (size_t)about.st_size, out, err);
+    size_t expected = about.st_size > 0 ? (size_t)about.st_size : PIPE_BYTES;
+    code = read_all(fd, path, expected < most ? expected : most, most, out, err);
   }
   close(fd);
   return code;

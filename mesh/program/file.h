@@ -14,8 +14,8 @@ enum { MESH_SHA256_HEX = 65 };  // bytes, with the NUL
 // Nothing is left behind by a failure.
 MESH_NODISCARD mesh_code mesh_file_write(const char *path, mesh_view bytes, mesh_error *err);
 
-// Reads a file of at most `most` bytes into *out (free its data). NOT_FOUND; OUT_OF_RANGE: it is
-// larger.
+// Reads a file of at most `most` bytes into *out (free its data), a pipe or a device to its end.
+// NOT_FOUND; OUT_OF_RANGE: it is larger.
 MESH_NODISCARD mesh_code mesh_file_read(const char *path, size_t most, mesh_bytes *out,
                                         mesh_error *err);
 

@@ -6,10 +6,11 @@ import random
 import re
 import signal
 import sqlite3
+import subprocess
 import time
 import unittest
 
-from mesh_processes import children, outcome, wait_for
+from mesh_processes import DEADLINE_S, children, outcome, wait_for
 from training import TrainingCase, epochs_of
 
 KILLS = int(os.environ.get("MILLRACE_KILLS", "4"))
@@ -274,6 +275,13 @@ class StrategyTest(TrainingCase):
         lines = self.ok("strategy", "features", path, "--output=text").stdout().splitlines()
         self.assertEqual(lines, report["features"])
         self.result(self.json("train", path, "--epochs", "1"))
+        fifo = self.path("fifo")  # what <(...) of a shell is
+        os.mkfifo(fifo)
+        with open(path) as file:
+            writer = subprocess.Popen(["tee", fifo], stdin=file, stdout=subprocess.DEVNULL)
+        piped, = self.json("strategy", "validate", fifo)
+        self.assertEqual(writer.wait(DEADLINE_S), 0)
+        self.assertEqual(piped, report)
 
 
 class StopCase(TrainingCase):

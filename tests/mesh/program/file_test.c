@@ -101,6 +101,46 @@ static void a_link_beside_it_is_replaced(void **state) {
   free(directory);
 }
 
+// Fills a pipe with `size` bytes and reads it as a file; what does not fit into it is a test's
+// fault.
+static mesh_code read_pipe(size_t size, size_t most, mesh_bytes *out) {
+  int ends[2];
+  char path[64], *bytes = malloc(size + 1);
+  mesh_error err;
+  assert_int_equal(pipe(ends), 0);
+  memset(bytes, 'x', size + 1);
+  assert_int_equal(write(ends[1], bytes, size), size);
+  close(ends[1]);
+  free(bytes);
+  snprintf(path, sizeof path, "/proc/self/fd/%d", ends[0]);
+  mesh_code code = mesh_file_read(path, most, out, &err);
+  close(ends[0]);
+  return code;
+}
+
+static void what_has_no_size_is_read_to_its_end(void **state) {
+  (void)state;
+  static const size_t sizes[] = {0, 1, 4095, 4096, 4097, 20000};
+  mesh_bytes read;
+  mesh_error err;
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    size_t size = sizes[i];
+    assert_int_equal(read_pipe(size, 20000, &read), GRPC_STATUS_OK);
+    assert_int_equal(read.size_bytes, size);
+    assert_int_equal(strspn((char *)read.data, "x"), size);
+    free(read.data);
+    assert_int_equal(read_pipe(size, size, &read), GRPC_STATUS_OK);
+    free(read.data);
+    if (size == 0) continue;
+    assert_int_equal(read_pipe(size, size - 1, &read), GRPC_STATUS_OUT_OF_RANGE);
+    assert_null(read.data);
+  }
+  assert_int_equal(mesh_file_read("/dev/zero", 5000, &read, &err), GRPC_STATUS_OUT_OF_RANGE);
+  assert_int_equal(mesh_file_read("/proc/self/status", 1 << 20, &read, &err), GRPC_STATUS_OK);
+  assert_true(read.size_bytes > 0);
+  free(read.data);
+}
+
 // FIPS 180-4, the examples.
 static void sha256_is_the_standards(void **state) {
   (void)state;
@@ -118,6 +158,7 @@ int main(void) {
       cmocka_unit_test(a_failure_leaves_nothing_behind),
       cmocka_unit_test(a_link_beside_it_is_replaced),
       cmocka_unit_test(what_cannot_be_is_named),
+      cmocka_unit_test(what_has_no_size_is_read_to_its_end),
       cmocka_unit_test(sha256_is_the_standards),
   };
   return cmocka_run_group_tests_name("file", tests, NULL, NULL);
