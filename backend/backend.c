@@ -7,6 +7,7 @@
 #include "mesh/program/file.h"
 #include "mesh/program/private.h"
 #include "mesh/program/process.h"
+#include "mesh/program/standard.h"
 #include "mesh/runtime/log.h"
 
 enum { POOL_THREADS = 3, WAITING_THREADS = 2, EXIT_STUCK = 1, PRUNE_MS = 3600 * 1000 };
@@ -326,6 +327,7 @@ static int run(mesh_program *program, void *arg) {
 int backend_main(int argc, char **argv, const backend_extension *extension) {
   static backend own;  // zeroed, and off the stack
   mesh_error err;
+  mesh_standard_hold();
   if (backend_options_parse(argc, argv, &own.options, &err) != GRPC_STATUS_OK) {
     fprintf(stderr, "millrace-backend: %s (--help lists the flags)\n", err.message);
     return MESH_EXIT_REFUSED;

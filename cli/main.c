@@ -5,6 +5,7 @@
 #include "cli/commands/commands.h"
 #include "cli/commands/help.h"
 #include "cli/terminal/print.h"
+#include "mesh/program/standard.h"
 #include "mesh/runtime/text.h"
 
 static int refuse_usage(const command *self, const char *what) {
@@ -51,6 +52,7 @@ static int run_words(int argc, char **argv, int flags) {
 }
 
 int main(int argc, char **argv) {
+  mesh_standard_hold();
   if (argc >= 2 && is_version(argv[1])) argv[1] = "version";
   int flags;
   mesh_error err;

@@ -6,6 +6,7 @@
 #include "mesh/program/host_control.h"
 #include "mesh/program/process.h"
 #include "mesh/program/program.h"
+#include "mesh/program/standard.h"
 #include "mesh/runtime/time.h"
 #include "protos/descriptors.h"
 
@@ -60,6 +61,7 @@ static int run(mesh_program *program, void *arg) {
 int main(int argc, char **argv) {
   static ib_host own;  // zeroed, and off the stack
   mesh_error err;
+  mesh_standard_hold();
   if (ib_options_parse(argc, argv, &own.options, &err) != GRPC_STATUS_OK) {
     fprintf(stderr, "millrace-ib-host: %s (--help lists the flags)\n", err.message);
     return MESH_EXIT_REFUSED;

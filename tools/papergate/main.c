@@ -6,6 +6,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "mesh/program/standard.h"
 #include "tools/papergate/gateway.h"
 #include "tools/papergate/messages.h"
 #include "tools/papergate/server.h"
@@ -63,6 +64,7 @@ close_gateway:
 }
 
 int main(int argc, char **argv) {
+  mesh_standard_hold();
   pid_t parent = getppid();
   pg_options options;
   mesh_error err;

@@ -10,6 +10,7 @@
 #include "mesh/program/private.h"
 #include "mesh/program/process.h"
 #include "mesh/program/program.h"
+#include "mesh/program/standard.h"
 #include "protos/descriptors.h"
 
 // Threads beside those that train: for strategy files and bars; for models and predictions.
@@ -92,6 +93,7 @@ static int run(mesh_program *frame, void *arg) {
 int main(int argc, char **argv) {
   static program own;  // zeroed, and off the stack
   mesh_error err;
+  mesh_standard_hold();
   if (training_options_parse(argc, argv, &own.options, &err) != GRPC_STATUS_OK) {
     fprintf(stderr, "millrace-training-host: %s (--help lists the flags)\n", err.message);
     return MESH_EXIT_REFUSED;
