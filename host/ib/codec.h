@@ -57,12 +57,15 @@ void ib_encode_cancel_bars(ib_outbox *out, int request);
 // Contracts with a part of a symbol or a name: one IB_REPLY_SYMBOLS.
 void ib_encode_symbols(ib_outbox *out, int request, const char *pattern);
 
-// ---- replies: `fields` stands behind the message number ----
+// ---- replies: `fields` stands behind the message number; text of the gateway is escaped
+// (mesh_text_escape()) ----
+
+enum { IB_ERROR_TEXT_MAX = 1024 };  // bytes, with the NUL; longer ones are cut
 
 typedef struct ib_error_reply {
   int request;  // -1: of the connection
   int code;
-  const char *text;  // borrowed from the message
+  char text[IB_ERROR_TEXT_MAX];
 } ib_error_reply;
 
 // The gateway's answer to the handshake, a message of its own kind. FAILED_PRECONDITION: a version

@@ -35,11 +35,17 @@ mesh_code ib_decode_version(ib_message message, int *version, mesh_error *err) {
   return GRPC_STATUS_OK;
 }
 
+// What a gateway says is shown to people, who get no control character of it.
+static void take_text(ib_fields *fields, char *out, size_t capacity) {
+  const char *text = ib_take_text(fields);
+  mesh_text_escape(out, capacity, text, strlen(text));
+}
+
 mesh_code ib_decode_error(ib_fields *fields, ib_error_reply *out, mesh_error *err) {
   ib_skip(fields, 1);
   out->request = (int)ib_take_int(fields, -1);
   out->code = (int)ib_take_int(fields, 0);
-  out->text = ib_take_text(fields);
+  take_text(fields, out->text, sizeof out->text);
   return check(fields, "error", err);
 }
 
@@ -74,10 +80,6 @@ mesh_code ib_decode_head(ib_fields *fields, int64_t *time_s, mesh_error *err) {
 }
 
 // ---- contracts ----
-
-static void take_text(ib_fields *fields, char *out, size_t capacity) {
-  mesh_text_copy(out, capacity, ib_take_text(fields));
-}
 
 mesh_code ib_decode_contract(ib_fields *fields, ib_contract *out, mesh_error *err) {
   *out = (ib_contract){0};

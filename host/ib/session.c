@@ -58,7 +58,8 @@ static void take_error(ib_session *session, ib_fields *fields) {
 
 static void take_accounts(ib_session *session, ib_fields *fields) {
   ib_skip(fields, 1);
-  mesh_text_copy(session->accounts, sizeof session->accounts, ib_take_text(fields));
+  const char *accounts = ib_take_text(fields);
+  mesh_text_escape(session->accounts, sizeof session->accounts, accounts, strlen(accounts));
   session->has_accounts = fields->bad_field == 0;
   mesh_signal_notify(&session->changed);
 }

@@ -131,6 +131,30 @@ static size_t payload_of(const char *text, char *out) {
   return size;
 }
 
+// People read it, on a terminal.
+static void text_of_a_gateway_is_escaped(void) {
+  char payload[256];
+  mesh_error err;
+  size_t size = payload_of("2|7|200|no \x1b[2J security\xff\n|", payload);
+  ib_fields fields = ib_fields_of((ib_message){payload, size});
+  ib_error_reply error;
+  assert_int_equal(ib_decode_error(&fields, &error, &err), GRPC_STATUS_OK);
+  assert_int_equal(error.code, 200);
+  assert_string_equal(error.text, "no \\x1b[2J security\\xff\\n");
+
+  size = payload_of(
+      "1|265598|AA\x07PL|STK|NAS\xe2\x80\xae"
+      "DAQ|USD|0|name||",
+      payload);
+  fields = ib_fields_of((ib_message){payload, size});
+  size_t count;
+  ib_contract contract;
+  assert_int_equal(ib_decode_symbol_count(&fields, &count, &err), GRPC_STATUS_OK);
+  assert_int_equal(ib_decode_symbol(&fields, &contract, &err), GRPC_STATUS_OK);
+  assert_string_equal(contract.symbol, "AA\\x07PL");
+  assert_string_equal(contract.primary_exchange, "NAS\\u202eDAQ");
+}
+
 // Feeds a message to every decoder that may get it: none may read past its end, whatever it is.
 static mesh_code decode_any(const char *payload, size_t size) {
   mesh_error err;
@@ -285,6 +309,7 @@ static const row rows[] = {
     {"a day is midnight, no volume is NaN", a_day_is_midnight_and_no_volume_is_nan},
     {"a count beyond the message is refused", a_count_beyond_the_message_is_refused},
     {"contract data is read", contract_data_is_read},
+    {"text of a gateway is escaped", text_of_a_gateway_is_escaped},
     {"other versions are refused", other_versions_are_refused},
 };
 
