@@ -122,7 +122,7 @@ static mesh_code relay(mesh_call *caller, mesh_scope *scope, mesh_link *link, co
   mesh_code code = open_lower(caller, scope, link, method, request, &lower, err);
   if (code != GRPC_STATUS_OK) return code;
   while ((code = mesh_call_receive_raw(lower, err)) == GRPC_STATUS_OK && lower->received != NULL) {
-    code = mesh_call_forward(caller, lower, err);  // waits while the caller is slow
+    code = mesh_call_forward_mended(caller, lower, err);  // waits while the caller is slow
     if (code != GRPC_STATUS_OK) break;
   }
   mesh_call_close(lower);

@@ -1,12 +1,13 @@
-// mesh_relay: one call below another; the stream of the lower is forwarded unchanged to the caller.
+// mesh_relay: one call below another; the stream of the lower is forwarded to the caller.
 #ifndef MILLRACE_MESH_OPERATION_RELAY_H
 #define MILLRACE_MESH_OPERATION_RELAY_H
 
 #include "mesh/rpc/call.h"
 
 // Calls `method` on `link` with `request` and forwards every message to `caller` until either side
-// ends. Batches are split for a caller that does not accept them. Returns the lower call's status,
-// details included; cancelling the caller cancels the lower call.
+// ends, unchanged but for text that is no UTF-8 (mesh_call_forward_mended()): what is below may be
+// anybody's. Batches are split for a caller that does not accept them. Returns the lower call's
+// status, details included; cancelling the caller cancels the lower call.
 mesh_code mesh_relay(mesh_call *caller, mesh_link *link, const char *method, mesh_frame request,
                      mesh_error *err);
 

@@ -49,6 +49,11 @@ MESH_NODISCARD mesh_code mesh_call_send(mesh_call *call, mesh_frame frame, mesh_
 // Sends on the message that `from` received last, without copying it.
 MESH_NODISCARD mesh_code mesh_call_forward(mesh_call *to, mesh_call *from, mesh_error *err);
 
+// The same for a message that a program of somebody else's may have made: in a method that the
+// server's schema knows, each damaged byte of its text becomes '?' (mesh_wire_mend_text()), so that
+// any library reads it. Copied only where it was damaged or came in pieces.
+MESH_NODISCARD mesh_code mesh_call_forward_mended(mesh_call *to, mesh_call *from, mesh_error *err);
+
 // Client side: no more messages will be sent.
 MESH_NODISCARD mesh_code mesh_call_send_end(mesh_call *call, mesh_error *err);
 

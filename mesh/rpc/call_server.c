@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "mesh/rpc/status_details.h"
+#include "mesh/runtime/bytes.h"
 #include "mesh/runtime/text.h"
 
 enum { DRAINING_RETRY_MS = 100 };
@@ -57,6 +58,21 @@ mesh_view mesh_call_layer(const mesh_call *call) {
   while (start > 0 && path[start - 1] != '.' && path[start - 1] != '/')
     start--;
   return (mesh_view){path + start, end - start};
+}
+
+mesh_code mesh_call_forward_mended(mesh_call *to, mesh_call *from, mesh_error *err) {
+  mesh_wire_type type = served_of(to)->reply_type;
+  mesh_frame frame = mesh_call_flatten(from);
+  mesh_view message = {frame.data, frame.size_bytes};
+  if (type.type == NULL || mesh_wire_is_utf8(type, message)) {
+    return mesh_call_forward(to, from, err);
+  }
+  mesh_bytes mended = {0};
+  mesh_bytes_set(&mended, message);
+  mesh_wire_mend_text(type, mended.data, mended.size_bytes);
+  mesh_code code = mesh_call_send(to, (mesh_frame){mended.data, mended.size_bytes, false}, err);
+  free(mended.data);
+  return code;
 }
 
 bool mesh_call_accepts_batch(const mesh_call *call) {

@@ -22,6 +22,7 @@ struct mesh_served_call {
   int64_t accepted_ns;           // monotonic
   bool works;                    // it counts as work of the server
   mesh_wire_type request_type;   // of each message that comes
+  mesh_wire_type reply_type;     // of each that goes; its type is NULL where the schema has none
   const char *const *documents;  // the method's
   const char *peer;              // who called; static, or its connection's
   grpc_slice status_text;        // what is sent at the end

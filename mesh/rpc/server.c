@@ -131,16 +131,17 @@ static mesh_code check_request(const mesh_call *call, mesh_view message, mesh_er
 }
 
 // Whatever the method does with its requests, their text is looked at first. A method that the
-// schema does not know takes bytes.
-static void check_requests(const mesh_server *server, mesh_served_call *served,
-                           const mesh_method *method) {
+// schema does not know takes and gives bytes.
+static void know_types(const mesh_server *server, mesh_served_call *served,
+                       const mesh_method *method) {
   mesh_method_info info;
   char path[PATH_SHOWN_MAX + 1];
   mesh_view sent = path_of(served);
   if (sent.size_bytes >= sizeof path) return;
   snprintf(path, sizeof path, "%.*s", (int)sent.size_bytes, (const char *)sent.data);
   if (mesh_schema_method(server->schema, path, &info, NULL) != GRPC_STATUS_OK) return;
-  bool found = mesh_schema_wire_type(server->schema, info.input_type, &served->request_type);
+  bool found = mesh_schema_wire_type(server->schema, info.input_type, &served->request_type) &&
+               mesh_schema_wire_type(server->schema, info.output_type, &served->reply_type);
   assert(found);
   (void)found;
   served->documents = method->documents;
@@ -156,7 +157,7 @@ static mesh_code find_served(mesh_server *server, mesh_served_call *served,
     return mesh_fail(err, GRPC_STATUS_UNIMPLEMENTED, "no method %.*s on this server", size,
                      (const char *)path.data);
   }
-  check_requests(server, served, *method);
+  know_types(server, served, *method);
   if (is_control(path)) return GRPC_STATUS_OK;
   if (server->drain.begun && !(*method)->while_draining) {
     char who[PATH_SHOWN_MAX + 1];
