@@ -19,6 +19,10 @@ def varint(value):
     return out + bytes([value])
 
 
+def field(number, content):
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
 DATA, HEADERS, SETTINGS, PING = 0, 1, 4, 6  # kinds of HTTP/2 frames
 
 
@@ -181,6 +185,37 @@ class LongTextTest(MeshCase):
                 host.server.stop(0)
                 self.assertTrue(answer["note"].startswith("nnn"), answer.get("note"))
                 self.assertLess(len(answer["note"]), 1024 + 1)
+
+
+class VagueBackend(grpc.GenericRpcHandler):
+    """A backend whose every load fails, by its own account, with code `number`."""
+
+    def __init__(self, number, address):
+        status = varint(1 << 3) + varint(number % 2**64) + field(2, b"all is fine")
+        head = field(1, b"load-1") + varint(2 << 3) + b"\1" + varint(4 << 3) + b"\1"
+        accepted = head + varint(3 << 3) + b"\1" + field(10, field(1, b"load"))
+        self.events = [accepted, head + varint(3 << 3) + b"\2" + field(14, field(2, status))]
+        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(2), handlers=(self,))
+        self.server.add_insecure_port(address)
+        self.server.start()
+
+    def service(self, details):
+        if not details.method.endswith("DataService/Load"):
+            return None
+        return grpc.unary_stream_rpc_method_handler(lambda request, context: iter(self.events))
+
+
+class CodeTest(MeshCase):
+    def test_no_failure_ends_with_0(self):
+        os.makedirs(self.path("home", "run"), exist_ok=True)
+        os.chmod(self.home, 0o700)
+        for number in [0, 9999, -1]:
+            with self.subTest(number):
+                backend = VagueBackend(number, self.socket("backend"))
+                done = self.millrace("data", "load", "SYNA", "1d")
+                backend.server.stop(None).wait()
+                self.assertNotEqual(done.code, 0, done.transcript())
+                self.assertIn("all is fine", done.stderr())
 
 
 if __name__ == "__main__":
