@@ -12,7 +12,7 @@
 
 enum {
   LOG_MAX_BYTES = 64 << 20,  // see fold.c; fewer checkpoints are fewer syncs
-  CACHE_KIB = 4096,          // of pages; 64 MiB were not faster (tests/bench:store)
+  CACHE_KIB = 2048,          // of pages; 64 MiB were not faster (tests/bench:store)
   OPEN_LIMIT_MS = 5000,      // an opening is not asked to leave: it waits for others no longer
 };
 

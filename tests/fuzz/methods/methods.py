@@ -333,8 +333,8 @@ class Fuzz(MeshCase):
 
     @staticmethod
     def rss_at(target, seconds):
-        """The median of the minute before: what is held, not what one large answer takes for a moment."""
-        near = sorted(rss for at, rss in target.rss if seconds - 60 <= at <= seconds) or \
+        """The median of half a minute: what is held, not what one large answer takes for a moment."""
+        near = sorted(rss for at, rss in target.rss if seconds - 30 <= at <= seconds) or \
             [target.rss[-1][1]]
         return near[len(near) // 2]
 
