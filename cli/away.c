@@ -9,10 +9,16 @@
 #include "mesh/rpc/listen.h"
 #include "mesh/runtime/text.h"
 
+bool away_is_of(const char *home, const char *address) {
+  size_t size = strlen(home);
+  return strncmp(address, "unix:", 5) == 0 && strncmp(address + 5, home, size) == 0 &&
+         strcmp(address + 5 + size, "/run/backend.sock") == 0;
+}
+
 // ENOENT and ECONNREFUSED: nobody is there. 0: somebody listens.
 static void describe_socket(const char *home, const char *address, char out[AWAY_TEXT_MAX]) {
   int pid, number = mesh_listen_probe(address + strlen("unix:"));
-  bool ours = up_home_is_taken(home, &pid);
+  bool ours = away_is_of(home, address) && up_home_is_taken(home, &pid);
   char mesh[64] = "";
   if (ours) snprintf(mesh, sizeof mesh, " (`millrace up`, pid %d, looks after it)", pid);
   if (number == 0) {

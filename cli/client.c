@@ -40,7 +40,9 @@ static bool comes_back(const client *own, const mesh_error *err) {
   const char *home = settings_get(&own->settings, SETTING_HOME);
   if (own->streaming || strcmp(err->reason, "DRAINING") == 0) return true;
   if (is_our_host_down(home, err)) return up_home_is_taken(home, NULL);
-  return is_backend_down(own, err) && (own->connected || up_home_is_taken(home, NULL));
+  if (!is_backend_down(own, err)) return false;
+  bool ours = away_is_of(home, mesh_link_address(own->backend));
+  return own->connected || (ours && up_home_is_taken(home, NULL));
 }
 
 mesh_code client_retry(client *own, int attempt, int64_t since_ns, int limit_s, mesh_error *err) {

@@ -77,8 +77,8 @@ static void print_series(FILE *out, const Millrace__V1__Model *model) {
       format_time(used->window->to, to);
     }
     numbers_count(used->bars, bars);
-    print_text(out, "data        %s %s: %s bars, %s..%s, sha256 %.12s\n", used->symbol,
-               used->timeframe, bars, from, to, used->sha256);
+    row_print(out, "data        %s %s: %s bars, %s..%s, sha256 %.12s", used->symbol,
+              used->timeframe, bars, from, to, used->sha256);
   }
 }
 
@@ -117,7 +117,7 @@ void model_print_whole(FILE *out, const Millrace__V1__Model *model, int columns)
     model_print_metrics(out, "validation", result->validation);
     model_print_metrics(out, "test", result->test);
     print_text(out, "file        %" PRId64 " bytes, sha256 %s\n", result->bytes, result->sha256);
-    print_text(out, "weights     sha256 %s\n", result->weights_sha256);
+    row_print(out, "weights     sha256 %s", result->weights_sha256);
   }
   if (model->n_epochs > 1) print_curve(out, model, columns);
 }

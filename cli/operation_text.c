@@ -1,6 +1,7 @@
 #include "cli/operation_text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "cli/terminal/print.h"
 #include "cli/terminal/row.h"
@@ -106,15 +107,18 @@ void operation_print_whole(FILE *out, const Millrace__V1__Operation *operation) 
 
 void operation_print_epoch(FILE *out, const Millrace__V1__EpochReport *report) {
   const Millrace__V1__Metrics *train = report->train, *validation = report->validation;
-  print_text(out, "epoch %*d/%d", report->epochs > 99 ? 3 : 2, report->epoch, report->epochs);
+  char trained[64] = "", validated[64] = "";
   if (train != NULL) {
-    print_text(out, "  loss %.4f  accuracy %4.1f %%", train->loss, 100 * train->accuracy);
+    snprintf(trained, sizeof trained, "  loss %.4f  acc %.1f%%", train->loss,
+             100 * train->accuracy);
   }
   if (validation != NULL) {
-    print_text(out, "  validation %.4f  %4.1f %%", validation->loss, 100 * validation->accuracy);
+    snprintf(validated, sizeof validated, "  val %.4f  %.1f%%", validation->loss,
+             100 * validation->accuracy);
   }
-  print_text(out, "  lr %.2g  %.2f M rows/s%s\n", report->learning_rate,
-             report->samples_per_s / 1e6, report->best ? "  best" : "");
+  row_print(out, "epoch %*d/%d%s%s  lr %.2g  %.2f M/s%s", report->epochs > 99 ? 3 : 2,
+            report->epoch, report->epochs, trained, validated, report->learning_rate,
+            report->samples_per_s / 1e6, report->best ? "  best" : "");
 }
 
 static void print_segment(FILE *out, const Millrace__V1__SegmentReport *report) {

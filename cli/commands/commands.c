@@ -26,7 +26,8 @@
 
 static const args_flag up_flags[] = {
     {"papergate-market", "DIR",
-     "SYMBOL-TIMEFRAME.csv files for papergate; default: the sample market"},
+     "SYMBOL-TIMEFRAME.csv files for papergate; default: the sample market, where it is installed "
+     "beside the programs, else only SYN... series"},
     {"gateway", "HOST:PORT", "a real IB Gateway or TWS instead of papergate"},
     {"listen", "ADDRESS",
      "a further address of the backend, such as 127.0.0.1:4710; every user of this machine can use "
@@ -127,9 +128,8 @@ static const args_flag call_flags[] = {
 
 const command commands_all[] = {
     {"up", "", 0, 0, "the whole mesh on this machine, until Ctrl-C", up_flags,
-     "Starts papergate (a simulated IB Gateway, unless --gateway names a real one), the IB host "
-     "and "
-     "the backend, waits until they are healthy, and starts again what dies.",
+     "Starts papergate (a simulated IB Gateway, unless --gateway names a real one), the IB host, "
+     "the training host and the backend, waits until they are healthy, and starts again what dies.",
      cmd_up, false},
     {"status", "", 0, 0, "layers, hosts, gateway: health and round trips", status_flags,
      "Exit code 0 only if everything is healthy.", cmd_status, false},
@@ -174,7 +174,7 @@ const command commands_all[] = {
     {"ops show", "[NAME]", 0, 1, "one operation; default: the newest", ops_show_flags, NULL,
      cmd_ops_show, false},
     {"ops watch", "[NAME]", 0, 1, "follow an operation to its outcome; default: the newest",
-     ops_watch_flags, "Ctrl-C cancels an attached operation; a detached one goes on.",
+     ops_watch_flags, "Ctrl-C leaves; the operation goes on. `millrace ops cancel` stops it.",
      cmd_ops_watch, false},
     {"ops cancel", "NAME", 1, 1, "stop an operation and wait until it has stopped", NULL, NULL,
      cmd_ops_cancel, true},

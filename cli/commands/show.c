@@ -15,18 +15,18 @@ enum { DEFAULT_LAST = 500, DEFAULT_ROWS = 8, CHART_ROWS_TALL = 16, CHART_ROWS_LE
 static void print_cell(double value) {
   char text[NUMBERS_TEXT_MAX] = "";
   if (!isnan(value)) numbers_shortest(value, text);
-  print_text(stdout, " %12s", text);
+  print_text(stdout, " %11s", text);
 }
 
 static void print_table(const bar_columns *all, int64_t rows) {
   if (rows == 0) return;
-  print_text(stdout, "\n%-20s %12s %12s %12s %12s %12s\n", "TIME (UTC)", "OPEN", "HIGH", "LOW",
+  print_text(stdout, "\n%-16s %11s %11s %11s %11s %11s\n", "TIME (UTC)", "OPEN", "HIGH", "LOW",
              "CLOSE", "VOLUME");
   size_t first = (size_t)rows < all->count ? all->count - (size_t)rows : 0;
   for (size_t i = first; i < all->count; i++) {
     char time[TIMES_TEXT_MAX];
     times_format_short(all->times[i], time);
-    print_text(stdout, "%-20s", time);
+    print_text(stdout, "%-16s", time);
     print_cell(all->open[i]);
     print_cell(all->high[i]);
     print_cell(all->low[i]);

@@ -12,9 +12,11 @@
 #include "cli/start_options.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/print.h"
+#include "cli/terminal/row.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/training.pb-c.h"
 
-enum { LIST_MAX = 64 };
+enum { LIST_MAX = 64, MODEL_TEXT_MAX = 600 };
 
 // ---- the result ----
 
@@ -23,10 +25,11 @@ static void print_result(const Millrace__V1__TrainResult *result) {
   numbers_count(result->parameters, parameters);
   model_print_metrics(stdout, "validation", result->validation);
   model_print_metrics(stdout, "test", result->test);
-  print_text(stdout,
-             "model       %s version %d: %s, %s, %d features, %s parameters, trained on %s\n",
-             result->model, result->version, result->symbols, result->timeframes, result->features,
-             parameters, result->device);
+  char trained[MODEL_TEXT_MAX];
+  mesh_text_format(trained, sizeof trained, "%s, %s, %d features, %s parameters, trained on %s",
+                   result->symbols, result->timeframes, result->features, parameters,
+                   result->device);
+  row_print_more(stdout, trained, "model       %s version %d:", result->model, result->version);
 }
 
 static mesh_code follow_training(client *own, const char *method, const ProtobufCMessage *request,

@@ -161,8 +161,8 @@ static void say_open(const up *own) {
 static void say_mixed(const up *own) {
   const char *source = up_is_ours(own, PAPERGATE) ? "papergate" : "gateway";
   if (!up_home_mixes(up_setting(own, SETTING_HOME), source)) return;
-  up_say(own, "has simulated bars and real ones", "home",
-         "a series does not say which; keep them apart with another MILLRACE_HOME");
+  up_say(own, "may hold simulated bars and real ones", "home",
+         "it was started with papergate and with a gateway, and a series does not say whose it is");
 }
 
 static void say_ready(up *own) {

@@ -137,12 +137,22 @@ class MeshTest(TerminalCase):
             self.assertTrue(text.isascii(), text)
         with self.subTest("tables fit"):
             for words in [["data", "list"], ["ops", "list"], ["hosts", "list"], ["status"],
-                          ["data", "gaps", "SPX", "1d"], ["data", "search", "EUR"],
+                          ["data", "show", "SPX", "1d"], ["data", "gaps", "SPX", "1d"], ["data", "search", "EUR"],
                           ["models", "list"], ["config", "show"]]:
                 for columns in [80, 200]:
                     code, text = self.terminal(*words, columns=columns)
                     self.assertEqual(code, 0, text)
                     self.check_width(text, columns)
+        with self.subTest("a training's lines fit"):
+            path = self.path("s.yaml")
+            with open(path, "w") as file:
+                file.write(self.ok("strategy", "new", "--output=text").stdout())
+            code, text = self.terminal("train", path, "--epochs", "3")
+            self.assertEqual(code, 0, text)
+            epochs = [line for line in shown(text) if line.startswith(("epoch", "model"))]
+            self.assertGreaterEqual(len(epochs), 4, text)
+            for line in epochs:
+                self.assertLessEqual(len(line), 80, line)
         with self.subTest("times beside a live line"):
             self.ok("data", "load", "SYNT", "1m", "--from", "2024-01-01", "--to", "2024-03-01",
                     "--detach")
