@@ -74,9 +74,9 @@ static void numbers_come_out_as_from_printf(void **state) {
   uint64_t bits = UINT64_MAX;
 #define NUMBERS \
   "%d|%5d|%-5d|%05d|%lld|%" PRId64 "|%" PRIu64 "|%zu|%x|%#06X|%hhd|%+.2f|%9.4f|%*d|%.*g|%c"
-#define VALUES                                                                                    \
-  -1, 42, 42, 42, 1LL << 40, big, bits, sizeof want, 255U, 171U, 7, 1.005, 2.5, 6, 9, 3, 2.0 / 3, \
-      'c'
+#define VALUES                                                                                     \
+  -1, 42, 42, 42, 1LL << 40, big, bits, sizeof want, 255U, 171U, (signed char)7, 1.005, 2.5, 6, 9, \
+      3, 2.0 / 3, 'c'
   snprintf(want, sizeof want, NUMBERS, VALUES);
   print_text(begin(&own), NUMBERS, VALUES);
   check(&own, want);
