@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+// What an empty inbox keeps: one very large message is no reason to hold its memory for ever.
+enum { KEPT_BYTES = 1 << 20 };
+
 // Grows `*bytes` to hold `needed` bytes; false leaves it as it was.
 static bool grow(char **bytes, size_t *capacity, size_t needed) {
   if (needed <= *capacity) return true;
@@ -20,7 +23,10 @@ static bool grow(char **bytes, size_t *capacity, size_t needed) {
 }
 
 char *ib_inbox_reserve(ib_inbox *inbox, size_t size_bytes) {
-  if (inbox->head == inbox->tail) inbox->head = inbox->tail = 0;
+  if (inbox->head == inbox->tail) {
+    inbox->head = inbox->tail = 0;
+    if (inbox->capacity > KEPT_BYTES) ib_inbox_fini(inbox);
+  }
   // Move the rest of a message to the front only when that makes the room: each byte moves seldom.
   if (inbox->head > 0 && inbox->tail + size_bytes > inbox->capacity) {
     memmove(inbox->bytes, inbox->bytes + inbox->head, inbox->tail - inbox->head);

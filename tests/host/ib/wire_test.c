@@ -125,6 +125,26 @@ static void check_length(void **state) {
   ib_inbox_fini(&inbox);
 }
 
+// One very large message, and the next small one finds a small inbox.
+static void a_large_message_is_not_kept_for_ever(void **state) {
+  (void)state;
+  enum { LARGE = 5 << 20 };
+  ib_inbox inbox = {0};
+  char *bytes = calloc(1, LARGE + 4);
+  assert_non_null(bytes);
+  bytes[1] = LARGE >> 16;  // the length, big-endian
+  feed(&inbox, bytes, LARGE + 4);
+  ib_message message;
+  assert_int_equal(ib_inbox_take(&inbox, &message), IB_TAKE_DONE);
+  assert_int_equal(message.size_bytes, LARGE);
+  feed(&inbox, "\0\0\0\2a", 6);
+  assert_true(inbox.capacity <= 1 << 20);
+  assert_int_equal(ib_inbox_take(&inbox, &message), IB_TAKE_DONE);
+  assert_int_equal(message.size_bytes, 2);
+  ib_inbox_fini(&inbox);
+  free(bytes);
+}
+
 static void the_greeting_is_taken_whole_or_not_at_all(void **state) {
   (void)state;
   for (size_t cut = 0; cut < 4; cut++) {
@@ -399,6 +419,7 @@ int main(void) {
       cmocka_unit_test(every_cut_gives_the_same_messages),
       cmocka_unit_test(single_bytes_give_the_same_messages),
       cmocka_unit_test(a_long_stream_needs_no_more_memory_than_its_largest_message),
+      cmocka_unit_test(a_large_message_is_not_kept_for_ever),
       cmocka_unit_test(the_greeting_is_taken_whole_or_not_at_all),
       cmocka_unit_test(a_cut_message_is_never_read_past_its_end),
       cmocka_unit_test(the_first_bad_field_is_named_and_later_ones_are_unset),
