@@ -58,13 +58,34 @@ static mesh_code put_progress(mesh_event_stream *stream, int64_t number, int64_t
   return mesh_event_stream_put(stream, &event, err);
 }
 
+// A stream of events that does not end with an outcome is one that broke.
+static mesh_code put_outcome(mesh_event_stream *stream, int64_t number, mesh_error *err) {
+  Millrace__V1__Succeeded succeeded = MILLRACE__V1__SUCCEEDED__INIT;
+  Millrace__V1__Outcome outcome = MILLRACE__V1__OUTCOME__INIT;
+  outcome.outcome_case = MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED;
+  outcome.succeeded = &succeeded;
+  uint8_t body[PROGRESS_MAX];
+  mesh_event event = {
+      .operation = {(const uint8_t *)"load-4t7kq2ma", 13},
+      .epoch = 1,
+      .sequence = number,
+      .event_class = MESH_DURABLE,
+      .time_ns = mesh_now_ns(),
+      .payload = MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME,
+      .body = {body, millrace__v1__outcome__pack(&outcome, body)},
+  };
+  return mesh_event_stream_put(stream, &event, err);
+}
+
+// A server lets only what the method's type says through: `name` is the gap, `after_sequence` the
+// number, as relay_cpp.cc has them.
 static mesh_code watch(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
   (void)self;
-  relay_plan plan;
-  if (request.size_bytes != sizeof plan) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "no plan of %zu bytes", sizeof plan);
-  }
-  memcpy(&plan, request.data, sizeof plan);
+  Millrace__V1__WatchOperationRequest *asked =
+      millrace__v1__watch_operation_request__unpack(NULL, request.size_bytes, request.data);
+  if (asked == NULL) return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "no request");
+  relay_plan plan = {.events = asked->after_sequence, .gap_ns = strtoll(asked->name, NULL, 10)};
+  millrace__v1__watch_operation_request__free_unpacked(asked, NULL);
 
   mesh_event_stream *stream = mesh_event_stream_create(call);
   mesh_code code = GRPC_STATUS_OK;
@@ -75,6 +96,7 @@ static mesh_code watch(mesh_call *call, mesh_frame request, void *self, mesh_err
     }
     code = put_progress(stream, i, plan.events, err);
   }
+  if (code == GRPC_STATUS_OK) code = put_outcome(stream, plan.events + 1, err);
   if (code == GRPC_STATUS_OK) code = mesh_event_stream_flush(stream, err);
   mesh_event_stream_destroy(stream);
   return code;
@@ -132,6 +154,7 @@ static mesh_code take_frame(client *self, mesh_frame frame, mesh_error *err) {
     mesh_event event;
     mesh_code code = mesh_event_decode(one, &event, err);
     if (code != GRPC_STATUS_OK) return code;
+    if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME) continue;
     relay_arrived(self->result, event.time_ns);
     if (event.sequence != self->result->events) {
       return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "event %lld came as number %lld",
@@ -146,8 +169,13 @@ static void read_events(void *arg) {
   mesh_error err;
   mesh_call *call;
   mesh_call_options options = {.accept_batch = true, .wait_for_ready = true, .timeout_ms = 60000};
-  relay_plan *plan = &self->result->plan;
-  mesh_frame frame = {(const uint8_t *)plan, sizeof *plan, false};
+  char gap[24];
+  snprintf(gap, sizeof gap, "%lld", (long long)self->result->plan.gap_ns);
+  Millrace__V1__WatchOperationRequest ask = MILLRACE__V1__WATCH_OPERATION_REQUEST__INIT;
+  ask.name = gap;
+  ask.after_sequence = self->result->plan.events;
+  uint8_t bytes[64];
+  mesh_frame frame = {bytes, millrace__v1__watch_operation_request__pack(&ask, bytes), false};
   check(mesh_call_open(&self->scope, self->link, METHOD, frame, &options, &call, &err), &err);
   for (;;) {
     check(mesh_call_receive(call, &frame, &err), &err);
