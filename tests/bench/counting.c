@@ -19,8 +19,29 @@ void bench_counting_start(bench_counting *mesh) {
   bench_wait_for_socket(mesh->host_address + strlen("unix:"));
   free(output);
   output = bench_text("%s/backend.out", mesh->home);
-  const char *backend[] = {"tests/fakes/counter-backend", "--home",    mesh->home,      "--listen",
-                           mesh->backend_address,         "--ib-host", "unix:/nowhere", NULL};
+  // One peer that does what many do: starts by the thousand, and leaves each when it runs.
+  const char *backend[] = {"tests/fakes/counter-backend",
+                           "--home",
+                           mesh->home,
+                           "--listen",
+                           mesh->backend_address,
+                           "--ib-host",
+                           "unix:/nowhere",
+                           "--operations",
+                           "0",
+                           "--starts-per-s",
+                           "0",
+                           "--limit",
+                           "resets=1000000000",
+                           "--limit",
+                           "streams=100000",
+                           "--limit",
+                           "calls=100000",
+                           "--limit",
+                           "memory_mib=8192",
+                           "--limit",
+                           "connection_mib=4096",
+                           NULL};
   if (setenv("MILLRACE_TEST_COUNTER_HOST", mesh->host_address, 1) != 0) bench_die("setenv");
   mesh->backend = bench_spawn(backend, output);
   bench_wait_for_socket(mesh->backend_address + strlen("unix:"));
