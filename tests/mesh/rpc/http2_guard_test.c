@@ -1,0 +1,567 @@
+// What a guard lets pass, frame by frame; and a long conversation between nghttp2's own client and
+// server, of which it must not mind a thing.
+#include "mesh/rpc/http2_guard.h"
+
+#include <nghttp2/nghttp2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mesh/runtime/time.h"
+#include "tests/unit.h"
+
+enum { STREAMS = 4, PEER_STREAMS = 6, RESETS = 3, HEADER_BYTES = 32 << 10, FRAME_MAX = 16384 };
+
+static const mesh_http2_limits limits = {HEADER_BYTES, STREAMS, PEER_STREAMS, RESETS};
+static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+// ":method: POST", ":scheme: http", ":path: /" from the static table.
+static const uint8_t request[] = {0x83, 0x86, 0x84};
+static const uint8_t four[4] = {0};
+
+typedef struct scene {
+  mesh_http2_guard *guard;
+  mesh_http2_account *account;
+  size_t cut;  // bytes looked at in one piece
+  int64_t now_ns;
+  mesh_http2_verdict verdict;
+} scene;
+
+typedef mesh_http2_verdict (*look)(mesh_http2_guard *guard, mesh_view bytes, int64_t now_ns);
+
+static void pass(scene *own, look look, const uint8_t *bytes, size_t size) {
+  for (size_t at = 0; at < size && own->verdict == MESH_HTTP2_PASS; at += own->cut) {
+    size_t piece = size - at < own->cut ? size - at : own->cut;
+    own->verdict = look(own->guard, (mesh_view){bytes + at, piece}, own->now_ns);
+  }
+}
+
+static void put_head(uint8_t head[9], size_t size, uint8_t type, uint8_t flags, uint32_t stream) {
+  memcpy(head,
+         (uint8_t[]){(uint8_t)(size >> 16), (uint8_t)(size >> 8), (uint8_t)size, type, flags,
+                     (uint8_t)(stream >> 24), (uint8_t)(stream >> 16), (uint8_t)(stream >> 8),
+                     (uint8_t)stream},
+         9);
+}
+
+static void frame(scene *own, look look, uint8_t type, uint8_t flags, uint32_t stream,
+                  const void *payload, size_t size) {
+  uint8_t bytes[9 + FRAME_MAX];
+  put_head(bytes, size, type, flags, stream);
+  if (size > 0) memcpy(bytes + 9, payload, size);
+  pass(own, look, bytes, 9 + size);
+}
+
+static void peer(scene *own, uint8_t type, uint8_t flags, uint32_t stream, const void *payload,
+                 size_t size) {
+  frame(own, mesh_http2_guard_from_peer, type, flags, stream, payload, size);
+}
+
+static void grpc(scene *own, uint8_t type, uint8_t flags, uint32_t stream, const void *payload,
+                 size_t size) {
+  frame(own, mesh_http2_guard_from_grpc, type, flags, stream, payload, size);
+}
+
+static void begin_call(scene *own, uint32_t stream) {
+  peer(own, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, stream, request, sizeof request);
+}
+
+static void end_call(scene *own, uint32_t stream) {
+  peer(own, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, stream, "hello", 5);
+  grpc(own, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, stream, "\x88", 1);
+}
+
+static void reset(scene *own, bool by_peer, uint32_t stream, uint8_t code) {
+  uint8_t bytes[4] = {0, 0, 0, code};
+  frame(own, by_peer ? mesh_http2_guard_from_peer : mesh_http2_guard_from_grpc, NGHTTP2_RST_STREAM,
+        0, stream, bytes, sizeof bytes);
+}
+
+// ---- rows ----
+
+static void calls_one_after_the_other(scene *own) {
+  for (uint32_t stream = 1; stream < 200; stream += 2) {
+    begin_call(own, stream);
+    end_call(own, stream);
+  }
+  assert_int_equal(own->account->streams, 0);
+}
+
+static void a_block_without_end(scene *own) {
+  uint8_t field[2 + 1 + 3 + 500] = {0, 1, 'x', 0x7f, 0xf5, 0x02};  // 500 bytes, after 127
+  memset(field + 6, 'y', 500);
+  peer(own, NGHTTP2_HEADERS, 0, 1, request, sizeof request);
+  for (int i = 0; i < 15 && own->verdict == MESH_HTTP2_PASS; i++) {
+    uint8_t many[6 * sizeof field];
+    for (int j = 0; j < 6; j++)
+      memcpy(many + j * sizeof field, field, sizeof field);
+    peer(own, NGHTTP2_CONTINUATION, 0, 1, many, sizeof many);
+  }
+}
+
+static void a_block_of_many_frames(scene *own) {
+  peer(own, NGHTTP2_HEADERS, 0, 1, request, sizeof request);
+  for (int i = 0; i < 16; i++)
+    peer(own, NGHTTP2_CONTINUATION, 0, 1, request, 0);
+}
+
+static void a_frame_that_says_how_long_it_will_be(scene *own) {
+  uint8_t head[9];
+  put_head(head, 0xffffff, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1);
+  pass(own, mesh_http2_guard_from_peer, head, sizeof head);
+}
+
+// One field of 3,900 bytes goes into the table, and is named again and again by one byte.
+static void a_field_that_is_named_very_often(scene *own) {
+  uint8_t block[6 + 3900 + 9];
+  memcpy(block, (uint8_t[]){0x40, 1, 'x', 0x7f, 0xbd, 0x1d}, 6);
+  memset(block + 6, 'y', 3900);
+  memset(block + 6 + 3900, 0x80 | 62, 9);
+  peer(own, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, block, sizeof block);
+}
+
+static void a_field_that_is_named_eight_times(scene *own) {
+  uint8_t block[6 + 3900 + 7];
+  memcpy(block, (uint8_t[]){0x40, 1, 'x', 0x7f, 0xbd, 0x1d}, 6);
+  memset(block + 6, 'y', 3900);
+  memset(block + 6 + 3900, 0x80 | 62, 7);
+  peer(own, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, block, sizeof block);
+}
+
+static void very_many_short_fields(scene *own) {
+  uint8_t block[257];
+  memset(block, 0x83, sizeof block);
+  peer(own, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, block, sizeof block);
+}
+
+static void an_index_without_an_entry(scene *own) {
+  peer(own, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, "\xff\xff\xff\x7f", 4);
+}
+
+static void a_block_that_ends_in_the_middle_of_a_field(scene *own) {
+  peer(own, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, "\0\x7f", 2);
+}
+
+static void headers_with_padding_and_a_priority(scene *own) {
+  uint8_t payload[1 + 5 + sizeof request + 7] = {7, 0, 0, 0, 3, 16};
+  memcpy(payload + 6, request, sizeof request);
+  memset(payload + 6 + sizeof request, 0xff, 7);  // padding is no HPACK
+  peer(own, NGHTTP2_HEADERS,
+       NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_PADDED | NGHTTP2_FLAG_PRIORITY |
+           NGHTTP2_FLAG_END_STREAM,
+       1, payload, sizeof payload);
+}
+
+static void more_padding_than_there_is_room_for(scene *own) {
+  peer(own, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_PADDED, 1, "\4\x83\x86\x84",
+       4);
+}
+
+static void headers_without_room_for_their_priority(scene *own) {
+  peer(own, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_PRIORITY, 1, request,
+       sizeof request);
+}
+
+static void as_many_calls_as_may_be_open(scene *own) {
+  for (uint32_t stream = 1; stream < 2 * STREAMS; stream += 2)
+    begin_call(own, stream);
+  assert_int_equal(own->account->streams, STREAMS);
+  end_call(own, 3);
+  begin_call(own, 9);
+  reset(own, true, 1, NGHTTP2_CANCEL);
+  begin_call(own, 11);
+  assert_int_equal(own->account->streams, STREAMS);
+}
+
+static void one_call_too_many(scene *own) {
+  as_many_calls_as_may_be_open(own);
+  begin_call(own, 13);
+}
+
+// Half of a call that has ended is still a call: gRPC, or the peer, has more to say.
+static void half_a_call_is_one(scene *own) {
+  for (uint32_t stream = 1; stream < 2 * STREAMS; stream += 2) {
+    begin_call(own, stream);
+    peer(own, NGHTTP2_DATA, NGHTTP2_FLAG_END_STREAM, stream, "", 0);
+  }
+  begin_call(own, 9);
+}
+
+static void too_many_calls_on_two_connections(scene *own) {
+  mesh_http2_guard *first = own->guard;
+  mesh_http2_guard *second = mesh_http2_guard_create(&limits, own->account);
+  as_many_calls_as_may_be_open(own);
+  own->guard = second;
+  pass(own, mesh_http2_guard_from_peer, (const uint8_t *)preface, sizeof preface - 1);
+  for (uint32_t stream = 1; stream <= 5; stream += 2)
+    begin_call(own, stream);
+  assert_int_equal(own->account->streams, PEER_STREAMS);
+  own->guard = first;
+  assert_int_equal(own->verdict, MESH_HTTP2_END);
+  assert_non_null(strstr(mesh_http2_guard_why(second), "on all its connections"));
+  mesh_http2_guard_close(second);
+  mesh_http2_guard_destroy(second);
+  assert_int_equal(own->account->streams, STREAMS);
+  own->verdict = MESH_HTTP2_PASS;
+}
+
+static void give_up(scene *own, uint32_t stream) {
+  begin_call(own, stream);
+  reset(own, true, stream, NGHTTP2_CANCEL);
+}
+
+static void calls_that_are_given_up_slowly(scene *own) {
+  for (uint32_t stream = 1; stream < 100; stream += 2) {
+    give_up(own, stream);
+    own->now_ns = mesh_time_after_ms(own->now_ns, 10000 / RESETS + 1);
+  }
+}
+
+static void calls_that_are_given_up_fast(scene *own) {
+  for (uint32_t stream = 1; stream <= 2 * RESETS + 1; stream += 2)
+    give_up(own, stream);
+}
+
+static void calls_that_are_given_up_when_they_are_over(scene *own) {
+  for (uint32_t stream = 1; stream < 100; stream += 2) {
+    begin_call(own, stream);
+    grpc(own, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS | NGHTTP2_FLAG_END_STREAM, stream, "\x88",
+         1);
+    reset(own, true, stream, NGHTTP2_CANCEL);
+  }
+  assert_int_equal(own->account->streams, 0);
+}
+
+static void calls_that_grpc_ends_itself(scene *own) {
+  for (uint32_t stream = 1; stream < 100; stream += 2) {
+    begin_call(own, stream);
+    reset(own, false, stream, stream % 4 == 1 ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
+  }
+  assert_int_equal(own->account->streams, 0);
+}
+
+// The peer makes a mistake on each call, and gRPC gives it up.
+static void calls_that_grpc_has_to_give_up(scene *own) {
+  for (uint32_t stream = 1; stream <= 2 * RESETS + 1; stream += 2) {
+    begin_call(own, stream);
+    reset(own, false, stream, NGHTTP2_PROTOCOL_ERROR);
+  }
+}
+
+static void resets_of_no_call(scene *own) {
+  for (uint32_t stream = 2; stream < 1000; stream++)
+    reset(own, true, stream, NGHTTP2_CANCEL);
+}
+
+static void ask(scene *own, uint8_t type, int times, bool answered) {
+  uint8_t eight[8] = {0};
+  size_t size = type == NGHTTP2_PING ? 8 : 0;
+  for (int i = 0; i < times; i++) {
+    peer(own, type, 0, 0, eight, size);
+    if (answered) grpc(own, type, NGHTTP2_FLAG_ACK, 0, eight, size);
+  }
+}
+
+static void pings_that_are_answered(scene *own) {
+  ask(own, NGHTTP2_PING, 1000, true);
+}
+
+static void pings_that_are_not(scene *own) {
+  ask(own, NGHTTP2_PING, 101, false);
+}
+
+static void settings_that_are_answered(scene *own) {
+  ask(own, NGHTTP2_SETTINGS, 1000, true);
+}
+
+static void settings_that_are_not(scene *own) {
+  ask(own, NGHTTP2_SETTINGS, 101, false);
+}
+
+static void answers_to_what_was_not_asked(scene *own) {
+  for (int i = 0; i < 200; i++) {
+    peer(own, NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, four, 0);
+    grpc(own, NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0, four, 0);
+  }
+  ask(own, NGHTTP2_SETTINGS, 100, false);
+}
+
+typedef struct row {
+  const char *name;
+  void (*run)(scene *own);
+  mesh_http2_verdict verdict;
+  const char *why;
+} row;
+
+static const row rows[] = {
+    {"calls one after the other", calls_one_after_the_other, MESH_HTTP2_PASS, ""},
+    {"a block without end", a_block_without_end, MESH_HTTP2_END,
+     "headers of more than 32768 bytes"},
+    {"a block of many frames", a_block_of_many_frames, MESH_HTTP2_END, "more than 16 frames"},
+    {"a frame that says how long it will be", a_frame_that_says_how_long_it_will_be, MESH_HTTP2_END,
+     "headers of more than 32768 bytes"},
+    {"a field that is named very often", a_field_that_is_named_very_often, MESH_HTTP2_END,
+     "a header list of more than 32768 bytes"},
+    {"a field that is named eight times", a_field_that_is_named_eight_times, MESH_HTTP2_PASS, ""},
+    {"very many short fields", very_many_short_fields, MESH_HTTP2_END, "more than 256 fields"},
+    {"an index without an entry", an_index_without_an_entry, MESH_HTTP2_END, "no HPACK"},
+    {"a block that ends in the middle of a field", a_block_that_ends_in_the_middle_of_a_field,
+     MESH_HTTP2_END, "no HPACK"},
+    {"headers with padding and a priority", headers_with_padding_and_a_priority, MESH_HTTP2_PASS,
+     ""},
+    {"more padding than there is room for", more_padding_than_there_is_room_for, MESH_HTTP2_END,
+     "more padding"},
+    {"headers without room for their priority", headers_without_room_for_their_priority,
+     MESH_HTTP2_END, "shorter than they say"},
+    {"as many calls as may be open", as_many_calls_as_may_be_open, MESH_HTTP2_PASS, ""},
+    {"one call too many", one_call_too_many, MESH_HTTP2_END, "more than 4 calls that are open"},
+    {"half a call is one", half_a_call_is_one, MESH_HTTP2_END, "more than 4 calls that are open"},
+    {"too many calls on two connections", too_many_calls_on_two_connections, MESH_HTTP2_PASS, ""},
+    {"calls that are given up slowly", calls_that_are_given_up_slowly, MESH_HTTP2_PASS, ""},
+    {"calls that are given up fast", calls_that_are_given_up_fast, MESH_HTTP2_EXPEL,
+     "more than 3 calls that were given up"},
+    {"calls that are given up when they are over", calls_that_are_given_up_when_they_are_over,
+     MESH_HTTP2_PASS, ""},
+    {"calls that gRPC ends itself", calls_that_grpc_ends_itself, MESH_HTTP2_PASS, ""},
+    {"calls that gRPC has to give up", calls_that_grpc_has_to_give_up, MESH_HTTP2_EXPEL,
+     "given up"},
+    {"resets of no call", resets_of_no_call, MESH_HTTP2_PASS, ""},
+    {"PINGs that are answered", pings_that_are_answered, MESH_HTTP2_PASS, ""},
+    {"PINGs that are not", pings_that_are_not, MESH_HTTP2_END, "more than 100 PINGs"},
+    {"SETTINGS that are answered", settings_that_are_answered, MESH_HTTP2_PASS, ""},
+    {"SETTINGS that are not", settings_that_are_not, MESH_HTTP2_END, "more than 100 SETTINGS"},
+    {"answers to what was not asked", answers_to_what_was_not_asked, MESH_HTTP2_PASS, ""},
+};
+
+static void play(const row *one, size_t cut) {
+  mesh_http2_account account = {0};
+  scene own = {.account = &account, .cut = cut, .now_ns = MESH_S_NS};
+  own.guard = mesh_http2_guard_create(&limits, &account);
+  pass(&own, mesh_http2_guard_from_peer, (const uint8_t *)preface, sizeof preface - 1);
+  one->run(&own);
+  assert_int_equal(own.verdict, one->verdict);
+  assert_non_null(strstr(mesh_http2_guard_why(own.guard), one->why));
+  mesh_http2_guard_close(own.guard);
+  mesh_http2_guard_destroy(own.guard);
+  assert_int_equal(account.streams, 0);
+}
+
+static void check_row(void **state) {
+  static const size_t cuts[] = {1, 2, 9, 1000000};
+  for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++)
+    play(*state, cuts[i]);
+}
+
+// ---- what a peer hears, read by nghttp2's client ----
+
+static int hear(nghttp2_session *session, const nghttp2_frame *heard, void *arg) {
+  (void)session;
+  char *text = arg;
+  if (heard->hd.type != NGHTTP2_GOAWAY) return 0;
+  assert_int_equal(heard->goaway.error_code, NGHTTP2_ENHANCE_YOUR_CALM);
+  snprintf(text, 100, "%.*s", (int)heard->goaway.opaque_data_len,
+           (const char *)heard->goaway.opaque_data);
+  return 0;
+}
+
+static void hears(const uint8_t *bytes, size_t size, const char *words) {
+  nghttp2_session_callbacks *callbacks;
+  nghttp2_session *session;
+  char text[100] = "";
+  assert_int_equal(nghttp2_session_callbacks_new(&callbacks), 0);
+  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, hear);
+  assert_int_equal(nghttp2_session_client_new(&session, callbacks, text), 0);
+  assert_int_equal(nghttp2_session_mem_recv(session, bytes, size), (ssize_t)size);
+  assert_string_equal(text, words);
+  nghttp2_session_del(session);
+  nghttp2_session_callbacks_del(callbacks);
+}
+
+static void a_goodbye_is_heard(void **state) {
+  (void)state;
+  uint8_t bytes[9 + MESH_HTTP2_GOODBYE_MAX] = {0, 0, 0, NGHTTP2_SETTINGS};
+  mesh_http2_account account = {0};
+  scene own = {.account = &account, .cut = 100};
+  size_t size = mesh_http2_turn_away("too many connections", bytes);
+  hears(bytes, size, "too many connections");
+
+  own.guard = mesh_http2_guard_create(&limits, &account);
+  pass(&own, mesh_http2_guard_from_peer, (const uint8_t *)preface, sizeof preface - 1);
+  very_many_short_fields(&own);
+  size = mesh_http2_guard_say_goodbye(own.guard, bytes);  // gRPC has not sent its SETTINGS
+  hears(bytes, size, "a header list of more than 256 fields");
+  mesh_http2_guard_close(own.guard);
+  mesh_http2_guard_destroy(own.guard);
+
+  own = (scene){.account = &account, .cut = 100};
+  own.guard = mesh_http2_guard_create(&limits, &account);
+  grpc(&own, NGHTTP2_SETTINGS, 0, 0, four, 0);
+  pass(&own, mesh_http2_guard_from_peer, (const uint8_t *)preface, sizeof preface - 1);
+  very_many_short_fields(&own);
+  memcpy(bytes, (uint8_t[9]){0, 0, 0, NGHTTP2_SETTINGS}, 9);
+  size = mesh_http2_guard_say_goodbye(own.guard, bytes + 9);
+  hears(bytes, 9 + size, "a header list of more than 256 fields");
+  mesh_http2_guard_close(own.guard);
+  mesh_http2_guard_destroy(own.guard);
+
+  own = (scene){.account = &account, .cut = 100};
+  own.guard = mesh_http2_guard_create(&limits, &account);
+  pass(&own, mesh_http2_guard_from_grpc, (const uint8_t *)"\0\0\6\4\0\0\0\0\0\0\0\0", 12);
+  assert_int_equal(mesh_http2_guard_say_goodbye(own.guard, bytes), 0);  // half a frame is out
+  mesh_http2_guard_close(own.guard);
+  mesh_http2_guard_destroy(own.guard);
+}
+
+// ---- a long conversation ----
+
+enum { CALLS = 400 };
+
+typedef struct end {
+  nghttp2_session *session;
+  unsigned *seed;
+  int open, begun;  // the client's calls
+} end;
+
+static unsigned chance(unsigned *seed, unsigned below) {
+  *seed = *seed * 1103515245 + 12345;
+  return (*seed >> 16) % below;
+}
+
+static ssize_t give_data(nghttp2_session *session, int32_t stream, uint8_t *to, size_t room,
+                         uint32_t *flags, nghttp2_data_source *source, void *arg) {
+  (void)session, (void)stream, (void)source;
+  end *own = arg;
+  size_t size = chance(own->seed, 3000);
+  if (size > room) size = room;
+  memset(to, 'd', size);
+  if (chance(own->seed, 3) == 0) *flags |= NGHTTP2_DATA_FLAG_EOF;
+  return (ssize_t)size;
+}
+
+static ssize_t pad(nghttp2_session *session, const nghttp2_frame *sent, size_t most, void *arg) {
+  (void)session;
+  end *own = arg;
+  size_t room = most - sent->hd.length,
+         more = chance(own->seed, 3) == 0 ? chance(own->seed, 256) : 0;
+  return (ssize_t)(sent->hd.length + (more < room ? more : room));
+}
+
+static int on_close(nghttp2_session *session, int32_t stream, uint32_t code, void *arg) {
+  (void)session, (void)stream, (void)code;
+  end *own = arg;
+  own->open--;
+  return 0;
+}
+
+static int on_request(nghttp2_session *session, const nghttp2_frame *heard, void *arg) {
+  end *own = arg;
+  if (heard->hd.type != NGHTTP2_HEADERS || heard->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+  nghttp2_nv status = {(uint8_t *)":status", (uint8_t *)"200", 7, 3, 0};
+  nghttp2_data_provider body = {.read_callback = give_data};
+  if (chance(own->seed, 5) == 0) {
+    return nghttp2_submit_rst_stream(session, 0, heard->hd.stream_id, NGHTTP2_REFUSED_STREAM);
+  }
+  return nghttp2_submit_response(session, heard->hd.stream_id, &status, 1, &body);
+}
+
+static nghttp2_session *start(end *own, bool client) {
+  nghttp2_session_callbacks *callbacks;
+  assert_int_equal(nghttp2_session_callbacks_new(&callbacks), 0);
+  nghttp2_session_callbacks_set_select_padding_callback(callbacks, pad);
+  if (client) {
+    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_close);
+    assert_int_equal(nghttp2_session_client_new(&own->session, callbacks, own), 0);
+  } else {
+    nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_request);
+    assert_int_equal(nghttp2_session_server_new(&own->session, callbacks, own), 0);
+  }
+  nghttp2_session_callbacks_del(callbacks);
+  assert_int_equal(nghttp2_submit_settings(own->session, 0, NULL, 0), 0);
+  return own->session;
+}
+
+static void ask_at_random(end *own) {
+  static char value[900];
+  memset(value, 'v', sizeof value);
+  nghttp2_nv fields[40] = {{(uint8_t *)":method", (uint8_t *)"POST", 7, 4, 0},
+                           {(uint8_t *)":scheme", (uint8_t *)"http", 7, 4, 0},
+                           {(uint8_t *)":path", (uint8_t *)"/a.B/C", 5, 6, 0},
+                           {(uint8_t *)":authority", (uint8_t *)"x", 10, 1, 0}};
+  size_t count = 4 + chance(own->seed, 36);
+  for (size_t i = 4; i < count; i++) {
+    fields[i] = (nghttp2_nv){(uint8_t *)"x-more", (uint8_t *)value, 6, chance(own->seed, 900), 0};
+    if (chance(own->seed, 2) == 0) fields[i].flags = NGHTTP2_NV_FLAG_NO_INDEX;
+  }
+  nghttp2_data_provider body = {.read_callback = give_data};
+  nghttp2_priority_spec priority;
+  nghttp2_priority_spec_init(&priority, 0, 7, 0);
+  int32_t stream = nghttp2_submit_request(own->session, chance(own->seed, 2) ? &priority : NULL,
+                                          fields, count, chance(own->seed, 4) ? &body : NULL, NULL);
+  assert_true(stream > 0);
+  own->open++;
+  own->begun++;
+  if (chance(own->seed, 6) == 0) nghttp2_submit_ping(own->session, 0, NULL);
+  if (chance(own->seed, 6) == 0) {
+    nghttp2_submit_rst_stream(own->session, 0, stream, NGHTTP2_CANCEL);
+  }
+}
+
+// What one end has to say goes through the guard to the other; true if it was anything.
+static bool pump(scene *own, end *from, end *to, look look) {
+  bool any = false;
+  const uint8_t *bytes;
+  ssize_t size;
+  while ((size = nghttp2_session_mem_send(from->session, &bytes)) > 0) {
+    any = true;
+    for (ssize_t at = 0, piece; at < size; at += piece) {
+      piece = 1 + (ssize_t)chance(from->seed, 700);
+      if (piece > size - at) piece = size - at;
+      mesh_view view = {bytes + at, (size_t)piece};
+      mesh_http2_verdict verdict = look(own->guard, view, own->now_ns);
+      if (verdict != MESH_HTTP2_PASS) print_error("%s\n", mesh_http2_guard_why(own->guard));
+      assert_int_equal(verdict, MESH_HTTP2_PASS);
+      assert_int_equal(nghttp2_session_mem_recv(to->session, bytes + at, (size_t)piece), piece);
+    }
+  }
+  assert_int_equal(size, 0);
+  return any;
+}
+
+static void a_long_conversation_passes(void **state) {
+  (void)state;
+  mesh_http2_limits wide = {64 << 10, 1000, 1000, 1000};
+  mesh_http2_account account = {0};
+  scene own = {.account = &account};
+  unsigned seed = 4711;
+  end client = {.seed = &seed}, server = {.seed = &seed};
+  own.guard = mesh_http2_guard_create(&wide, &account);
+  start(&client, true);
+  start(&server, false);
+  while (client.begun < CALLS) {
+    for (unsigned i = chance(&seed, 8); i > 0; i--)
+      ask_at_random(&client);
+    bool any = true;
+    while (any) {
+      any = pump(&own, &client, &server, mesh_http2_guard_from_peer);
+      any |= pump(&own, &server, &client, mesh_http2_guard_from_grpc);
+    }
+    assert_int_equal(account.streams, client.open);
+  }
+  nghttp2_session_del(client.session);
+  nghttp2_session_del(server.session);
+  mesh_http2_guard_close(own.guard);
+  mesh_http2_guard_destroy(own.guard);
+  assert_int_equal(account.streams, 0);
+}
+
+static int check_rows(void) {
+  RUN_ROWS("what a guard lets pass", rows, check_row);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_goodbye_is_heard),
+      cmocka_unit_test(a_long_conversation_passes),
+  };
+  return check_rows() + cmocka_run_group_tests(tests, NULL, NULL);
+}
