@@ -240,7 +240,7 @@ static size_t add_status(mesh_served_call *served, mesh_code code, mesh_error *e
   return count;
 }
 
-bool mesh_served_call_end(mesh_served_call *served, mesh_code code, mesh_error *err) {
+void mesh_served_call_end(mesh_served_call *served, mesh_code code, mesh_error *err) {
   mesh_call *call = &served->call;
   grpc_op ops[2] = {0};
   if (code == GRPC_STATUS_DEADLINE_EXCEEDED) account_deadline(served, err);
@@ -248,12 +248,10 @@ bool mesh_served_call_end(mesh_served_call *served, mesh_code code, mesh_error *
   mesh_call_start(call, &call->send, ops, count);
   mesh_call_await(call, &call->send);
   mesh_call_await(call, &call->finish);
-  bool gone = served->cancelled != 0;
   mesh_scope_remove_hook(&call->hook);
   end_drain_scope(served);
   mesh_scope_close(&call->scope);
   mesh_call_free(call);
-  return gone;
 }
 
 static void on_refused(mesh_op *op, bool ok) {

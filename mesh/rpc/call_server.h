@@ -49,8 +49,8 @@ void mesh_served_call_refuse(mesh_served_call *served, mesh_error *err, void (*o
                              void *arg);
 
 // Answers with `code` and the details of `err`, waits until the caller has it or is gone, closes
-// the scope and frees the call. In the call's fiber. True if the caller had gone before.
-bool mesh_served_call_end(mesh_served_call *served, mesh_code code, mesh_error *err);
+// the scope and frees the call. In the call's fiber.
+void mesh_served_call_end(mesh_served_call *served, mesh_code code, mesh_error *err);
 
 // The process leaves: the calls that asked for a drain scope hear of it.
 void mesh_drain_begin(mesh_drain *drain);

@@ -14,7 +14,6 @@
 enum {
   WAITING_CALLS = 4,
   RETRY_MS = 1000,                 // when a refused caller may come again
-  RESETS_REFILL_S = 10,            // the whole of limits->resets
   SHARE_LEAST_BYTES = 512 * 1024,  // of memory, for a connection among very many
   SILENT_MS = 500,  // how long a connection without calls may take to say that it has understood
 };
@@ -43,7 +42,7 @@ struct mesh_connection {
   int calls;     // that run
   int refusing;  // whose answers are on their way
   mesh_op shut;  // gRPC's shutdown
-  bool closing, is_shut, is_gone, ended, expelled;
+  bool closing, is_shut, is_gone, ended;
   mesh_connection *next, *previous;
 };
 
@@ -124,8 +123,7 @@ static void end_now(mesh_connection *own) {
 static void on_shut(mesh_op *op, bool ok) {
   (void)ok;
   mesh_connection *own = MESH_CONTAINER_OF(op, mesh_connection, shut);
-  own->is_shut = true;
-  if (own->visit.peer != NULL) mesh_visit_end(&own->visit);  // `gone` comes of it
+  own->is_shut = true;  // `gone` comes of it, once the peer has what gRPC said
   free_if_over(own);
 }
 
@@ -140,9 +138,7 @@ static void on_gone(mesh_op *op, bool ok) {
 // The peer loses all that it has open: else it would do the same on the next one.
 static void expel(mesh_connections *all, const mesh_peer *peer) {
   for (mesh_connection *one = all->first; one != NULL; one = one->next) {
-    if (one->visit.peer != peer) continue;
-    one->expelled = true;
-    end_now(one);
+    if (one->visit.peer == peer) end_now(one);
   }
 }
 
@@ -237,27 +233,8 @@ void mesh_connection_refuse(mesh_connection *own, mesh_served_call *served, mesh
   expel(own->all, own->visit.peer);
 }
 
-// True while the peer may give up one more call.
-static bool take_reset(mesh_peer *peer, int64_t most) {
-  int64_t now_ns = mesh_now_ns();
-  int64_t passed_ms = mesh_time_between(peer->resets_ns, now_ns) / MESH_MS_NS;
-  int64_t more = mesh_multiply(most, passed_ms) / mesh_s_ms(RESETS_REFILL_S);
-  if (more > 0) {
-    peer->resets_ns = now_ns;
-    peer->resets_left = more < most - peer->resets_left ? peer->resets_left + more : most;
-  }
-  return peer->resets_left-- > 0;
-}
-
-void mesh_connection_call_ended(mesh_connection *own, bool given_up) {
-  mesh_peer *peer = own->visit.peer;
-  int64_t most = own->all->limits->resets;
+void mesh_connection_call_ended(mesh_connection *own) {
   call_is_over(own);
-  if (given_up && peer != NULL && !own->closing && !take_reset(peer, most)) {
-    mesh_log(MESH_LOG_WARN, "server", "%s lost its connections: it gave up more than %lld calls",
-             peer->name, (long long)most);
-    expel(own->all, peer);
-  }
   free_if_over(own);
 }
 
@@ -292,12 +269,12 @@ static mesh_connection *create(mesh_connections *all, int fd, mesh_visit visit) 
 }
 
 void mesh_connections_add_local(mesh_connections *all, int fd) {
-  create(all, fd, (mesh_visit){.watch = -1});
+  create(all, fd, (mesh_visit){.peer = NULL});
 }
 
-static void on_visitor(void *arg, int fd, int watch, mesh_peer *peer) {
+static void on_visitor(void *arg, int fd, struct mesh_passage *passage, mesh_peer *peer) {
   mesh_connections *all = arg;
-  mesh_connection *own = create(all, fd, (mesh_visit){.peer = peer, .watch = watch});
+  mesh_connection *own = create(all, fd, (mesh_visit){.peer = peer, .passage = passage});
   count_visit(all, peer);
   mesh_doorman_watch(all->doorman, &own->visit);
 }

@@ -58,8 +58,7 @@ MESH_NODISCARD mesh_code mesh_connection_admit(const mesh_connection *connection
 // takes no answers loses the connection.
 void mesh_connection_refuse(mesh_connection *connection, mesh_served_call *served, mesh_error *err);
 
-// A call that was begun has ended; `given_up`: its peer did not wait for the answer. A peer that
-// does that more often than limits->resets allows loses the connection.
-void mesh_connection_call_ended(mesh_connection *connection, bool given_up);
+// A call that was begun has ended.
+void mesh_connection_call_ended(mesh_connection *connection);
 
 #endif

@@ -20,6 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "mesh/rpc/passages.h"
 #include "mesh/runtime/log.h"
 #include "mesh/runtime/time.h"
 
@@ -28,13 +29,16 @@ enum {
   EVENTS = 64,
   ACCEPTS_MAX = 64,       // in a row, before what ended is seen
   DESCRIPTORS_KEPT = 64,  // for files, links and the store
+  OF_A_CONNECTION = 3,    // descriptors: the peer's socket, and both ends of the pair to gRPC
   ROOM_LEAST = 4,
   PAUSE_MS = 100,  // after an accept() that failed for want of something
   SAY_EVERY_S = 10,
+  HEADER_FACTOR = 4,  // what a call may bring and still be answered that it is too much
+  STREAM_FACTOR = 2,  // likewise, of calls
 };
 
-// What epoll says it is about: a listener's index, the wake-up, or else a visit's address.
-enum { ABOUT_WAKE = LISTENERS_MAX, ABOUT_VISITS };
+// What epoll says it is about: a listener's index, the wake-up, or else a passage's end.
+enum { ABOUT_WAKE = LISTENERS_MAX };
 
 typedef struct listener {
   int fd;      // -1 once it is closed
@@ -45,14 +49,21 @@ typedef struct listener {
 
 // Somebody who was let in and of whom the loop has not heard.
 typedef struct newcomer {
-  int fd, watch;
+  int fd;  // gRPC's end
+  mesh_passage *passage;
   mesh_peer *peer;
   struct newcomer *next;
 } newcomer;
 
+// How often something is said about a kind of event.
+typedef struct saying {
+  int64_t count, said_ns;
+} saying;
+
 struct mesh_doorman {
   mesh_loop *loop;
   const mesh_limits *limits;
+  mesh_http2_limits http2;
   mesh_doorman_told on_told;
   void *arg;
   pthread_t thread;
@@ -60,7 +71,10 @@ struct mesh_doorman {
   int spare;     // a descriptor to give up when there is no other; the thread's
   int64_t room;  // connections that the descriptors of this process allow
   atomic_bool ending, trim;
-  int64_t turned_away, said_ns;  // the thread's
+
+  // The thread's:
+  saying turned_away, ended;
+  mesh_passages passages;
 
   pthread_mutex_t lock;  // guards what follows
   listener listeners[LISTENERS_MAX];
@@ -69,6 +83,7 @@ struct mesh_doorman {
   mesh_peer *peers;
   int64_t connections;
   newcomer *first, **last;
+  mesh_passage *to_watch;  // by next_in_line
   mesh_op tell;
 };
 
@@ -108,8 +123,6 @@ static mesh_peer *enter(mesh_doorman *own, const char *name) {
     peer = calloc(1, sizeof *peer);
     if (peer == NULL) abort();
     snprintf(peer->name, sizeof peer->name, "%s", name);
-    peer->resets_left = own->limits->resets;
-    peer->resets_ns = mesh_now_ns();
     peer->next = own->peers;
     own->peers = peer;
   }
@@ -128,29 +141,34 @@ static void leave(mesh_doorman *own, mesh_peer *peer) {
   free(peer);
 }
 
-// Says in HTTP/2 why, and closes: empty SETTINGS, then GOAWAY with ENHANCE_YOUR_CALM.
-static void turn_away(mesh_doorman *own, int fd, const char *name) {
-  static const uint8_t words[] =
-      "\0\0\0\4\0\0\0\0\0"
-      "\0\0\34\7\0\0\0\0\0"
-      "\0\0\0\0\0\0\0\13too many connections";
-  enum { GOAWAY_BYTES = 8 + 20 };
-  static_assert(sizeof words - 1 == 9 + 9 + GOAWAY_BYTES, "the length in the frame's header");
-  if (send(fd, words, sizeof words - 1, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) shutdown(fd, SHUT_WR);
-  close(fd);
-  own->turned_away++;
+// True if it is time to say something of the kind again.
+static bool is_to_say(saying *own) {
   int64_t now_ns = mesh_now_ns();
-  if (own->said_ns != 0 && mesh_time_between(own->said_ns, now_ns) < mesh_s_ns(SAY_EVERY_S)) return;
+  own->count++;
+  if (own->said_ns != 0 && mesh_time_between(own->said_ns, now_ns) < mesh_s_ns(SAY_EVERY_S)) {
+    return false;
+  }
   own->said_ns = now_ns;
-  mesh_log(MESH_LOG_WARN, "doorman",
-           "turned away %lld connections, the last of %s: there is room for %lld, %lld of one peer",
-           (long long)own->turned_away, name, (long long)own->room, (long long)room_of_peer(own));
+  return true;
 }
 
-static void tell_loop(mesh_doorman *own, int fd, int watch, mesh_peer *peer) {
+// Says in HTTP/2 why, and closes.
+static void turn_away(mesh_doorman *own, int fd, const char *name) {
+  uint8_t words[MESH_HTTP2_GOODBYE_MAX];
+  size_t size = mesh_http2_turn_away("too many connections", words);
+  if (send(fd, words, size, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) shutdown(fd, SHUT_WR);
+  close(fd);
+  if (!is_to_say(&own->turned_away)) return;
+  mesh_log(MESH_LOG_WARN, "doorman",
+           "turned away %lld connections, the last of %s: there is room for %lld, %lld of one peer",
+           (long long)own->turned_away.count, name, (long long)own->room,
+           (long long)room_of_peer(own));
+}
+
+static void tell_loop(mesh_doorman *own, int fd, mesh_passage *passage, mesh_peer *peer) {
   newcomer *next = malloc(sizeof *next);
   if (next == NULL) abort();
-  *next = (newcomer){fd, watch, peer, NULL};
+  *next = (newcomer){fd, passage, peer, NULL};
   *own->last = next;
   own->last = &next->next;
   if (own->telling) return;
@@ -164,11 +182,14 @@ static void let_in(mesh_doorman *own, int fd, const struct sockaddr_storage *fro
   if (from->ss_family != AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
   pthread_mutex_lock(&own->lock);
   mesh_peer *peer = own->open ? enter(own, name) : NULL;
-  int watch = peer == NULL ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  if (watch >= 0) tell_loop(own, fd, watch, peer);
-  if (peer != NULL && watch < 0) leave(own, peer);
+  mesh_passage *passage = NULL;
+  int inside;
+  bool in = peer != NULL && mesh_passage_create(fd, &own->http2, &peer->account, &passage, &inside,
+                                                NULL) == GRPC_STATUS_OK;
+  if (in) tell_loop(own, inside, passage, peer);
+  if (peer != NULL && !in) leave(own, peer);
   pthread_mutex_unlock(&own->lock);
-  if (watch < 0) turn_away(own, fd, name);
+  if (!in) turn_away(own, fd, name);
 }
 
 // Accepts on a listener; -1 with errno. Under the lock, so that its descriptor is still its own.
@@ -215,6 +236,37 @@ static bool accept_waiting(mesh_doorman *own, uint64_t index) {
   return true;
 }
 
+// ---- what passes ----
+
+static void watch_new(mesh_doorman *own) {
+  pthread_mutex_lock(&own->lock);
+  mesh_passage *line = own->to_watch;
+  own->to_watch = NULL;
+  pthread_mutex_unlock(&own->lock);
+  while (line != NULL) {
+    mesh_passage *one = line;
+    line = one->next_in_line;
+    mesh_passages_add(&own->passages, one);
+  }
+}
+
+static void say_why(mesh_doorman *own, const mesh_passage *passage) {
+  const mesh_visit *visit = passage->owner;
+  if (passage->verdict == MESH_HTTP2_PASS || !is_to_say(&own->ended)) return;
+  mesh_log(MESH_LOG_WARN, "doorman", "%s lost %s: %s (%lld such ends so far)", visit->peer->name,
+           passage->verdict == MESH_HTTP2_EXPEL ? "its connections" : "a connection",
+           mesh_http2_guard_why(passage->guard), (long long)own->ended.count);
+}
+
+static void tell_of_ends(mesh_doorman *own) {
+  mesh_passage *one;
+  while ((one = mesh_passages_take_ended(&own->passages)) != NULL) {
+    mesh_visit *visit = one->owner;
+    say_why(own, one);
+    mesh_loop_post(own->loop, &visit->gone);
+  }
+}
+
 // ---- the thread ----
 
 static void wake_up(mesh_doorman *own) {
@@ -228,10 +280,11 @@ static void trim(void) {
   if (mallinfo2().fordblks >= MUCH_BYTES) malloc_trim(0);
 }
 
-// The thread is to end, or somebody has gone.
+// The thread is to end, somebody has come in, or somebody has gone.
 static bool answer_wake(mesh_doorman *own) {
   uint64_t count;
   if (read(own->wake, &count, sizeof count) != sizeof count) return true;
+  watch_new(own);
   if (atomic_exchange(&own->trim, false)) trim();
   return true;
 }
@@ -240,8 +293,7 @@ static bool answer_wake(mesh_doorman *own) {
 static bool handle(mesh_doorman *own, const struct epoll_event *event) {
   if (event->data.u64 < ABOUT_WAKE) return accept_waiting(own, event->data.u64);
   if (event->data.u64 == ABOUT_WAKE) return answer_wake(own);
-  mesh_visit *visit = event->data.ptr;
-  mesh_loop_post(own->loop, &visit->gone);
+  mesh_passages_note(&own->passages, event->data.ptr, event->events);
   return true;
 }
 
@@ -249,10 +301,12 @@ static void *stand_at_door(void *arg) {
   mesh_doorman *own = arg;
   while (!atomic_load(&own->ending)) {
     struct epoll_event events[EVENTS];
-    int count = epoll_wait(own->epoll, events, EVENTS, -1);
+    int count = epoll_wait(own->epoll, events, EVENTS, mesh_passages_wait_ms(&own->passages));
     bool short_of = false;
     for (int i = 0; i < count; i++)
       short_of |= !handle(own, &events[i]);
+    mesh_passages_go_on(&own->passages);
+    tell_of_ends(own);
     if (!short_of) continue;
     struct timespec pause = {.tv_nsec = mesh_ms_ns(PAUSE_MS)};
     nanosleep(&pause, NULL);
@@ -274,7 +328,7 @@ static void on_tell(mesh_op *op, bool ok) {
   while (next != NULL) {
     newcomer *one = next;
     next = one->next;
-    own->on_told(own->arg, one->fd, one->watch, one->peer);
+    own->on_told(own->arg, one->fd, one->passage, one->peer);
     free(one);
   }
 }
@@ -285,7 +339,7 @@ static int64_t room_of(const mesh_limits *limits) {
   if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur == RLIM_INFINITY) {
     return room;
   }
-  int64_t can = ((int64_t)descriptors.rlim_cur - DESCRIPTORS_KEPT) / 2;  // one is ours, to watch
+  int64_t can = ((int64_t)descriptors.rlim_cur - DESCRIPTORS_KEPT) / OF_A_CONNECTION;
   if (can < ROOM_LEAST) can = ROOM_LEAST;
   if (can >= room) return room;
   mesh_log(MESH_LOG_WARN, "doorman",
@@ -317,12 +371,17 @@ mesh_code mesh_doorman_create(mesh_loop *loop, const mesh_limits *limits, mesh_d
   own->on_told = on_told;
   own->arg = arg;
   own->room = room_of(limits);
+  own->http2 = (mesh_http2_limits){.header_bytes = HEADER_FACTOR * (limits->header_kib << 10),
+                                   .streams = STREAM_FACTOR * limits->streams,
+                                   .peer_streams = STREAM_FACTOR * (limits->calls / 2),
+                                   .resets = limits->resets};
   own->last = &own->first;
   own->tell = (mesh_op){.on_done = on_tell, .name = "doorman tells"};
   pthread_mutex_init(&own->lock, NULL);
   own->epoll = epoll_create1(EPOLL_CLOEXEC);
   own->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   own->spare = eventfd(0, EFD_CLOEXEC);
+  own->passages.epoll = own->epoll;
   bool ready = own->epoll >= 0 && own->wake >= 0 && own->spare >= 0 &&
                watch_for(own, own->wake, EPOLLIN, ABOUT_WAKE);
   if (!ready || pthread_create(&own->thread, NULL, stand_at_door, own) != 0) {
@@ -388,7 +447,7 @@ void mesh_doorman_shut(mesh_doorman *own) {
     newcomer *one = own->first;
     own->first = one->next;
     close(one->fd);
-    close(one->watch);
+    mesh_passage_destroy(one->passage);
     leave(own, one->peer);
     free(one);
   }
@@ -397,17 +456,20 @@ void mesh_doorman_shut(mesh_doorman *own) {
 }
 
 void mesh_doorman_watch(mesh_doorman *own, mesh_visit *visit) {
-  struct epoll_event event = {.events = EPOLLRDHUP | EPOLLONESHOT, .data.ptr = visit};
-  if (epoll_ctl(own->epoll, EPOLL_CTL_ADD, visit->watch, &event) != 0) abort();
+  visit->passage->owner = visit;
+  pthread_mutex_lock(&own->lock);
+  visit->passage->next_in_line = own->to_watch;
+  own->to_watch = visit->passage;
+  pthread_mutex_unlock(&own->lock);
+  wake_up(own);
 }
 
 void mesh_visit_end(mesh_visit *visit) {
-  shutdown(visit->watch, SHUT_RDWR);
+  mesh_passage_shut(visit->passage);
 }
 
 void mesh_doorman_forget(mesh_doorman *own, mesh_visit *visit) {
-  epoll_ctl(own->epoll, EPOLL_CTL_DEL, visit->watch, NULL);  // gRPC may have it open still
-  close(visit->watch);
+  mesh_passage_destroy(visit->passage);
   pthread_mutex_lock(&own->lock);
   leave(own, visit->peer);
   pthread_mutex_unlock(&own->lock);

@@ -1,10 +1,12 @@
 // mesh_doorman: the thread at the door of a server. It accepts connections, tells who comes, turns
-// away those for whom there is no room, and sees each connection end. gRPC has a listener of its
+// away those for whom there is no room, carries what passes between them and gRPC while it looks at
+// the frames (passage.h, http2_guard.h), and sees each connection end. gRPC has a listener of its
 // own, but that one stops for good at the first accept() that fails, counts nobody, and does not
 // tell whose connection a call came on (docs/decisions/2026-11-26-a-doorman.md).
 #ifndef MILLRACE_MESH_RPC_DOORMAN_H
 #define MILLRACE_MESH_RPC_DOORMAN_H
 
+#include "mesh/rpc/http2_guard.h"
 #include "mesh/rpc/limits.h"
 #include "mesh/runtime/loop.h"
 
@@ -12,10 +14,10 @@ enum { MESH_PEER_NAME_MAX = 64 };
 
 // Who is at the other end: a process on a unix socket, an address on TCP.
 typedef struct mesh_peer {
-  char name[MESH_PEER_NAME_MAX];   // "unix:pid 4711", "ipv4:127.0.0.1"
-  int connections;                 // that are open; the doorman's
-  int visits, calls;               // that the loop has heard of; the loop's, as what follows
-  int64_t resets_left, resets_ns;  // a bucket of calls given up, and when it was last filled
+  char name[MESH_PEER_NAME_MAX];  // "unix:pid 4711", "ipv4:127.0.0.1"
+  int visits, calls;              // that the loop has heard of; the loop's
+  int connections;                // that are open; the doorman's, as what follows
+  mesh_http2_account account;
   struct mesh_peer *next;
 } mesh_peer;
 
@@ -24,12 +26,13 @@ typedef struct mesh_peer {
 typedef struct mesh_visit {
   mesh_op gone;  // posted once, when either end has closed the connection
   mesh_peer *peer;
-  int watch;  // a descriptor of the connection's own; closed by mesh_doorman_forget()
+  struct mesh_passage *passage;  // closed by mesh_doorman_forget()
 } mesh_visit;
 
-// Told on the loop about a connection: `fd`, which is non-blocking, is the caller's from now on.
-// The caller puts the peer into a visit of its own and has that watched.
-typedef void (*mesh_doorman_told)(void *arg, int fd, int watch, mesh_peer *peer);
+// Told on the loop about a connection: `fd`, which is non-blocking, is gRPC's end of it, and the
+// caller's from now on. The caller puts the other two into a visit of its own and has that watched:
+// nothing passes before.
+typedef void (*mesh_doorman_told)(void *arg, int fd, struct mesh_passage *passage, mesh_peer *peer);
 
 typedef struct mesh_doorman mesh_doorman;
 
@@ -50,7 +53,7 @@ void mesh_doorman_open(mesh_doorman *doorman);
 // Closes the listening sockets; no connection is told about any more. Connections go on.
 void mesh_doorman_shut(mesh_doorman *doorman);
 
-// Watches visit->watch until the connection ends. Loop thread; once for each visit.
+// Lets through what comes, until the connection ends. Loop thread; once for each visit.
 void mesh_doorman_watch(mesh_doorman *doorman, mesh_visit *visit);
 
 // Ends the connection at once, for both sides; `gone` follows.

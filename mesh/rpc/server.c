@@ -211,8 +211,8 @@ static void serve_call(void *arg) {
   mesh_fail(&err, GRPC_STATUS_UNKNOWN, "the method gave no reason");
   mesh_code code = run_method(own.server, own.served, &err);
   bool works = own.served->works;
-  bool given_up = mesh_served_call_end(own.served, code, &err);
-  mesh_connection_call_ended(own.connection, given_up);
+  mesh_served_call_end(own.served, code, &err);
+  mesh_connection_call_ended(own.connection);
   if (!works) return;
   own.server->working--;
   mesh_signal_notify(&own.server->changed);
