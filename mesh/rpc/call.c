@@ -151,6 +151,7 @@ void mesh_call_start_send(mesh_call *call, mesh_await *await, grpc_byte_buffer *
   size_t count = 0;
   if (call->headers_due) ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
   call->headers_due = false;
+  mesh_loop_count_sent(call->scope.loop, grpc_byte_buffer_length(buffer));
   ops[count].op = GRPC_OP_SEND_MESSAGE;
   ops[count++].data.send_message.send_message = buffer;
   mesh_call_start(call, await, ops, count);

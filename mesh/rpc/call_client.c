@@ -10,6 +10,10 @@
 #include "mesh/rpc/status_details.h"
 #include "mesh/runtime/loop_internal.h"
 
+// More than a call's headers, its reset and its share of the connection's begin take. What gRPC
+// says while it receives (windows, acknowledgements) goes to a peer that sends, and so reads.
+enum { CALL_BYTES = 512 };
+
 // The half that calls: a link, and what the peer said at its begin and end.
 typedef struct client_call {
   mesh_call call;
@@ -117,6 +121,8 @@ static void start_call(client_call *own, grpc_byte_buffer *request,
   mesh_call *call = &own->call;
   grpc_metadata batch = {.key = grpc_slice_from_static_string(MESH_BATCH_METADATA),
                          .value = grpc_slice_from_static_string("1")};
+  size_t request_bytes = request != NULL ? grpc_byte_buffer_length(request) : 0;
+  mesh_loop_count_sent(call->scope.loop, CALL_BYTES + request_bytes);
   grpc_op ops[4] = {0};
   size_t count = 0;
   grpc_op *headers = &ops[count++];

@@ -43,6 +43,7 @@ mesh_server *mesh_server_create(mesh_loop *loop, const mesh_schema *schema) {
                                            .limits = &server->limits,
                                            .on_call = on_call,
                                            .arg = server};
+  mesh_loop_count_sent(loop, SIZE_MAX);  // peers choose how often their pings are answered
   mesh_scope_open_root(&server->scope, loop);
   server->health = mesh_health_create(loop);
   server->reflection = mesh_reflection_create(schema);

@@ -30,8 +30,14 @@ struct mesh_op {
 mesh_loop *mesh_loop_create(void);
 
 // Releases a loop that no thread runs. Everything on it must have ended: pending ops are asserted
-// to be none.
+// to be none. Takes up to 5 ms longer where a socket may have been full: see
+// mesh_loop_count_sent().
 void mesh_loop_destroy(mesh_loop *loop);
+
+// Tells the loop that up to `size_bytes` went to sockets. A loop that has sent more than any socket
+// has room for may have left gRPC a thread that must be woken at the end. SIZE_MAX: nobody knows
+// how much. The loop's thread.
+void mesh_loop_count_sent(mesh_loop *loop, size_t size_bytes);
 
 // Runs the loop on this thread until mesh_loop_stop().
 void mesh_loop_run(mesh_loop *loop);

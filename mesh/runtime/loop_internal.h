@@ -19,7 +19,8 @@ struct mesh_loop {
   grpc_channel *wake_channel;
   grpc_call *wake_call;
   mesh_op wake;
-  size_t in_flight;  // ops that gRPC holds
+  size_t in_flight;   // ops that gRPC holds
+  size_t sent_bytes;  // so far, to all sockets; saturates
 
   mesh_op *ready, **ready_tail;  // the loop thread's
   mesh_timer **timers;           // a heap, the earliest first
