@@ -86,24 +86,6 @@ static void wake_poller(const mesh_loop *loop) {
   close(fds[1]);
 }
 
-void mesh_loop_destroy(mesh_loop *loop) {
-  if (loop == NULL) return;
-  assert(loop->ready == NULL && loop->inbox == NULL && loop->timer_count == 0);
-  mesh_stacks_free(loop);
-  grpc_call_unref(loop->wake_call);
-  grpc_channel_destroy(loop->wake_channel);
-  grpc_completion_queue_shutdown(loop->queue);
-  gpr_timespec never = gpr_inf_future(GPR_CLOCK_MONOTONIC);
-  while (grpc_completion_queue_next(loop->queue, never, NULL).type != GRPC_QUEUE_SHUTDOWN) {
-  }
-  grpc_completion_queue_destroy(loop->queue);
-  pthread_mutex_destroy(&loop->lock);
-  free(loop->timers);
-  wake_poller(loop);
-  free(loop);
-  grpc_shutdown_blocking();
-}
-
 grpc_completion_queue *mesh_loop_queue(mesh_loop *loop) {
   return loop->queue;
 }
@@ -191,17 +173,48 @@ static gpr_timespec next_deadline(const mesh_loop *loop) {
   return mesh_deadline(loop->timers[0]->due_ns);
 }
 
+// True when the loop was asked to stop.
+static bool take_event(mesh_loop *loop, grpc_event event) {
+  if (event.type != GRPC_OP_COMPLETE) return false;
+  if (event.tag == &loop->wake) return take_inbox(loop);
+  loop->in_flight--;
+  finish(event.tag, event.success != 0);
+  return false;
+}
+
 void mesh_loop_run(mesh_loop *loop) {
   for (;;) {
     run_ready(loop);
     if (loop->timer_count > 0) mesh_timers_run(loop, mesh_now_ns());
-    grpc_event event = grpc_completion_queue_next(loop->queue, next_deadline(loop), NULL);
-    if (event.type != GRPC_OP_COMPLETE) continue;
-    if (event.tag == &loop->wake) {
-      if (take_inbox(loop)) return;
-      continue;
+    if (take_event(loop, grpc_completion_queue_next(loop->queue, next_deadline(loop), NULL))) {
+      return;
     }
-    loop->in_flight--;
-    finish(event.tag, event.success != 0);
   }
+}
+
+// What gRPC has yet to complete when the loop has stopped, such as a batch of a call that was
+// closed meanwhile, still gets its callback: it may free what it is part of.
+static void finish_in_flight(mesh_loop *loop) {
+  gpr_timespec never = gpr_inf_future(GPR_CLOCK_MONOTONIC);
+  while (loop->in_flight > 0)
+    take_event(loop, grpc_completion_queue_next(loop->queue, never, NULL));
+}
+
+void mesh_loop_destroy(mesh_loop *loop) {
+  if (loop == NULL) return;
+  finish_in_flight(loop);
+  assert(loop->ready == NULL && loop->inbox == NULL && loop->timer_count == 0);
+  mesh_stacks_free(loop);
+  grpc_call_unref(loop->wake_call);
+  grpc_channel_destroy(loop->wake_channel);
+  grpc_completion_queue_shutdown(loop->queue);
+  gpr_timespec never = gpr_inf_future(GPR_CLOCK_MONOTONIC);
+  while (grpc_completion_queue_next(loop->queue, never, NULL).type != GRPC_QUEUE_SHUTDOWN) {
+  }
+  grpc_completion_queue_destroy(loop->queue);
+  pthread_mutex_destroy(&loop->lock);
+  free(loop->timers);
+  wake_poller(loop);
+  free(loop);
+  grpc_shutdown_blocking();
 }

@@ -29,8 +29,8 @@ struct mesh_op {
 // (reference-counted).
 mesh_loop *mesh_loop_create(void);
 
-// Releases a loop that no thread runs. Everything on it must have ended: pending ops are asserted
-// to be none. Takes up to 5 ms longer where a socket may have been full: see
+// Releases a loop that no thread runs. Fibers and timers on it must have ended, nothing must be
+// posted; the ops that gRPC still holds are awaited and called. Takes up to 5 ms longer where a socket may have been full: see
 // mesh_loop_count_sent().
 void mesh_loop_destroy(mesh_loop *loop);
 
