@@ -56,7 +56,8 @@ void mesh_doorman_shut(mesh_doorman *doorman);
 // Lets through what comes, until the connection ends. Loop thread; once for each visit.
 void mesh_doorman_watch(mesh_doorman *doorman, mesh_visit *visit);
 
-// Ends the connection at once, for both sides; `gone` follows.
+// Ends the connection, for both sides: the peer may still take what gRPC has sent; `gone` follows
+// once gRPC has closed its end.
 void mesh_visit_end(mesh_visit *visit);
 
 // The visit is over: `gone` has been posted. If it took much memory, that goes back to the system.

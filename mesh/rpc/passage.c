@@ -12,6 +12,7 @@
 enum {
   PIECES = 4,        // at a turn, each way
   LINGER_MS = 5000,  // for a peer to read what gRPC said before it closed
+  HURRY_MS = 200,    // likewise, where the connection is to end
 };
 
 static void end_way(mesh_passage_way *way, const mesh_passage_end *to) {
@@ -119,12 +120,13 @@ mesh_passage_state mesh_passage_carry(mesh_passage *own, uint8_t piece[MESH_PASS
                                       int64_t now_ns) {
   direction in = {&own->in, &own->outside, &own->inside, mesh_http2_guard_from_peer};
   direction out = {&own->out, &own->inside, &own->outside, mesh_http2_guard_from_grpc};
+  bool hurry = atomic_load(&own->hurry);
+  if (hurry && !own->in.ended) end_way(&own->in, &own->inside);
   bool more = carry_way(own, &in, piece, now_ns);
   if (own->verdict == MESH_HTTP2_PASS) more |= carry_way(own, &out, piece, now_ns);
-  if (own->inside.hung_up && own->linger_until_ns == 0) {
-    own->linger_until_ns = mesh_time_after_ms(now_ns, LINGER_MS);
-  }
-  bool late = own->linger_until_ns != 0 && now_ns >= own->linger_until_ns;
+  if (own->inside.hung_up && own->closed_ns == 0) own->closed_ns = now_ns;
+  bool late = own->closed_ns != 0 &&
+              now_ns >= mesh_time_after_ms(own->closed_ns, hurry ? HURRY_MS : LINGER_MS);
   own->state = more ? MESH_PASSAGE_BUSY : MESH_PASSAGE_WAITS;
   if (own->verdict != MESH_HTTP2_PASS || own->out.ended || late) own->state = MESH_PASSAGE_OVER;
   return own->state;
@@ -178,7 +180,8 @@ void mesh_passage_watch(mesh_passage *own, int epoll) {
 }
 
 void mesh_passage_shut(mesh_passage *own) {
-  shutdown(own->outside.fd, SHUT_RDWR);
+  atomic_store(&own->hurry, true);
+  shutdown(own->outside.fd, SHUT_RD);  // wakes the thread
 }
 
 void mesh_passage_destroy(mesh_passage *own) {

@@ -4,6 +4,7 @@
 #ifndef MILLRACE_MESH_RPC_PASSAGE_H
 #define MILLRACE_MESH_RPC_PASSAGE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -45,7 +46,8 @@ struct mesh_passage {  // private, but for what is said of others
   mesh_http2_guard *guard;      // owned
   mesh_http2_verdict verdict;   // of the guard
   mesh_passage_state state;
-  int64_t linger_until_ns;  // 0, or: gRPC has closed, and the peer has not read all
+  int64_t closed_ns;  // when gRPC closed; 0: it has not
+  atomic_bool hurry;
 
   bool busy, lingers;  // passages.h's, as what follows
   mesh_passage *next, *previous;
@@ -75,7 +77,9 @@ mesh_passage_state mesh_passage_carry(mesh_passage *passage, uint8_t piece[MESH_
 // peer's account gets back what was open.
 void mesh_passage_end_both(mesh_passage *passage);
 
-// Shuts the peer's end, for both sides. Any thread, until mesh_passage_destroy().
+// The connection is to end: nothing more comes in, gRPC hears that the peer has gone, and what it
+// has sent before is carried if the peer takes it at once. Any thread, until
+// mesh_passage_destroy().
 void mesh_passage_shut(mesh_passage *passage);
 
 // Closes what is open of it. Nobody watches it: it was ended, or never watched. Any thread. NULL is

@@ -34,7 +34,7 @@ static void take_turn(mesh_passages *all, mesh_passage *own) {
     end_passage(all, own);
     return;
   }
-  if (own->linger_until_ns != 0 && !own->lingers) {
+  if (own->closed_ns != 0 && !own->lingers) {
     own->lingers = true;
     all->lingering++;
   }

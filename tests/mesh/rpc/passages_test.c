@@ -179,8 +179,8 @@ static void who_never_reads_is_left(scene *own) {
   close_end(&one.grpc);
   run(own);
   assert_null(mesh_passages_take_ended(&own->all));
-  assert_true(one.passage->linger_until_ns > 0);
-  one.passage->linger_until_ns = 1;  // long ago
+  assert_true(one.passage->closed_ns > 0);
+  one.passage->closed_ns = 1;  // long ago
   run(own);
   assert_ptr_equal(mesh_passages_take_ended(&own->all), one.passage);
   destroy(&one);
@@ -201,15 +201,19 @@ static void a_peer_that_goes_away_is_gone(scene *own) {
   destroy(&one);
 }
 
+// What gRPC had sent is heard; what the peer sends is not.
 static void a_passage_that_is_shut_ends_for_both(scene *own) {
   ends one;
   add(own, &own->account, &one);
+  size_t sent = pour(one.grpc, 0, 3 * FRAME, false);
   mesh_passage_shut(one.passage);
+  pour(one.peer, 0, 24, true);
   run(own);
-  assert_true(is_closed(one.peer));
   assert_true(is_closed(one.grpc));
   close_end(&one.grpc);
   run(own);
+  assert_int_equal(drink(one.peer, 0, false), sent);
+  assert_true(is_closed(one.peer));
   assert_ptr_equal(mesh_passages_take_ended(&own->all), one.passage);
   destroy(&one);
 }
@@ -259,7 +263,7 @@ static void who_is_expelled_loses_all(scene *own) {
   mesh_passage *ended = mesh_passages_take_ended(&own->all);
   assert_ptr_equal(ended, one.passage);
   assert_int_equal(ended->verdict, MESH_HTTP2_EXPEL);
-  assert_true(is_closed(same.peer));
+  assert_true(is_closed(same.grpc));
   assert_int_equal(recv(other.peer, &(uint8_t){0}, 1, 0), -1);
   assert_int_equal(errno, EAGAIN);
   close_end(&same.grpc);
