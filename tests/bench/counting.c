@@ -9,39 +9,44 @@
 
 #include "tests/bench/child.h"
 
+enum { ARGUMENTS_MAX = 32 };
+
+// What both give to one peer, which does here what many do: starts by the thousand, and leaves each
+// when it runs. The backend is one peer of the host, on one connection.
+static const char *const limits[] = {"resets=1000000000", "streams=100000", "calls=100000",
+                                     "memory_mib=8192", "connection_mib=4096"};
+
+// Adds the limits after the first `count` of `argv`.
+static void lift_limits(const char *argv[ARGUMENTS_MAX], size_t count) {
+  for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+    argv[count++] = "--limit";
+    argv[count++] = limits[i];
+  }
+}
+
 void bench_counting_start(bench_counting *mesh) {
   *mesh = (bench_counting){.home = bench_make_directory()};
   mesh->backend_address = bench_text("unix:%s/backend.sock", mesh->home);
   mesh->host_address = bench_text("unix:%s/counter.sock", mesh->home);
   char *output = bench_text("%s/counter-host.out", mesh->home);
-  const char *host[] = {"tests/fakes/counter-host", mesh->host_address, NULL};
+  const char *host[ARGUMENTS_MAX] = {"tests/fakes/counter-host", "--listen", mesh->host_address};
+  lift_limits(host, 3);
   mesh->host = bench_spawn(host, output);
   bench_wait_for_socket(mesh->host_address + strlen("unix:"));
   free(output);
   output = bench_text("%s/backend.out", mesh->home);
-  // One peer that does what many do: starts by the thousand, and leaves each when it runs.
-  const char *backend[] = {"tests/fakes/counter-backend",
-                           "--home",
-                           mesh->home,
-                           "--listen",
-                           mesh->backend_address,
-                           "--ib-host",
-                           "unix:/nowhere",
-                           "--operations",
-                           "0",
-                           "--starts-per-s",
-                           "0",
-                           "--limit",
-                           "resets=1000000000",
-                           "--limit",
-                           "streams=100000",
-                           "--limit",
-                           "calls=100000",
-                           "--limit",
-                           "memory_mib=8192",
-                           "--limit",
-                           "connection_mib=4096",
-                           NULL};
+  const char *backend[ARGUMENTS_MAX] = {"tests/fakes/counter-backend",
+                                        "--home",
+                                        mesh->home,
+                                        "--listen",
+                                        mesh->backend_address,
+                                        "--ib-host",
+                                        "unix:/nowhere",
+                                        "--operations",
+                                        "0",
+                                        "--starts-per-s",
+                                        "0"};
+  lift_limits(backend, 11);
   if (setenv("MILLRACE_TEST_COUNTER_HOST", mesh->host_address, 1) != 0) bench_die("setenv");
   mesh->backend = bench_spawn(backend, output);
   bench_wait_for_socket(mesh->backend_address + strlen("unix:"));

@@ -28,7 +28,7 @@ class CountingCase(MeshCase):
 
     def start_counter(self):
         """A counter host that can be called."""
-        self.counter = self.start("counter-host", self.counter_address, self.counter_log)
+        self.counter = self.start("counter-host", "--listen", self.counter_address, "--steps", self.counter_log)
         self.counter.line(lambda line: "listens on" in line, "counter host", err=True)
 
     def restart_counter(self):
