@@ -15,7 +15,7 @@
 #include "tests/bench/mesh_processes.h"
 #include "tests/bench/tws.h"
 
-enum { CANCELS = 200, OPERATION_MAX = 64, WAIT_S = 10 };
+enum { CANCELS = 200, OPERATION_MAX = 64 };
 
 static const int64_t first_day_s = 978307200, day_s = 86400;  // 2001-01-01
 
@@ -23,6 +23,11 @@ typedef struct series {
   const char *name;
   int64_t waits_ns[CANCELS];
 } series;
+
+// Of each kind.
+static int cancels(void) {
+  return bench_size(CANCELS, 5);
+}
 
 typedef struct bench {
   const bench_mesh *mesh;
@@ -35,13 +40,13 @@ typedef struct bench {
 // Waits until papergate has logged `event`; the fiber sleeps between two looks.
 static int64_t logged_ns(bench *self, const char *name) {
   gateway_event event;
-  for (int64_t end = mesh_now_ns() + WAIT_S * INT64_C(1000000000); mesh_now_ns() < end;) {
+  for (int64_t end = mesh_now_ns() + BENCH_WAIT_S * INT64_C(1000000000); mesh_now_ns() < end;) {
     if (gateway_log_find(self->log, name, &event)) return event.unix_ns;
     mesh_error err;
     int64_t soon = mesh_now_ns() + 500000;
     backend_client_check(mesh_sleep_until(&self->client->scope, soon, &err), &err);
   }
-  bench_die("papergate logs no %s within %d s", name, WAIT_S);
+  bench_die("papergate logs no %s within %d s", name, BENCH_WAIT_S);
 }
 
 // Starts a load that waits for its bars; copies its name to `operation`.
@@ -97,7 +102,7 @@ static void measure(backend_client *client, void *arg) {
   bench *self = arg;
   self->client = client;
   int plain = tws_connect(self->mesh->gateway_port, 77);
-  for (int i = 0; i < CANCELS; i++) {
+  for (int i = 0; i < cancels(); i++) {
     self->by_call.waits_ns[i] = cancel_by_call(self);
     self->by_drop.waits_ns[i] = cancel_by_drop(self);
     self->plain.waits_ns[i] = cancel_plain(self, plain, i + 1);
@@ -106,13 +111,13 @@ static void measure(backend_client *client, void *arg) {
 }
 
 static double percentile_ms(const series *self, double percent) {
-  return (double)bench_percentile(self->waits_ns, CANCELS, percent) / 1e6;
+  return (double)bench_percentile(self->waits_ns, (size_t)cancels(), percent) / 1e6;
 }
 
 static void print(series *self) {
-  bench_sort(self->waits_ns, CANCELS);
+  bench_sort(self->waits_ns, (size_t)cancels());
   printf("  %-34s p50 %.3f ms  p99 %.3f ms  max %.3f ms\n", self->name, percentile_ms(self, 50),
-         percentile_ms(self, 99), (double)self->waits_ns[CANCELS - 1] / 1e6);
+         percentile_ms(self, 99), (double)self->waits_ns[cancels() - 1] / 1e6);
 }
 
 static bool judge(const series *self) {
@@ -122,7 +127,7 @@ static bool judge(const series *self) {
 }
 
 static int report(bench *self) {
-  printf("%d cancels each, in turn\n", CANCELS);
+  printf("%d cancels each, in turn\n", cancels());
   print(&self->by_call);
   print(&self->by_drop);
   print(&self->plain);

@@ -128,14 +128,14 @@ void *bench_shared(size_t size_bytes) {
 void bench_wait_for_socket(const char *path) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-  for (int64_t end = bench_now_ns() + 10 * SECOND; bench_now_ns() < end; pause_ms(1)) {
+  for (int64_t end = bench_now_ns() + BENCH_WAIT_S * SECOND; bench_now_ns() < end; pause_ms(1)) {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) bench_die("socket: %s", strerror(errno));
     int failed = connect(fd, (const struct sockaddr *)&address, sizeof address);
     close(fd);
     if (failed == 0) return;
   }
-  bench_die("%s: nobody listens there after 10 s", path);
+  bench_die("%s: nobody listens there after %d s", path, BENCH_WAIT_S);
 }
 
 char *bench_make_directory(void) {

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+enum { BENCH_WAIT_S = 60 };  // for what takes milliseconds: the machine may be busy
+
 // Prints "bench: <text>" and ends the program with 1.
 _Noreturn void bench_die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -26,8 +26,16 @@ static const char *const names[] = {"simplemovingaverage",
 
 enum { INDICATORS = sizeof names / sizeof *names };
 
+static int bars_count(void) {
+  return bench_size(BARS, 5000);
+}
+
+static int rounds(void) {
+  return bench_size(ROUNDS, 1);
+}
+
 static double *make(void) {
-  double *column = calloc(BARS, sizeof *column);
+  double *column = calloc((size_t)bars_count(), sizeof *column);
   if (column == NULL) abort();
   return column;
 }
@@ -35,7 +43,7 @@ static double *make(void) {
 static void fill(train_bars *bars, double *columns[5]) {
   double close = 100;
   srand(1);
-  for (int i = 0; i < BARS; i++) {
+  for (int i = 0; i < bars_count(); i++) {
     double open = close;
     close *= 1 + 0.001 * ((double)rand() / RAND_MAX - 0.5);
     columns[0][i] = open;
@@ -44,7 +52,8 @@ static void fill(train_bars *bars, double *columns[5]) {
     columns[3][i] = close;
     columns[4][i] = 1000;
   }
-  *bars = (train_bars){BARS, NULL, columns[0], columns[1], columns[2], columns[3], columns[4]};
+  *bars =
+      (train_bars){bars_count(), NULL, columns[0], columns[1], columns[2], columns[3], columns[4]};
 }
 
 static void compute(const train_bars *bars, double *outputs[TRAIN_OUTPUTS_MAX], double *member) {
@@ -57,7 +66,7 @@ static void compute(const train_bars *bars, double *outputs[TRAIN_OUTPUTS_MAX], 
     if (i != 2) continue;
     for (int m = 0; m < MEMBERSHIPS; m++) {
       train_membership shape = {TRAIN_TRIANGULAR, {8.0 * m - 20, 8.0 * m, 8.0 * m + 20}};
-      train_membership_apply(NULL, &shape, outputs[0], BARS, member);
+      train_membership_apply(NULL, &shape, outputs[0], bars_count(), member);
     }
   }
 }
@@ -70,17 +79,17 @@ int main(void) {
   for (int i = 0; i < TRAIN_OUTPUTS_MAX; i++)
     outputs[i] = make();
   fill(&bars, columns);
-  for (int round = 0; round < ROUNDS; round++) {
+  for (int round = 0; round < rounds(); round++) {
     int64_t start_ns = bench_now_ns();
     compute(&bars, outputs, member);
-    rates[round] = BARS / ((double)(bench_now_ns() - start_ns) / 1e9);
+    rates[round] = bars_count() / ((double)(bench_now_ns() - start_ns) / 1e9);
   }
-  double ours = bench_median(rates, ROUNDS), pandas = 0;
+  double ours = bench_median(rates, (size_t)rounds()), pandas = 0;
   FILE *peer = popen("/usr/bin/python3 -W ignore tests/bench/features_peer.py", "r");
   if (peer == NULL || fscanf(peer, "%lf", &pandas) != 1) pandas = 0;
   if (peer != NULL) pclose(peer);
   printf("%d indicators and %d memberships of %d bars, median of %d\n", INDICATORS, MEMBERSHIPS,
-         BARS, ROUNDS);
+         bars_count(), rounds());
   printf("  ours %.2f M bars/s", ours / 1e6);
   if (pandas > 0) printf("; pandas %.3f M bars/s: %.1f x", pandas / 1e6, ours / pandas);
   printf("\n");

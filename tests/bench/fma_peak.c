@@ -4,7 +4,7 @@
 
 #include "tests/bench/measure.h"
 
-enum { CHAINS = 16, TURNS = 20000000 };
+enum { CHAINS = 16, TURNS = 20000000, SMOKE_TURNS = 200000 };
 
 // Sixteen chains hide the latency of the longest FMA there is. Each begins with another number that
 // the compiler does not know, or it would find out that they are all the same.
@@ -16,8 +16,9 @@ enum { CHAINS = 16, TURNS = 20000000 };
     vec_##name term = (vec_##name){0} + (0.001f * unknown);                   \
     for (int c = 0; c < CHAINS; c++)                                          \
       chains[c] = (vec_##name){0} + (float)c * unknown;                       \
+    int turns = bench_size(TURNS, SMOKE_TURNS);                               \
     int64_t start_ns = bench_now_ns();                                        \
-    for (int i = 0; i < TURNS; i++) {                                         \
+    for (int i = 0; i < turns; i++) {                                         \
       _Pragma("GCC unroll 16") for (int c = 0; c < CHAINS; c++) chains[c] =   \
           chains[c] * factor + term;                                          \
     }                                                                         \
@@ -25,7 +26,7 @@ enum { CHAINS = 16, TURNS = 20000000 };
     volatile float kept = 0;                                                  \
     for (int c = 0; c < CHAINS; c++)                                          \
       kept = kept + chains[c][0];                                             \
-    return 2.0 * CHAINS * (bytes / 4) * TURNS / took_s;                       \
+    return 2.0 * CHAINS * (bytes / 4) * turns / took_s;                       \
   }
 
 DEFINE_PEAK(avx512, 64, "avx512f,fma")

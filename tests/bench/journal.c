@@ -15,7 +15,10 @@
 
 enum { WRITERS_MAX = 256, EVENT_BYTES = 120, NAME_MAX_BYTES = 32, SAMPLES_MAX = 1 << 20 };
 
-static const int64_t run_ns = 2000000000;
+// How long each measurement writes.
+static int64_t run_ns(void) {
+  return bench_size(2000, 20) * INT64_C(1000000);
+}
 
 // ---- The store ----
 
@@ -125,7 +128,7 @@ static int start_all(bench *own, writer *first) {
   return count;
 }
 
-// Writes for run_ns; returns the nanoseconds until the last one was durable.
+// Writes for run_ns(); returns the nanoseconds until the last one was durable.
 static int64_t write_for_a_while(bench *own) {
   int64_t begin_ns = bench_now_ns();
   for (int i = 0; i < own->writers; i++)
@@ -135,7 +138,7 @@ static int64_t write_for_a_while(bench *own) {
     writer *told = take_told(own);
     for (writer *self = told; self != NULL; self = self->next)
       waiting--;
-    if (bench_now_ns() - begin_ns < run_ns) waiting += start_all(own, told);
+    if (bench_now_ns() - begin_ns < run_ns()) waiting += start_all(own, told);
   }
   return bench_now_ns() - begin_ns;
 }
@@ -257,7 +260,7 @@ static double measure_peer(const char *path, int operations) {
   for (int64_t id = 1; id <= operations; id++)
     create_in_peer(&own, id);
   int64_t begin_ns = bench_now_ns(), took_ns = 0, done = 0;
-  for (; took_ns < run_ns; done++, took_ns = bench_now_ns() - begin_ns) {
+  for (; took_ns < run_ns(); done++, took_ns = bench_now_ns() - begin_ns) {
     if (operations == 0) {
       create_in_peer(&own, done + 1);
     } else {
@@ -289,8 +292,8 @@ int main(void) {
   pthread_mutex_init(&own->lock, NULL);
   pthread_cond_init(&own->changed, NULL);
 
-  printf("events and creations of %d bytes, durable, %d s each\n", EVENT_BYTES,
-         (int)(run_ns / 1000000000));
+  printf("events and creations of %d bytes, durable, %g s each\n", EVENT_BYTES,
+         (double)run_ns() / 1e9);
   compare(own, path, "events", 1, start_append);
   compare(own, path, "events", 16, start_append);
   result events = compare(own, path, "events", 256, start_append);

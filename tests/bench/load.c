@@ -17,6 +17,18 @@ enum { ROUNDS = 3, BARS = 1000000, PEER_BARS = 100800, OUTCOME_PAYLOAD = 14, PRO
 
 static const int64_t start_s = 1420070400, minute_s = 60;  // 2015-01-01
 
+static int rounds(void) {
+  return bench_size(ROUNDS, 1);
+}
+
+static int bars_wanted(void) {
+  return bench_size(BARS, 2880);
+}
+
+static int peer_bars_wanted(void) {
+  return bench_size(PEER_BARS, 1440);
+}
+
 typedef struct load {
   const char *symbol;
   double elapsed_s;
@@ -35,8 +47,8 @@ static void take_outcome(load *self, mesh_view body) {
     bench_die("the load did not succeed");
   }
   const Millrace__V1__LoadResult *result = outcome->succeeded->load;
-  if (result->bars_stored != BARS) {
-    bench_die("%" PRId64 " of %d bars stored: %s", result->bars_stored, BARS,
+  if (result->bars_stored != bars_wanted()) {
+    bench_die("%" PRId64 " of %d bars stored: %s", result->bars_stored, bars_wanted(),
               result->missing_reason);
   }
   self->segments = result->segments_stored;
@@ -47,8 +59,8 @@ static void take_outcome(load *self, mesh_view body) {
 static void run_load(backend_client *client, void *arg) {
   load *self = arg;
   int64_t start = mesh_now_ns();
-  event_walk walk = {
-      .call = backend_client_load(client, self->symbol, "1m", start_s, start_s + BARS * minute_s)};
+  event_walk walk = {.call = backend_client_load(client, self->symbol, "1m", start_s,
+                                                 start_s + bars_wanted() * minute_s)};
   mesh_event event;
   bool ended = false;
   while (event_walk_next(&walk, &event)) {
@@ -80,7 +92,8 @@ static bool find_peer(void) {
 static double run_peer(const bench_mesh *mesh, int64_t seconds) {
   char *output = bench_text("%s/stoqey-%" PRId64 ".out", mesh->home, seconds);
   char *port = bench_text("%d", mesh->gateway_port);
-  char *bars_text = bench_text("%d", PEER_BARS), *seconds_text = bench_text("%" PRId64, seconds);
+  char *bars_text = bench_text("%d", peer_bars_wanted()),
+       *seconds_text = bench_text("%" PRId64, seconds);
   const char *argv[] = {"/usr/bin/env", "node", "tests/bench/load_stoqey.js",
                         port,           "SYNA", bars_text,
                         seconds_text,   NULL};
@@ -91,8 +104,9 @@ static double run_peer(const bench_mesh *mesh, int64_t seconds) {
   double elapsed_s = 0;
   int found = fscanf(file, "{\"bars\":%" SCNd64 ",\"elapsed\":%lf}", &bars, &elapsed_s);
   fclose(file);
-  if (code != 0 || found != 2 || bars < PEER_BARS) {
-    bench_die("@stoqey/ib ended with %d and %" PRId64 " of %d bars", code, bars, PEER_BARS);
+  if (code != 0 || found != 2 || bars < peer_bars_wanted()) {
+    bench_die("@stoqey/ib ended with %d and %" PRId64 " of %d bars", code, bars,
+              peer_bars_wanted());
   }
   printf("  @stoqey/ib, %5" PRId64 " bars a request: %" PRId64 " bars in %.3f s: %.0f bars/s\n",
          seconds / minute_s, bars, elapsed_s, (double)bars / elapsed_s);
@@ -108,8 +122,9 @@ static double run_peer(const bench_mesh *mesh, int64_t seconds) {
 static bool compare(const bench_mesh *mesh, double rate, int64_t segments) {
   static const int64_t others[] = {3600, 14400, 432000};
   if (!find_peer()) return false;
-  double same = run_peer(mesh, (BARS * minute_s / segments + 43200) / 86400 * 86400), best = same;
-  for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+  double same = run_peer(mesh, (bars_wanted() * minute_s / segments + 43200) / 86400 * 86400),
+         best = same;
+  for (int i = 0; i < bench_size(sizeof others / sizeof others[0], 2); i++) {  // the last is slow
     double other = run_peer(mesh, others[i]);
     if (other > best) best = other;
   }
@@ -132,10 +147,10 @@ static double measure_load(const bench_mesh *mesh, load *self) {
   usage before = usage_now(mesh);
   backend_client_run(mesh->backend_address, run_load, self);
   usage after = usage_now(mesh);
-  double rate = BARS / self->elapsed_s;
+  double rate = bars_wanted() / self->elapsed_s;
   printf("  millrace, %s: %d bars in %.3f s: %.0f bars/s; %" PRId64 " segments, %" PRId64
          " requests\n",
-         self->symbol, BARS, self->elapsed_s, rate, self->segments, self->requests);
+         self->symbol, bars_wanted(), self->elapsed_s, rate, self->segments, self->requests);
   printf("    CPU: papergate %.2f s, ib-host %.2f s, backend %.2f s\n",
          after.cpu_s[0] - before.cpu_s[0], after.cpu_s[1] - before.cpu_s[1],
          after.cpu_s[2] - before.cpu_s[2]);
@@ -147,11 +162,11 @@ static double measure_rounds(bench_mesh *mesh, const char *const *host_flags, lo
   static const char *const symbols[ROUNDS] = {"SYNA", "SYNB", "SYNC"};
   double rates[ROUNDS];
   bench_mesh_start(mesh, (const char *[]){NULL}, host_flags);
-  for (int round = 0; round < ROUNDS; round++) {
+  for (int round = 0; round < rounds(); round++) {
     *last = (load){.symbol = symbols[round]};
     rates[round] = measure_load(mesh, last);
   }
-  return bench_median(rates, ROUNDS);
+  return bench_median(rates, (size_t)rounds());
 }
 
 int main(void) {

@@ -15,7 +15,7 @@ enum { FLAGS_MAX = 24 };
 
 // The first line of `path`, once it is whole, holds "port":N.
 static int read_port(const char *path, pid_t gateway) {
-  for (int64_t end = bench_now_ns() + INT64_C(10000000000); bench_now_ns() < end;) {
+  for (int64_t end = bench_now_ns() + BENCH_WAIT_S * INT64_C(1000000000); bench_now_ns() < end;) {
     char line[1024] = "";
     FILE *file = fopen(path, "r");
     bool whole = file != NULL && fgets(line, sizeof line, file) != NULL && strchr(line, '\n');
@@ -25,7 +25,7 @@ static int read_port(const char *path, pid_t gateway) {
     if (whole) bench_die("papergate (process %d): %s", (int)gateway, line);
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
   }
-  bench_die("papergate does not say its port within 10 s");
+  bench_die("papergate does not say its port within %d s", BENCH_WAIT_S);
 }
 
 // Adds `flags` after the first `count` of `argv`, which has room for FLAGS_MAX.

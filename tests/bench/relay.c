@@ -12,8 +12,17 @@
 
 enum { ROUNDS = 5, CHAINS = 3 };
 
-static const relay_plan flood = {.events = 300000};
-static const relay_plan paced = {.events = 4000, .gap_ns = 300000};
+static int rounds(void) {
+  return bench_size(ROUNDS, 1);
+}
+
+static relay_plan flood(void) {
+  return (relay_plan){.events = bench_size(300000, 5000)};
+}
+
+static relay_plan paced(void) {
+  return (relay_plan){.events = bench_size(4000, 50), .gap_ns = 300000};
+}
 
 void relay_arrived(relay_result *result, int64_t sent_ns) {
   if (result->plan.gap_ns > 0 && result->events < RELAY_MAX_LATENCIES) {
@@ -94,34 +103,34 @@ static double cpu_of(pid_t pid) {
 }
 
 // Runs one client to its end; result->plan.events must have arrived.
-static cpu_use ask(chain *self, const relay_plan *plan) {
+static cpu_use ask(chain *self, relay_plan plan) {
   relay_result *result = self->result;
-  result->plan = *plan;
+  result->plan = plan;
   result->events = result->messages = 0;
   double host = cpu_of(self->host), backend = cpu_of(self->backend);
   int code = bench_wait(bench_fork(run_client, self));
-  if (code != 0 || result->events != plan->events) {
+  if (code != 0 || result->events != plan.events) {
     bench_die("%s: %lld of %lld events arrived, the client ended with %d", self->kind->name,
-              (long long)result->events, (long long)plan->events, code);
+              (long long)result->events, (long long)plan.events, code);
   }
-  double each = 1e6 / (double)plan->events;
+  double each = 1e6 / (double)plan.events;
   return (cpu_use){(cpu_of(self->host) - host) * each, (cpu_of(self->backend) - backend) * each,
                    result->cpu_s * each};
 }
 
 static void measure_flood(chain *self, int round) {
-  self->flooded = ask(self, &flood);
-  self->rates[round] = (double)flood.events / self->result->elapsed_s;
+  self->flooded = ask(self, flood());
+  self->rates[round] = (double)flood().events / self->result->elapsed_s;
   printf("  round %d  %-31s %9.0f events/s  %7lld messages\n", round + 1, self->kind->name,
          self->rates[round], (long long)self->result->messages);
 }
 
 static void measure_paced(chain *self, int round) {
-  self->paced = ask(self, &paced);
+  self->paced = ask(self, paced());
   int64_t *sorted = self->result->latencies_ns;
-  bench_sort(sorted, (size_t)paced.events);
-  self->p50_ms[round] = (double)bench_percentile(sorted, (size_t)paced.events, 50) / 1e6;
-  self->p99_ms[round] = (double)bench_percentile(sorted, (size_t)paced.events, 99) / 1e6;
+  bench_sort(sorted, (size_t)paced().events);
+  self->p50_ms[round] = (double)bench_percentile(sorted, (size_t)paced().events, 50) / 1e6;
+  self->p99_ms[round] = (double)bench_percentile(sorted, (size_t)paced().events, 99) / 1e6;
   printf("  round %d  %-31s p50 %.3f ms  p99 %.3f ms\n", round + 1, self->kind->name,
          self->p50_ms[round], self->p99_ms[round]);
 }
@@ -136,8 +145,9 @@ static void print_cpu(const char *when, const cpu_use *use) {
 }
 
 static summary summarize(chain *self) {
-  summary medians = {bench_median(self->rates, ROUNDS), bench_median(self->p50_ms, ROUNDS),
-                     bench_median(self->p99_ms, ROUNDS)};
+  summary medians = {bench_median(self->rates, (size_t)rounds()),
+                     bench_median(self->p50_ms, (size_t)rounds()),
+                     bench_median(self->p99_ms, (size_t)rounds())};
   printf("  %-31s %9.0f events/s  p50 %.3f ms  p99 %.3f ms\n", self->kind->name, medians.rate,
          medians.p50_ms, medians.p99_ms);
   print_cpu("flood", &self->flooded);
@@ -146,7 +156,7 @@ static summary summarize(chain *self) {
 }
 
 static int report(chain chains[CHAINS]) {
-  printf("medians of %d rounds\n", ROUNDS);
+  printf("medians of %d rounds\n", rounds());
   summary mesh = summarize(&chains[0]);
   for (int i = 1; i < CHAINS; i++) {
     summary peer = summarize(&chains[i]);
@@ -166,14 +176,14 @@ int main(void) {
   for (int i = 0; i < CHAINS; i++)
     start_chain(&chains[i], directory, numbers[i]);
 
-  printf("flood: %lld events, as fast as the reader takes them\n", (long long)flood.events);
-  for (int round = 0; round < ROUNDS; round++) {
+  printf("flood: %lld events, as fast as the reader takes them\n", (long long)flood().events);
+  for (int round = 0; round < rounds(); round++) {
     for (int i = 0; i < CHAINS; i++)
       measure_flood(&chains[i], round);
   }
-  printf("paced: %lld events, one every %.1f ms\n", (long long)paced.events,
-         (double)paced.gap_ns / 1e6);
-  for (int round = 0; round < ROUNDS; round++) {
+  printf("paced: %lld events, one every %.1f ms\n", (long long)paced().events,
+         (double)paced().gap_ns / 1e6);
+  for (int round = 0; round < rounds(); round++) {
     for (int i = 0; i < CHAINS; i++)
       measure_paced(&chains[i], round);
   }

@@ -10,9 +10,17 @@
 #include "tests/bench/child.h"
 #include "tests/bench/measure.h"
 
-enum { ROUNDS = 3, SEGMENT_BARS = 10000, SEGMENTS = 100, BARS = SEGMENT_BARS * SEGMENTS };
+enum { ROUNDS = 3, SEGMENT_BARS = 10000, SEGMENTS = 100 };
 
 static const int64_t start_s = 1420070400, minute_s = 60;  // 2015-01-01
+
+static int rounds(void) {
+  return bench_size(ROUNDS, 1);
+}
+
+static int segments(void) {
+  return bench_size(SEGMENTS, 2);
+}
 
 typedef struct segment {
   int64_t times[SEGMENT_BARS];
@@ -51,7 +59,7 @@ static void fill_store(const char *path, segment *bars) {
   store *store;
   mesh_error err;
   check(store_open(path, NULL, &store, &err), &err);
-  for (int i = 0; i < SEGMENTS; i++) {
+  for (int i = 0; i < segments(); i++) {
     fill(bars, i);
     store_bars view = {SEGMENT_BARS, bars->times, bars->open,  bars->high,
                        bars->low,    bars->close, bars->volume};
@@ -97,7 +105,7 @@ static void fill_peer(const char *path, const char *settings, segment *bars) {
       SQLITE_OK) {
     bench_die("%s", sqlite3_errmsg(db));
   }
-  for (int i = 0; i < SEGMENTS; i++) {
+  for (int i = 0; i < segments(); i++) {
     fill(bars, i);
     insert_segment(db, insert, bars);
   }
@@ -129,7 +137,7 @@ static double measure(const struct writer *writer, const char *path, segment *ba
   } else {
     fill_peer(path, writer->settings, bars);
   }
-  return BARS / ((double)(bench_now_ns() - start_ns) / 1e9);
+  return segments() * SEGMENT_BARS / ((double)(bench_now_ns() - start_ns) / 1e9);
 }
 
 int main(void) {
@@ -138,14 +146,15 @@ int main(void) {
   segment *bars = malloc(sizeof *bars);
   if (bars == NULL) abort();
 
-  printf("%d bars into a file, %d a transaction, median of %d\n", BARS, SEGMENT_BARS, ROUNDS);
+  printf("%d bars into a file, %d a transaction, median of %d\n", segments() * SEGMENT_BARS,
+         SEGMENT_BARS, rounds());
   double rates[WRITERS][ROUNDS], median[WRITERS];
-  for (int round = 0; round < ROUNDS; round++) {
+  for (int round = 0; round < rounds(); round++) {
     for (int i = 0; i < WRITERS; i++)
       rates[i][round] = measure(&writers[i], path, bars);
   }
   for (int i = 0; i < WRITERS; i++) {
-    median[i] = bench_median(rates[i], ROUNDS);
+    median[i] = bench_median(rates[i], (size_t)rounds());
     printf("  %-30s %8.0f bars/s", writers[i].name, median[i]);
     if (i > 0) printf("; the store is %.2f x as fast", median[0] / median[i]);
     puts("");

@@ -14,7 +14,13 @@
 
 enum { ROWS = 65536, ROUNDS = 7 };
 
-#define ROUND_NS INT64_C(300000000)
+static int rounds(void) {
+  return bench_size(ROUNDS, 1);
+}
+
+static int64_t round_ns(void) {
+  return bench_size(300, 10) * INT64_C(1000000);
+}
 
 typedef struct shape {
   int inputs, hidden[2], batch;
@@ -75,7 +81,8 @@ static train_engine *make_engine(const train_setup *setup, int threads, train_pr
   return engine;
 }
 
-// Rows a second, the median of rounds of at least ROUND_NS each. `threads`: 0 for the best, ON_GPU.
+// Rows a second, the median of rounds of at least round_ns() each. `threads`: 0 for the best,
+// ON_GPU.
 static double measure(const shape *s, int threads, train_products products, char device[96]) {
   train_setup setup = {.network = {.inputs = s->inputs,
                                    .outputs = 3,
@@ -92,11 +99,11 @@ static double measure(const shape *s, int threads, train_products products, char
   must(train_engine_attach(engine, &rows, &err), &err);
   must(train_engine_load(engine, &state, &err), &err);
   double rates[ROUNDS];
-  for (int round = 0; round < ROUNDS; round++) {
+  for (int round = 0; round < rounds(); round++) {
     size_t done = 0;
     int64_t start_ns = bench_now_ns();
-    while (bench_now_ns() - start_ns < ROUND_NS) {
-      train_run run = {made.order, ROWS / 4, s->batch, 0.001f, NULL};
+    while (bench_now_ns() - start_ns < round_ns()) {
+      train_run run = {made.order, (size_t)bench_size(ROWS / 4, s->batch), s->batch, 0.001f, NULL};
       train_ran ran;
       must(train_engine_run(engine, &run, &ran, &err), &err);
       done += ran.rows;
@@ -109,7 +116,7 @@ static double measure(const shape *s, int threads, train_products products, char
   free(made.features);
   free(made.classes);
   free(made.order);
-  return bench_median(rates, ROUNDS);
+  return bench_median(rates, (size_t)rounds());
 }
 
 // Asks the peer for rows a second with its best number of threads; 0 if there is no torch. It gets
@@ -188,10 +195,10 @@ int main(int argc, char **argv) {
     shape s = {atoi(argv[1]), {atoi(argv[2]), atoi(argv[3])}, atoi(argv[4]), 1};
     return compare(&s) ? 0 : 1;
   }
-  printf("full steps with Adam, median of %d rounds\n", ROUNDS);
-  for (int i = 0; i < SHAPES; i++)
+  printf("full steps with Adam, median of %d rounds\n", rounds());
+  for (int i = 0; i < bench_size(SHAPES, 1); i++)  // torch takes seconds to start
     all = compare(&shapes[i]) && all;
-  all = compare(&large) && all;
+  if (!bench_is_smoke()) all = compare(&large) && all;
   all = compare_products() && all;
   char device[96];
   double peak = bench_fma_peak();

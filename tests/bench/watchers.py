@@ -13,7 +13,9 @@ import subprocess
 import sys
 import tempfile
 
-ROUNDS, WATCHERS, TARGET = 5, 10, 2.0
+SMOKE = "MILLRACE_TEST_SMOKE" in os.environ  # as tests/bench/measure.h says
+ROUNDS, WATCHERS, EPOCHS = (1, 2, 50) if SMOKE else (5, 10, 6000)
+TARGET = 2.0
 PROGRAMS = ["cli/millrace", "backend/millrace-backend", "host/ib/millrace-ib-host",
             "host/training/millrace-training-host", "tools/papergate/papergate"]
 
@@ -39,7 +41,7 @@ def measure(root, millrace, env):
     def run(*args):
         return subprocess.run([millrace, *args], env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
 
-    run("status", "--wait", "30")
+    run("status", "--wait", "60")
     run("data", "load", "EURUSD", "1h")
     strategy = os.path.join(root, "strategy.yaml")
     with open(strategy, "w") as file:
@@ -52,14 +54,14 @@ def measure(root, millrace, env):
     cost = 100 * (1 - ten / none)
     print("training: %.3f M rows/s alone, %.3f M rows/s with %d watchers, median of %d" %
           (none / 1e6, ten / 1e6, WATCHERS, ROUNDS))
-    print("  target  cost of %d watchers: %.2f %% <= %g %%: %s" %
-          (WATCHERS, cost, TARGET, "reached" if cost <= TARGET else "NOT REACHED"))
-    return 0 if cost <= TARGET else 1
+    verdict = "not judged" if SMOKE else "reached" if cost <= TARGET else "NOT REACHED"
+    print("  target  cost of %d watchers: %.2f %% <= %g %%: %s" % (WATCHERS, cost, TARGET, verdict))
+    return 0 if SMOKE or cost <= TARGET else 1
 
 
 def train(millrace, env, strategy, watchers):
     """Rows a second of the whole training, reports and checkpoints included, while all watch."""
-    started = subprocess.run([millrace, "train", strategy, "--epochs", "6000", "--detach", "--output", "json"],
+    started = subprocess.run([millrace, "train", strategy, "--epochs", str(EPOCHS), "--detach", "--output", "json"],
                              env=env, check=True, stdout=subprocess.PIPE, text=True).stdout
     name = json.loads(started.splitlines()[0])["operation"]
     watching = [subprocess.Popen([millrace, "ops", "watch", name, "--output", "json"], env=env,
