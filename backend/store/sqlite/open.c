@@ -12,7 +12,7 @@
 
 enum {
   LOG_MAX_BYTES = 64 << 20,  // see fold.c; fewer checkpoints are fewer syncs
-  CACHE_KIB = 2048,          // of pages; 64 MiB were not faster (tests/bench:store)
+  CACHE_KIB = 1024,          // of pages; 2 and 64 MiB were not faster (tests/bench:store)
   OPEN_LIMIT_MS = 5000,      // an opening is not asked to leave: it waits for others no longer
 };
 
@@ -49,6 +49,13 @@ static mesh_code check_writable(store *store, mesh_error *err) {
                    "store %s: the file may be read but not written", store->path);
 }
 
+// SQLite's own limit is 2 MiB of pages for each connection, which fill up over minutes.
+static mesh_code bound_cache(store *store, store_connection *connection, mesh_error *err) {
+  char sql[64];
+  snprintf(sql, sizeof sql, "PRAGMA cache_size=-%d", CACHE_KIB);
+  return store_execute(store, connection->db, sql, "cannot configure", err);
+}
+
 static mesh_code configure(store *store, const store_options *options, mesh_error *err) {
   char sql[256];
   int64_t log_max_bytes = LOG_MAX_BYTES;
@@ -57,11 +64,11 @@ static mesh_code configure(store *store, const store_options *options, mesh_erro
   store->synchronous_full = options != NULL && options->synchronous_full;
   snprintf(sql, sizeof sql,
            "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=%s;"
-           "PRAGMA cache_size=-%d; PRAGMA journal_size_limit=%lld; PRAGMA temp_store=MEMORY",
-           STORE_PAGE_BYTES, store->synchronous_full ? "FULL" : "NORMAL", CACHE_KIB,
-           (long long)log_max_bytes);
+           "PRAGMA journal_size_limit=%lld; PRAGMA temp_store=MEMORY",
+           STORE_PAGE_BYTES, store->synchronous_full ? "FULL" : "NORMAL", (long long)log_max_bytes);
   mesh_code code = store_execute(store, store->writer.db, sql, "cannot configure", err);
   store_watch_log(store);
+  if (code == GRPC_STATUS_OK) code = bound_cache(store, &store->writer, err);
   if (code != GRPC_STATUS_OK || options == NULL || options->max_bytes == 0) return code;
   snprintf(sql, sizeof sql, "PRAGMA max_page_count=%lld",
            (long long)(options->max_bytes / STORE_PAGE_BYTES + 1));
@@ -104,6 +111,7 @@ static mesh_code connect_both(store *store, const store_options *options, mesh_e
   if (code == GRPC_STATUS_OK) {
     code = open_connection(store, &store->reader, SQLITE_OPEN_READONLY, err);
   }
+  if (code == GRPC_STATUS_OK) code = bound_cache(store, &store->reader, err);
   if (code == GRPC_STATUS_OK) code = store_add_functions(store, err);
   return code == GRPC_STATUS_OK ? store_add_series_functions(store, err) : code;
 }
