@@ -23,6 +23,11 @@ MESH_NODISCARD mesh_code mesh_file_read(const char *path, size_t most, mesh_byte
 MESH_NODISCARD mesh_code mesh_file_read_private(const char *path, size_t most, mesh_bytes *out,
                                                 mesh_error *err);
 
+// Finds SHA-256 now, at a program's start: libcrypto then reads 2 MiB of itself, and aborts where
+// the machine's OpenSSL is set up to have none. Else the first hash does, at the end of hours of
+// work.
+void mesh_sha256_prepare(void);
+
 // The SHA-256 of `bytes`, as 64 lower-case hexadecimal digits.
 void mesh_sha256(mesh_view bytes, char out[MESH_SHA256_HEX]);
 // The same of several pieces, one after the other, without a copy of them.

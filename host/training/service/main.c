@@ -104,6 +104,7 @@ int main(int argc, char **argv) {
   }
   mesh_program_prepare("millrace-training-host", &own.options.program);
   train_cpu_prepare();
+  mesh_sha256_prepare();
   own.pools.trainings = mesh_pool_create((int)own.options.slots + MORE_THREADS);
   own.pools.aside = mesh_pool_create(ASIDE_THREADS);
   int exit_code = mesh_program_run(run, &own);
