@@ -1,7 +1,6 @@
 #include "mesh/program/program.h"
 
-#include <malloc.h>
-
+#include "mesh/program/heap.h"
 #include "mesh/program/process.h"
 #include "mesh/runtime/log.h"
 
@@ -27,25 +26,17 @@ static void on_stop(void *arg) {
   mesh_program_stop(arg);
 }
 
-// glibc gives each thread a heap of its own and keeps what was freed there, and after one large
-// block it keeps the next ones, too: with threads that mostly wait, memory grew for as long as
-// another one had yet to be the busiest. Few heaps; what is large goes back to the system.
-enum { HEAPS_MAX = 4, LARGE_BYTES = 1 << 20 };
-
-static void bound_heaps(void) {
-  mallopt(M_ARENA_MAX, HEAPS_MAX);
-  mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
-  mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
-}
-
 int mesh_program_run(int (*run)(mesh_program *program, void *arg), void *arg) {
-  bound_heaps();
+  mesh_heap_bound();
   mesh_program program = {.loop = mesh_loop_create()};
   main_arg what = {&program, run, arg, 0};
   mesh_scope_open_root(&program.scope, program.loop);
   mesh_stop_signal *stop = mesh_stop_signal_create(program.loop, on_stop, &program);
+  mesh_heap heap;
+  mesh_heap_start(&heap, program.loop, MESH_HEAP_EVERY_MS);
   mesh_fiber_start(&program.scope, main_fiber, &what);
   mesh_loop_run(program.loop);
+  mesh_heap_stop(&heap);
   mesh_stop_signal_destroy(stop);
   mesh_scope_close(&program.scope);
   mesh_loop_destroy(program.loop);

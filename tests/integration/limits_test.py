@@ -10,6 +10,8 @@ import socket
 import struct
 import unittest
 
+import grpc
+
 from http2 import (CONTINUATION, DATA, ENHANCE_YOUR_CALM, FRAME_MAX, GOAWAY, HEADERS,
                    MAX_CONCURRENT_STREAMS, MAX_HEADER_LIST_SIZE, PING, PRIORITY, RST_STREAM, SETTINGS,
                    TRUE_BINARY_METADATA, WINDOW_UPDATE, Host, Peer, field, frame, length, message,
@@ -273,6 +275,25 @@ class LimitsTest(LimitsCase):
         for peer in quiet:
             peer.close()
         wait_for(lambda: open_files(self.backend) < len(quiet), "connections that are forgotten")
+
+
+@unittest.skipIf("KEEPS_MEMORY" in os.environ, "a sanitizer keeps what is freed")
+class BurstTest(MeshCase):
+    def test_what_was_taken_apart_is_given_back(self):
+        """Eight requests of 30,000 fields each, while the connection stays: resident memory is what the
+        backend uses, not what it once used."""
+        mesh = self.up("--output=json")
+        backend = children(mesh.pid)["millrace-backend"]
+        before_kib = resident_kib(backend)
+        address = "unix:" + os.path.join(self.home, "run", "backend.sock")
+        with grpc.insecure_channel(address) as channel:
+            train = channel.unary_stream("/millrace.v1.TrainingService/Train")
+            calls = [train(b"\x0a\x04a=bc" * 30000) for _ in range(8)]
+            for call in calls:
+                with contextlib.suppress(grpc.RpcError):
+                    list(call)
+            self.assertGreater(resident_kib(backend, "VmHWM:"), before_kib + (6 << 10))
+            wait_for(lambda: resident_kib(backend) < before_kib + (4 << 10), "memory given back")
 
 
 class StartsTest(LimitsCase):
