@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -70,11 +69,12 @@ struct mesh_doorman {
   int epoll, wake;
   int spare;     // a descriptor to give up when there is no other; the thread's
   int64_t room;  // connections that the descriptors of this process allow
-  atomic_bool ending, trim;
+  atomic_bool ending;
 
   // The thread's:
   saying turned_away, ended;
   mesh_passages passages;
+  int64_t paused_until_ns;  // nobody new is heard of until then; 0: they are
 
   pthread_mutex_t lock;  // guards what follows
   listener listeners[LISTENERS_MAX];
@@ -274,18 +274,11 @@ static void wake_up(mesh_doorman *own) {
   if (write(own->wake, &one, sizeof one) != sizeof one) abort();
 }
 
-// What a peer that has gone made malloc() take goes back to the system, where it is much.
-static void trim(void) {
-  enum { MUCH_BYTES = 16 << 20 };
-  if (mallinfo2().fordblks >= MUCH_BYTES) malloc_trim(0);
-}
-
-// The thread is to end, somebody has come in, or somebody has gone.
+// The thread is to end, or somebody has been let in.
 static bool answer_wake(mesh_doorman *own) {
   uint64_t count;
   if (read(own->wake, &count, sizeof count) != sizeof count) return true;
   watch_new(own);
-  if (atomic_exchange(&own->trim, false)) trim();
   return true;
 }
 
@@ -297,19 +290,36 @@ static bool handle(mesh_doorman *own, const struct epoll_event *event) {
   return true;
 }
 
+// Whether new connections are heard of; those that are there go on.
+static void listen_for_new(mesh_doorman *own, bool on) {
+  pthread_mutex_lock(&own->lock);
+  for (int i = 0; i < own->listener_count; i++) {
+    struct epoll_event event = {.events = on ? EPOLLIN : 0, .data.u64 = (uint64_t)i};
+    int fd = own->listeners[i].fd;
+    if (fd >= 0) epoll_ctl(own->epoll, EPOLL_CTL_MOD, fd, &event);
+  }
+  pthread_mutex_unlock(&own->lock);
+  own->paused_until_ns = on ? 0 : mesh_time_after_ms(mesh_now_ns(), PAUSE_MS);
+}
+
+static int wait_ms(const mesh_doorman *own) {
+  int ms = mesh_passages_wait_ms(&own->passages);
+  return own->paused_until_ns != 0 && (ms < 0 || ms > PAUSE_MS) ? PAUSE_MS : ms;
+}
+
 static void *stand_at_door(void *arg) {
   mesh_doorman *own = arg;
   while (!atomic_load(&own->ending)) {
     struct epoll_event events[EVENTS];
-    int count = epoll_wait(own->epoll, events, EVENTS, mesh_passages_wait_ms(&own->passages));
+    int count = epoll_wait(own->epoll, events, EVENTS, wait_ms(own));
     bool short_of = false;
     for (int i = 0; i < count; i++)
       short_of |= !handle(own, &events[i]);
     mesh_passages_go_on(&own->passages);
     tell_of_ends(own);
-    if (!short_of) continue;
-    struct timespec pause = {.tv_nsec = mesh_ms_ns(PAUSE_MS)};
-    nanosleep(&pause, NULL);
+    if (short_of) listen_for_new(own, false);
+    bool paused = own->paused_until_ns != 0;
+    if (paused && mesh_now_ns() >= own->paused_until_ns) listen_for_new(own, true);
   }
   return NULL;
 }
@@ -473,7 +483,6 @@ void mesh_doorman_forget(mesh_doorman *own, mesh_visit *visit) {
   pthread_mutex_lock(&own->lock);
   leave(own, visit->peer);
   pthread_mutex_unlock(&own->lock);
-  if (!atomic_exchange(&own->trim, true)) wake_up(own);
 }
 
 int64_t mesh_doorman_room(const mesh_doorman *own) {

@@ -60,7 +60,7 @@ void mesh_doorman_watch(mesh_doorman *doorman, mesh_visit *visit);
 // once gRPC has closed its end.
 void mesh_visit_end(mesh_visit *visit);
 
-// The visit is over: `gone` has been posted. If it took much memory, that goes back to the system.
+// The visit is over: `gone` has been posted.
 void mesh_doorman_forget(mesh_doorman *doorman, mesh_visit *visit);
 
 // How many connections may be there, at most, with the descriptors that this process has.

@@ -1,6 +1,7 @@
 #include "mesh/rpc/passages.h"
 
 #include "mesh/runtime/loop.h"
+#include "mesh/runtime/time.h"
 
 enum { LINGER_TICK_MS = 100 };
 
@@ -59,6 +60,17 @@ void mesh_passages_note(mesh_passages *all, mesh_passage_end *end, uint32_t even
   if (!own->busy) take_turn(all, own);
 }
 
+// Their time may have come.
+static void look_at_lingering(mesh_passages *all) {
+  int64_t now_ns = mesh_now_ns();
+  if (all->lingering == 0 || now_ns < mesh_time_after_ms(all->looked_ns, LINGER_TICK_MS)) return;
+  all->looked_ns = now_ns;
+  for (mesh_passage *own = all->first, *next; own != NULL; own = next) {
+    next = own->next;
+    if (own->lingers && !own->busy) take_turn(all, own);
+  }
+}
+
 void mesh_passages_go_on(mesh_passages *all) {
   mesh_passage *line = all->busy;
   all->busy = NULL;
@@ -68,10 +80,7 @@ void mesh_passages_go_on(mesh_passages *all) {
     own->busy = false;
     take_turn(all, own);
   }
-  for (mesh_passage *own = all->first, *next; own != NULL && all->lingering > 0; own = next) {
-    next = own->next;
-    if (own->lingers && !own->busy) take_turn(all, own);
-  }
+  look_at_lingering(all);
 }
 
 int mesh_passages_wait_ms(const mesh_passages *all) {

@@ -8,6 +8,7 @@ typedef struct mesh_passages {  // private; zeroed but for `epoll`
   int epoll;                    // borrowed: where they are watched
   mesh_passage *first, *busy, *ended;
   int lingering;
+  int64_t looked_ns;  // at those that linger
   uint8_t piece[MESH_PASSAGE_PIECE];
 } mesh_passages;
 

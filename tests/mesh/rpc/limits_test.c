@@ -303,6 +303,42 @@ static void descriptors_run_out_and_come_back(harness *test, void *arg) {
   tear_down(&own);
 }
 
+// Those who come then are turned away, one after the other; those who are there notice nothing. (A
+// door that stood still for each of them would take ten seconds and more.)
+static void calls_go_on_without_descriptors(harness *test, void *arg) {
+  (void)arg;
+  enum { COMERS = 100 };
+  scene own;
+  struct rlimit before, none;
+  mesh_limits limits = mesh_limits_default();
+  set_up(&own, test, &limits);
+  answers_again(&own);
+  int fds[COMERS];
+  for (int i = 0; i < COMERS; i++)
+    fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+  int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  none = (struct rlimit){(rlim_t)next, before.rlim_max};
+  close(next);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+  struct sockaddr_un name = {.sun_family = AF_UNIX};
+  snprintf(name.sun_path, sizeof name.sun_path, "%s", own.address + strlen("unix:"));
+  int64_t limit_ns = mesh_time_after_ms(mesh_now_ns(), 5000);
+  for (int i = 0; i < COMERS; i++) {
+    assert_int_equal(connect(fds[i], (struct sockaddr *)&name, sizeof name), 0);
+    mesh_error err;
+    mesh_frame frame;
+    mesh_call *call = begin(&own, own.link, "/test.Peer/Who");
+    assert_int_equal(mesh_call_receive(call, &frame, &err), GRPC_STATUS_OK);
+    mesh_call_close(call);
+  }
+  assert_true(mesh_now_ns() < limit_ns);
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+  for (int i = 0; i < COMERS; i++)
+    close(fds[i]);
+  tear_down(&own);
+}
+
 static void who_gives_up_calls_without_end_loses_all(harness *test, void *arg) {
   (void)arg;
   scene own;
@@ -364,6 +400,7 @@ static const play plays[] = {
     {"a connection too many is told", a_connection_too_many_is_told, NULL},
     {"a connection too many of one peer is told", a_connection_too_many_of_one_peer_is_told, NULL},
     {"descriptors run out and come back", descriptors_run_out_and_come_back, NULL},
+    {"calls go on without descriptors", calls_go_on_without_descriptors, NULL},
     {"who gives up calls without end loses all", who_gives_up_calls_without_end_loses_all, NULL},
 };
 
