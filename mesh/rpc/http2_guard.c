@@ -2,10 +2,11 @@
 
 #include <assert.h>
 #include <nghttp2/nghttp2.h>
-#include <stdio.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "mesh/runtime/text.h"
 #include "mesh/runtime/time.h"
 
 enum {
@@ -66,7 +67,7 @@ static void refuse(mesh_http2_guard *own, mesh_http2_verdict verdict, const char
   if (own->verdict != MESH_HTTP2_PASS) return;
   own->verdict = verdict;
   va_start(args, format);
-  vsnprintf(own->why, sizeof own->why, format, args);
+  mesh_text_vformat(own->why, sizeof own->why, format, args);
   va_end(args);
 }
 
