@@ -73,22 +73,15 @@ static void refuse(mesh_http2_guard *own, mesh_http2_verdict verdict, const char
 
 // ---- streams ----
 
-static size_t place_of(const mesh_http2_guard *own, uint32_t id) {
-  size_t low = 0, high = own->open_count;
-  while (low < high) {
-    size_t middle = low + (high - low) / 2;
-    if (own->open[middle].id < id) {
-      low = middle + 1;
-    } else {
-      high = middle;
-    }
-  }
-  return low;
+static int compare_ids(const void *a, const void *b) {
+  uint32_t x = ((const stream *)a)->id, y = ((const stream *)b)->id;
+  return (x > y) - (x < y);
 }
 
 static stream *find_stream(mesh_http2_guard *own, uint32_t id) {
-  size_t place = place_of(own, id);
-  return place < own->open_count && own->open[place].id == id ? &own->open[place] : NULL;
+  if (own->open_count == 0) return NULL;
+  stream key = {.id = id};
+  return bsearch(&key, own->open, own->open_count, sizeof key, compare_ids);
 }
 
 static void close_stream(mesh_http2_guard *own, stream *ended) {

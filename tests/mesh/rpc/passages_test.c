@@ -98,6 +98,17 @@ static size_t drink(int fd, size_t at, bool preface) {
   return at;
 }
 
+// gRPC says as much as is taken while the peer reads nothing; returns how much.
+static size_t say_until_full(scene *own, const ends *one) {
+  size_t sent = 0, before;
+  do {
+    before = sent;
+    sent = pour(one->grpc, sent, 5 << 20, false);
+    run(own);
+  } while (sent > before);
+  return sent;
+}
+
 static bool is_closed(int fd) {
   uint8_t byte;
   return recv(fd, &byte, 1, 0) == 0;
@@ -147,12 +158,7 @@ static void all_bytes_come_through(scene *own) {
 static void the_last_words_are_heard(scene *own) {
   ends one;
   add(own, &own->account, &one);
-  size_t sent = 0, got = 0, before;
-  do {
-    before = sent;
-    sent = pour(one.grpc, sent, 5 << 20, false);
-    run(own);
-  } while (sent > before);
+  size_t sent = say_until_full(own, &one), got = 0;
   close_end(&one.grpc);
   run(own);
   assert_null(mesh_passages_take_ended(&own->all));
@@ -170,12 +176,7 @@ static void the_last_words_are_heard(scene *own) {
 static void who_never_reads_is_left(scene *own) {
   ends one;
   add(own, &own->account, &one);
-  size_t sent = 0, before;
-  do {
-    before = sent;
-    sent = pour(one.grpc, sent, 5 << 20, false);
-    run(own);
-  } while (sent > before);
+  size_t sent = say_until_full(own, &one);
   close_end(&one.grpc);
   run(own);
   assert_null(mesh_passages_take_ended(&own->all));
