@@ -176,7 +176,7 @@ static void the_last_words_are_heard(scene *own) {
 static void who_never_reads_is_left(scene *own) {
   ends one;
   add(own, &own->account, &one);
-  size_t sent = say_until_full(own, &one);
+  say_until_full(own, &one);
   close_end(&one.grpc);
   run(own);
   assert_null(mesh_passages_take_ended(&own->all));
