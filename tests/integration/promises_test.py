@@ -45,6 +45,7 @@ class RequestIdTest(CountingCase):
             for thread in threads:
                 thread.join()
             self.assertEqual((len(names), len(set(names))), (at_once, 1), names)
+            outcome(self.json("ops", "watch", names[0]))  # so it has begun
         self.assertEqual(len(self.begun()), 5)
 
     def refused(self, *words, call):
