@@ -12,7 +12,7 @@ enum {
   // Kept at the end of each heap; malloc_trim() cuts the first one only. 128 KiB cost the IB host a
   // fifth of its CPU time in tests/bench:load, 512 KiB nothing that shows.
   END_BYTES = 512 << 10,
-  LOOKS_SHARE = 1000,  // one part in so many of the loop's time
+  LOOKS_SHARE = 100,  // one part in so many of the loop's time
 };
 
 void mesh_heap_bound(void) {
