@@ -19,7 +19,7 @@ typedef struct mesh_heap {
 void mesh_heap_bound(void);
 
 // Looks every `every_ms`, on the loop's thread, whether the program has allocated or freed since,
-// and gives the pages of what is free back. Rarer where that takes long: at most a thousandth of
+// and gives the pages of what is free back. Rarer where that takes long: at most a hundredth of
 // the loop's time. A program that does nothing is left alone.
 void mesh_heap_start(mesh_heap *heap, mesh_loop *loop, int64_t every_ms);
 void mesh_heap_stop(mesh_heap *heap);
