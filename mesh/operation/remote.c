@@ -374,12 +374,18 @@ static mesh_code conclude(const relaying *own, Millrace__V1__Succeeded *succeede
 static mesh_code wait_to_reattach(relaying *own, mesh_error *err) {
   // How it was lost, not how it could not be reached then.
   if (err->code == GRPC_STATUS_UNAVAILABLE && own->attempt == 0) own->broken = *err;
-  if (mesh_operation_scope(own->operation)->code != GRPC_STATUS_OK) {
-    return mesh_sleep_until(&own->scope, MESH_NEVER, err);
+  mesh_code code = GRPC_STATUS_OK;
+  if (mesh_operation_scope(own->operation)->code == GRPC_STATUS_OK) {
+    own->attempt++;
+    code =
+        mesh_operation_retry(own->operation, &own->scope, own->remote->link, &own->remote->backoff,
+                             mesh_operation_name(own->operation), own->attempt, err);
   }
-  own->attempt++;
-  return mesh_operation_retry(own->operation, &own->scope, own->remote->link, &own->remote->backoff,
-                              mesh_operation_name(own->operation), own->attempt, err);
+  // It may have to stop since, too.
+  if (code != GRPC_STATUS_OK || mesh_operation_scope(own->operation)->code == GRPC_STATUS_OK) {
+    return code;
+  }
+  return mesh_sleep_until(&own->scope, MESH_NEVER, err);
 }
 
 // The host does not have the run any more, or stays away: not what the operation's end is when it
