@@ -1,6 +1,5 @@
 #include "mesh/rpc/doorman.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +7,6 @@
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -26,11 +24,8 @@
 enum {
   LISTENERS_MAX = 16,
   EVENTS = 64,
-  ACCEPTS_MAX = 64,       // in a row, before what ended is seen
-  DESCRIPTORS_KEPT = 64,  // for files, links and the store
-  OF_A_CONNECTION = 3,    // descriptors: the peer's socket, and both ends of the pair to gRPC
-  ROOM_LEAST = 4,
-  PAUSE_MS = 100,  // after an accept() that failed for want of something
+  ACCEPTS_MAX = 64,  // in a row, before what ended is seen
+  PAUSE_MS = 100,    // after an accept() that failed for want of something
   SAY_EVERY_S = 10,
   HEADER_FACTOR = 4,  // what a call may bring and still be answered that it is too much
   STREAM_FACTOR = 2,  // likewise, of calls
@@ -61,14 +56,12 @@ typedef struct saying {
 
 struct mesh_doorman {
   mesh_loop *loop;
-  const mesh_limits *limits;
   mesh_http2_limits http2;
   mesh_doorman_told on_told;
   void *arg;
   pthread_t thread;
   int epoll, wake;
-  int spare;     // a descriptor to give up when there is no other; the thread's
-  int64_t room;  // connections that the descriptors of this process allow
+  int spare;  // a descriptor to give up when there is no other; the thread's
   atomic_bool ending;
 
   // The thread's:
@@ -80,66 +73,13 @@ struct mesh_doorman {
   listener listeners[LISTENERS_MAX];
   int listener_count;
   bool open, telling;  // telling: `tell` is on its way
-  mesh_peer *peers;
-  int64_t connections;
+  mesh_peers peers;    // but for its room, which stays
   newcomer *first, **last;
   mesh_passage *to_watch;  // by next_in_line
   mesh_op tell;
 };
 
 // ---- who comes ----
-
-static void name_peer(int fd, const struct sockaddr_storage *from, char name[MESH_PEER_NAME_MAX]) {
-  char text[INET6_ADDRSTRLEN] = "?";
-  if (from->ss_family == AF_INET) {
-    inet_ntop(AF_INET, &((const struct sockaddr_in *)from)->sin_addr, text, sizeof text);
-    snprintf(name, MESH_PEER_NAME_MAX, "ipv4:%s", text);
-  } else if (from->ss_family == AF_INET6) {
-    inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)from)->sin6_addr, text, sizeof text);
-    snprintf(name, MESH_PEER_NAME_MAX, "ipv6:%s", text);
-  } else {
-    struct ucred who = {0};
-    socklen_t size = sizeof who;
-    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
-    snprintf(name, MESH_PEER_NAME_MAX, "unix:pid %d, uid %u", (int)who.pid, (unsigned)who.uid);
-  }
-}
-
-// How many connections one peer may have: where descriptors are few, it leaves half of the room to
-// the others.
-static int64_t room_of_peer(const mesh_doorman *own) {
-  int64_t half = (own->room + 1) / 2, most = own->limits->peer_connections;
-  return half < most ? half : most;
-}
-
-// Counts one more connection of the peer called `name`; NULL if there is no room for it.
-static mesh_peer *enter(mesh_doorman *own, const char *name) {
-  mesh_peer *peer = own->peers;
-  while (peer != NULL && strcmp(peer->name, name) != 0)
-    peer = peer->next;
-  if (own->connections >= own->room) return NULL;
-  if (peer != NULL && peer->connections >= room_of_peer(own)) return NULL;
-  if (peer == NULL) {
-    peer = calloc(1, sizeof *peer);
-    if (peer == NULL) abort();
-    snprintf(peer->name, sizeof peer->name, "%s", name);
-    peer->next = own->peers;
-    own->peers = peer;
-  }
-  peer->connections++;
-  own->connections++;
-  return peer;
-}
-
-static void leave(mesh_doorman *own, mesh_peer *peer) {
-  own->connections--;
-  if (--peer->connections > 0) return;
-  mesh_peer **place = &own->peers;
-  while (*place != peer)
-    place = &(*place)->next;
-  *place = peer->next;
-  free(peer);
-}
 
 // True if it is time to say something of the kind again.
 static bool is_to_say(saying *own) {
@@ -161,8 +101,8 @@ static void turn_away(mesh_doorman *own, int fd, const char *name) {
   if (!is_to_say(&own->turned_away)) return;
   mesh_log(MESH_LOG_WARN, "doorman",
            "turned away %lld connections, the last of %s: there is room for %lld, %lld of one peer",
-           (long long)own->turned_away.count, name, (long long)own->room,
-           (long long)room_of_peer(own));
+           (long long)own->turned_away.count, name, (long long)own->peers.room,
+           (long long)own->peers.room_of_peer);
 }
 
 static void tell_loop(mesh_doorman *own, int fd, mesh_passage *passage, mesh_peer *peer) {
@@ -178,16 +118,16 @@ static void tell_loop(mesh_doorman *own, int fd, mesh_passage *passage, mesh_pee
 
 static void let_in(mesh_doorman *own, int fd, const struct sockaddr_storage *from) {
   char name[MESH_PEER_NAME_MAX];
-  name_peer(fd, from, name);
+  mesh_peer_name(fd, from, name);
   if (from->ss_family != AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
   pthread_mutex_lock(&own->lock);
-  mesh_peer *peer = own->open ? enter(own, name) : NULL;
+  mesh_peer *peer = own->open ? mesh_peers_enter(&own->peers, name) : NULL;
   mesh_passage *passage = NULL;
   int inside;
   bool in = peer != NULL && mesh_passage_create(fd, &own->http2, &peer->account, &passage, &inside,
                                                 NULL) == GRPC_STATUS_OK;
   if (in) tell_loop(own, inside, passage, peer);
-  if (peer != NULL && !in) leave(own, peer);
+  if (peer != NULL && !in) mesh_peers_leave(&own->peers, peer);
   pthread_mutex_unlock(&own->lock);
   if (!in) turn_away(own, fd, name);
 }
@@ -343,19 +283,11 @@ static void on_tell(mesh_op *op, bool ok) {
   }
 }
 
-static int64_t room_of(const mesh_limits *limits) {
-  struct rlimit descriptors;
-  int64_t room = limits->connections;
-  if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0 || descriptors.rlim_cur == RLIM_INFINITY) {
-    return room;
-  }
-  int64_t can = ((int64_t)descriptors.rlim_cur - DESCRIPTORS_KEPT) / OF_A_CONNECTION;
-  if (can < ROOM_LEAST) can = ROOM_LEAST;
-  if (can >= room) return room;
-  mesh_log(MESH_LOG_WARN, "doorman",
-           "%lld descriptors (ulimit -n) are enough for %lld connections, not %lld",
-           (long long)descriptors.rlim_cur, (long long)can, (long long)room);
-  return can;
+// How many descriptors this process may have; -1: no limit.
+static int64_t count_descriptors(void) {
+  struct rlimit most;
+  bool limited = getrlimit(RLIMIT_NOFILE, &most) == 0 && most.rlim_cur != RLIM_INFINITY;
+  return limited ? (int64_t)most.rlim_cur : -1;
 }
 
 static bool watch_for(mesh_doorman *own, int fd, uint32_t events, uint64_t about) {
@@ -377,10 +309,9 @@ mesh_code mesh_doorman_create(mesh_loop *loop, const mesh_limits *limits, mesh_d
   mesh_doorman *own = calloc(1, sizeof *own);
   if (own == NULL) abort();
   own->loop = loop;
-  own->limits = limits;
   own->on_told = on_told;
   own->arg = arg;
-  own->room = room_of(limits);
+  mesh_peers_init(&own->peers, limits, count_descriptors());
   own->http2 = (mesh_http2_limits){.header_bytes = HEADER_FACTOR * (limits->header_kib << 10),
                                    .streams = STREAM_FACTOR * limits->streams,
                                    .peer_streams = STREAM_FACTOR * (limits->calls / 2),
@@ -458,7 +389,7 @@ void mesh_doorman_shut(mesh_doorman *own) {
     own->first = one->next;
     close(one->fd);
     mesh_passage_destroy(one->passage);
-    leave(own, one->peer);
+    mesh_peers_leave(&own->peers, one->peer);
     free(one);
   }
   own->last = &own->first;
@@ -481,12 +412,12 @@ void mesh_visit_end(mesh_visit *visit) {
 void mesh_doorman_forget(mesh_doorman *own, mesh_visit *visit) {
   mesh_passage_destroy(visit->passage);
   pthread_mutex_lock(&own->lock);
-  leave(own, visit->peer);
+  mesh_peers_leave(&own->peers, visit->peer);
   pthread_mutex_unlock(&own->lock);
 }
 
 int64_t mesh_doorman_room(const mesh_doorman *own) {
-  return own->room;
+  return own->peers.room;
 }
 
 bool mesh_doorman_is_telling(mesh_doorman *own) {
@@ -502,6 +433,6 @@ void mesh_doorman_destroy(mesh_doorman *own) {
   atomic_store(&own->ending, true);
   wake_up(own);
   pthread_join(own->thread, NULL);
-  assert(own->connections == 0 && !own->telling);
+  assert(own->peers.connections == 0 && !own->telling);
   free_doorman(own);
 }

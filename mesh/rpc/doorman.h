@@ -6,20 +6,8 @@
 #ifndef MILLRACE_MESH_RPC_DOORMAN_H
 #define MILLRACE_MESH_RPC_DOORMAN_H
 
-#include "mesh/rpc/http2_guard.h"
-#include "mesh/rpc/limits.h"
+#include "mesh/rpc/peers.h"
 #include "mesh/runtime/loop.h"
-
-enum { MESH_PEER_NAME_MAX = 64 };
-
-// Who is at the other end: a process on a unix socket, an address on TCP.
-typedef struct mesh_peer {
-  char name[MESH_PEER_NAME_MAX];  // "unix:pid 4711", "ipv4:127.0.0.1"
-  int visits, calls;              // that the loop has heard of; the loop's
-  int connections;                // that are open; the doorman's, as what follows
-  mesh_http2_account account;
-  struct mesh_peer *next;
-} mesh_peer;
 
 // A connection as it was accepted. In storage of whoever is told; the doorman's until `gone` has
 // been posted.
@@ -36,7 +24,7 @@ typedef void (*mesh_doorman_told)(void *arg, int fd, struct mesh_passage *passag
 
 typedef struct mesh_doorman mesh_doorman;
 
-// Starts the thread; nothing listens yet. `limits` is borrowed. RESOURCE_EXHAUSTED: no descriptor
+// Starts the thread; nothing listens yet. RESOURCE_EXHAUSTED: no descriptor
 // or thread is to be had. On OK the caller owns *out.
 MESH_NODISCARD mesh_code mesh_doorman_create(mesh_loop *loop, const mesh_limits *limits,
                                              mesh_doorman_told on_told, void *arg,
