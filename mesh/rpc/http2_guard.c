@@ -53,6 +53,7 @@ struct mesh_http2_guard {
   uint32_t last_id;
   stream *open;  // by id
   size_t open_count, open_room;
+  size_t forgiven;      // resets that count for nothing: of calls that gRPC's goodbye has met
   int settings, pings;  // that gRPC has yet to answer
 
   mesh_http2_verdict verdict;
@@ -150,7 +151,11 @@ static void reset_stream(mesh_http2_guard *own, const way *from) {
   if (ended == NULL) return;
   bool counts = from == &own->from_peer ? !ended->grpc_done : is_the_peers_fault(from->code);
   close_stream(own, ended);
-  if (counts) count_reset(own);
+  if (counts && own->forgiven > 0) {
+    own->forgiven--;
+  } else if (counts) {
+    count_reset(own);
+  }
 }
 
 // ---- header blocks ----
@@ -258,6 +263,9 @@ static void begin_frame(mesh_http2_guard *own, way *from) {
       break;
     case NGHTTP2_PING:
       count_question(own, from, &own->pings);
+      break;
+    case NGHTTP2_GOAWAY:  // whoever leaves takes the calls that are open to a new connection
+      if (!in) own->forgiven = own->open_count;
       break;
   }
 }

@@ -16,7 +16,8 @@ typedef struct mesh_http2_limits {
   int64_t header_bytes;  // names and values of one header list, and its block as it is sent
   int64_t streams;       // open on one connection
   int64_t peer_streams;  // open on all connections of a peer
-  int64_t resets;        // of streams, in a burst; a tenth of it a second
+  int64_t resets;        // of streams, in a burst; a tenth of it a second; but for those that were
+                         // open when gRPC said GOAWAY
 } mesh_http2_limits;
 
 // What one peer has taken, over all of its connections. Zeroed: nothing yet.
