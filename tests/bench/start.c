@@ -59,10 +59,11 @@ int main(void) {
   print(&status);
   print(&version);
   print(&peer);
+  bool fast = bench_target("millrace status, median", median_ms(&status), BENCH_AT_MOST, 15, "ms");
   bool reached = bench_target("millrace status, times grpc_cli ls",
                               median_ms(&status) / median_ms(&peer), BENCH_AT_MOST, 1, "x");
 
   free(output);
   bench_mesh_stop(&mesh);
-  return reached ? 0 : 1;
+  return fast && reached ? 0 : 1;
 }
