@@ -16,7 +16,7 @@ enum {
   CODE_BYTES = 4,        // of RST_STREAM
   GOAWAY_BYTES = 8,      // before its text
   FRAMES_MAX = 16,       // of one header block
-  FIELDS_MAX = 256,      // of one header list: gRPC keeps 140 bytes for each, however short
+  FIELDS_MAX = 256,      // of one header list: gRPC takes 150 bytes for each, however short
   UNANSWERED_MAX = 100,  // SETTINGS and PINGs
   RESETS_LEAK_S = 10,    // all of them
 };

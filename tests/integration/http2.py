@@ -150,7 +150,8 @@ class Peer(Connection):
 
     def __init__(self, path, settings=b""):
         connected = socket.socket(socket.AF_UNIX)
-        connected.settimeout(30)
+        # With a time limit of Python's own, connect() would not wait while many stand at the door.
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 30, 0))
         connected.connect(path)
         super().__init__(connected)
         with contextlib.suppress(OSError):  # turned away at the door: why is there to read
