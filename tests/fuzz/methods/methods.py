@@ -29,7 +29,7 @@ from reflected import Client
 
 HEALTH_LIMIT_S = 20  # what a busy machine may take; a server that hangs takes for ever
 KEPT = 40            # requests of each server
-CONFIRM_S, SETTLED_S, LONG_S, REST_S = 600, 120, 120, 30
+CONFIRM_S, SETTLED_S, LONG_S, REST_S = 600, 120, 120, 30  # at work: as long after minute 2 as before 10
 RSS_FACTOR, RSS_MOST_MIB = 1.1, 1500
 NEVER_DRAIN = (b"ib-host", b"training-host", b"training-host-2")
 
@@ -298,20 +298,23 @@ class Fuzz(MeshCase):
                 self.tell(begin)
             if confirms and not self.targets[0].kept and time.monotonic() - begin > SETTLED_S:
                 self.rest(begin)
+                rested = time.monotonic() - begin
+        ended = time.monotonic() - begin
         if confirms:
             self.rest(begin)
         self.done.set()
         for thread in threads:
             thread.join(HEALTH_LIMIT_S + 10)
         print("%5.0f s  the last call has ended" % (time.monotonic() - begin))
-        time.sleep(0.2)  # what a last request did shows a moment later
+        for target in self.targets:  # what a last request did shows before a later one is answered
+            self.ask_health(target)
         self.look_after(begin)
         self.tell(begin)
         for target in self.targets:
             print("  %-20s %s" % (target.name, dict(target.codes)))
         if self.failure is not None:
             self.report()
-        self.check_memory(options.seconds)
+        self.check_memory(ended, rested if confirms else None)
         self.assertGreater(self.cases, 50, "hardly anything was called")
 
     def tell(self, begin):
@@ -339,25 +342,31 @@ class Fuzz(MeshCase):
             lines += target.process.stderr().splitlines()[-15:]
         self.fail("\n".join(lines))
 
-    def check_memory(self, seconds):
+    def check_memory(self, ended, rested):
         """Of every program, so that one that takes too much hides no other."""
         missed = []
         for target in self.targets:
-            last = self.rss_in(target, seconds - LONG_S, seconds)
+            last = self.rss_in(target, ended - LONG_S, ended)
             if last >= RSS_MOST_MIB:
                 missed.append("%s takes %.0f MiB" % (target.name, last))
-            if seconds >= CONFIRM_S:
-                missed += self.check_growth(target, last, seconds)
+            if rested is not None:
+                missed += self.check_growth(target, "at work",
+                                            self.rss_in(target, rested, rested + LONG_S), last)
+                self.tell_growth(target, "at rest", *target.kept)
         self.assertFalse(missed, "memory: " + "; ".join(missed))
 
-    def check_growth(self, target, last, seconds):
-        """By what is kept: what large requests and answers take while they are there swings by half of it
-        from one minute to the next, either way, and has limits of its own (docs/limits.md)."""
-        kept, settled = target.kept, self.rss_in(target, SETTLED_S - LONG_S / 2, SETTLED_S)
-        told = "%-20s keeps %.1f MiB after %d s, %.1f MiB after %d s: %.2f times" % (
-            target.name, kept[0], SETTLED_S, kept[1], seconds, kept[1] / kept[0])
-        print("  %s (at work %.1f, %.1f)" % (told, settled, last))
-        return [told] if kept[1] > RSS_FACTOR * kept[0] else []
+    def check_growth(self, target, when, first, last):
+        """At work: medians of two minutes each, with what large requests take while they are there."""
+        told = self.tell_growth(target, when, first, last)
+        return [told] if last > RSS_FACTOR * first else []
+
+    @staticmethod
+    def tell_growth(target, when, first, last):
+        """At rest it is what is kept when nothing is called: what to look at where work grows."""
+        told = "%-20s %s %.1f MiB after minute 2, %.1f MiB after the last: %.2f times" % (
+            target.name, when, first, last, last / first)
+        print("  " + told)
+        return told
 
     @staticmethod
     def rss_in(target, begin, end):
