@@ -62,7 +62,7 @@ bool timeframe_is_daily(const timeframe *frame) {
 bool timeframe_on_grid(const timeframe *frame, int64_t time_s) {
   int64_t step_s = frame->seconds;
   if (step_s > DAY) step_s = DAY;
-  if (step_s >= HOUR && step_s < DAY) step_s = 15 * MINUTE;
+  if (step_s > 5 * MINUTE && step_s < DAY) step_s = 5 * MINUTE;
   return civil_floor(time_s, step_s) == time_s;
 }
 
@@ -78,4 +78,9 @@ int64_t timeframe_floor(const timeframe *frame, int64_t time_s) {
 
 int64_t timeframe_next(const timeframe *frame, int64_t start_s) {
   return frame->calendar_month ? civil_add_months(start_s, 1) : start_s + frame->seconds;
+}
+
+int64_t timeframe_end(const timeframe *frame, int64_t time_s) {
+  bool by_calendar = timeframe_is_daily(frame);
+  return timeframe_next(frame, by_calendar ? timeframe_floor(frame, time_s) : time_s);
 }

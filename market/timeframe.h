@@ -33,8 +33,9 @@ int64_t timeframe_seconds(const char *text);
 // True if a bar's time is a day: of 1d and longer ones.
 bool timeframe_is_daily(const timeframe *frame);
 
-// True if a bar may start at `time_s`. Up to 30m: a multiple of the timeframe. 1h to 8h: a multiple
-// of 15 minutes, for sessions open off the hour. 1d and longer: midnight UTC.
+// True if a bar may start at `time_s`. Up to 5m: a multiple of the timeframe. 10m to 8h: a multiple
+// of 5 minutes, for a session's first bar begins when it opens: at 17:15 in New York, at 01:10 in
+// Frankfurt. 1d and longer: midnight UTC.
 bool timeframe_on_grid(const timeframe *frame, int64_t time_s);
 
 // The start of the bar that holds `time_s`: a multiple of the timeframe; for 1w a Monday, for 1M
@@ -43,5 +44,9 @@ int64_t timeframe_floor(const timeframe *frame, int64_t time_s);
 
 // The start of the bar after the one that starts at `start_s`.
 int64_t timeframe_next(const timeframe *frame, int64_t start_s);
+
+// When a bar with the time `time_s` is over at the latest. Of 1d and longer, the end of the
+// calendar's: a week may be dated by its last day of trading.
+int64_t timeframe_end(const timeframe *frame, int64_t time_s);
 
 #endif

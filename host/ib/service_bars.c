@@ -20,6 +20,7 @@ typedef struct bars_query {
   ib_bar_window window;
   bool live;
   int64_t from_s, to_s;
+  size_t came;       // in the answer, before what was not asked for was left out
   bar_columns bars;  // a history; of a live stream, bars that have ended and were not sent yet
   // Of a live stream: the bar that forms, whether it was sent as it is now, and where the next
   // update is read.
@@ -33,12 +34,30 @@ static void encode_query(ib_outbox *out, int id, int server_version, const void 
   ib_encode_bars(out, id, &query->contract, &query->window, query->live);
 }
 
+// What is made of the data before the end of the request is no whole bar.
+static void drop_cut_bars(bars_query *query) {
+  bar_columns *bars = &query->bars, whole = {0};
+  const ib_bar_window *window = &query->window;
+  size_t count = 0;
+  while (count < bars->count && timeframe_end(window->frame, bars->times[count]) <= window->end_s)
+    count++;
+  if (count == bars->count) return;
+  for (size_t i = 0; i < bars->count; i++) {
+    bool cut = timeframe_end(window->frame, bars->times[i]) > window->end_s;
+    if (!cut) bar_columns_copy(&whole, bars, i, 1);
+  }
+  bar_columns_clear(bars);
+  *bars = whole;
+}
+
 static mesh_code take_history(bars_query *query, ib_fields *fields, mesh_error *err) {
   size_t count;
   mesh_code code = ib_decode_bars_head(fields, &count, err);
   if (code != GRPC_STATUS_OK) return code;
   query->bars.count = 0;
+  query->came = count;
   code = ib_decode_bars(fields, count, query->from_s, query->to_s, &query->bars, err);
+  if (code == GRPC_STATUS_OK && !query->live) drop_cut_bars(query);
   if (code == GRPC_STATUS_OK && query->live && query->bars.count > 0) {
     query->forming.count = 0;
     bar_columns_copy(&query->forming, &query->bars, --query->bars.count, 1);
@@ -118,12 +137,16 @@ static mesh_code put_bars(sender *to, const bar_columns *bars, bool forming, mes
   return code;
 }
 
-static mesh_code put_outcome(sender *to, int64_t bars, const char *no_data, mesh_error *err) {
+static mesh_code put_outcome(sender *to, int64_t bars, const char *no_data, int64_t clock_s,
+                             mesh_error *err) {
+  Google__Protobuf__Timestamp source_time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
   Millrace__V1__FetchResult result = MILLRACE__V1__FETCH_RESULT__INIT;
   Millrace__V1__Succeeded succeeded = MILLRACE__V1__SUCCEEDED__INIT;
   Millrace__V1__Outcome outcome = MILLRACE__V1__OUTCOME__INIT;
   result.bars = bars;
   result.empty_reason = (char *)no_data;
+  source_time.seconds = clock_s;
+  if (clock_s != 0) result.source_time = &source_time;
   succeeded.result_case = MILLRACE__V1__SUCCEEDED__RESULT_FETCH;
   succeeded.fetch = &result;
   outcome.outcome_case = MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED;
@@ -145,13 +168,16 @@ static void sender_open(sender *to, ib_service *self, mesh_call *call, const cha
 
 // ---- FetchBars ----
 
-static mesh_code take_fetch(const Millrace__V1__FetchBarsRequest *request, bars_query *query,
-                            mesh_error *err) {
+static mesh_code take_fetch(const ib_service *self, const Millrace__V1__FetchBarsRequest *request,
+                            bars_query *query, mesh_error *err) {
+  int64_t clock_s = ib_session_clock_s(self->session);
+  int64_t now_s = clock_s != 0 ? clock_s : mesh_time_seconds(mesh_wall_ns());
   query->from_s = request->from->seconds;
   query->to_s = request->to->seconds;
   mesh_code code = ib_contract_of(request->symbol, &query->contract, err);
   if (code != GRPC_STATUS_OK) return code;
-  return ib_bar_window_of(request->timeframe, query->from_s, query->to_s, &query->window, err);
+  return ib_bar_window_of(request->timeframe, query->from_s, query->to_s, now_s, &query->window,
+                          err);
 }
 
 static mesh_code fetch(ib_service *self, mesh_call *call, const char *operation, bars_query *query,
@@ -164,11 +190,13 @@ static mesh_code fetch(ib_service *self, mesh_call *call, const char *operation,
   mesh_code code = ib_request_open(self->session, scope, &request, encode_query, query, err);
   if (code == GRPC_STATUS_OK) {
     code = ib_request_wait(&request, scope, err);
+    if (code == GRPC_STATUS_OK && query->came == 0) code = ib_request_believe(&request, err);
     ib_request_close(&request);
   }
   if (code == GRPC_STATUS_OK) code = put_bars(&to, &query->bars, false, err);
   if (code == GRPC_STATUS_OK) {
-    code = put_outcome(&to, (int64_t)query->bars.count, request.no_data, err);
+    code = put_outcome(&to, (int64_t)query->bars.count, request.no_data,
+                       ib_session_clock_s(self->session), err);
   }
   return mesh_event_stream_end(to.stream, code, err);
 }
@@ -178,7 +206,7 @@ mesh_code ib_fetch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_erro
       data_request_take(&millrace__v1__fetch_bars_request__descriptor, frame, err);
   if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   bars_query query = {0};
-  mesh_code code = take_fetch(request, &query, err);
+  mesh_code code = take_fetch(self, request, &query, err);
   if (code == GRPC_STATUS_OK) {
     code = fetch(self, call, request->operation, &query, err);
     code = ib_name_symbol(request->symbol, code, err);
@@ -244,7 +272,8 @@ mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_erro
   }
   mesh_code code = ib_contract_of(request->symbol, &query.contract, err);
   if (code == GRPC_STATUS_OK) {
-    code = ib_bar_window_of(request->timeframe, now_s - length_s - 1, now_s, &query.window, err);
+    code = ib_bar_window_of(request->timeframe, now_s - length_s - 1, now_s, now_s, &query.window,
+                            err);
   }
   if (code == GRPC_STATUS_OK) {
     code = watch(self, call, request->operation, &query, err);

@@ -39,8 +39,10 @@ static mesh_code ask_head(ib_service *self, mesh_scope *scope, const char *symbo
   code = ib_request_open(self->session, scope, &request, encode_head, &query, err);
   if (code != GRPC_STATUS_OK) return code;
   code = ib_request_wait(&request, scope, err);
+  bool nothing = code == GRPC_STATUS_OK && request.no_data[0] != '\0';
+  if (nothing) code = ib_request_believe(&request, err);
   ib_request_close(&request);
-  if (code == GRPC_STATUS_OK && request.no_data[0] != '\0') {
+  if (nothing && code == GRPC_STATUS_OK) {
     code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "%s", request.no_data);
   }
   *time_s = query.time_s;

@@ -29,9 +29,11 @@ static void break_off(ib_session *session, const char *why) {
 static void take_connection_error(ib_session *session, const ib_error_reply *error) {
   switch (ib_error_classify(error->code, error->text)) {
     case IB_LOST:
+      ib_session_doubt(session, error->text);
       if (session->state == IB_READY) ib_session_enter(session, IB_STALLED, error->text);
       break;
     case IB_RESTORED:
+      ib_session_doubt(session, error->text);
       if (error->code == 1101) ib_requests_fail_live(session, error->text);
       if (session->state == IB_STALLED) ib_session_enter(session, IB_READY, "connected");
       break;
@@ -40,6 +42,7 @@ static void take_connection_error(ib_session *session, const ib_error_reply *err
       break_off(session, error->text);
       break;
     default:
+      ib_session_note_farm(session, error);
       mesh_log(MESH_LOG_DEBUG, LAYER, "gateway: %d: %s", error->code, error->text);
   }
 }
@@ -70,6 +73,15 @@ static void take_order_id(ib_session *session, ib_fields *fields) {
   mesh_signal_notify(&session->changed);
 }
 
+static void take_time(ib_session *session, ib_fields *fields) {
+  ib_skip(fields, 1);  // the version of the message
+  int64_t clock_s = ib_take_int(fields, 0);
+  session->awaits_time = false;
+  if (fields->bad_field == 0 && mesh_is_timestamp(clock_s, 0)) session->clock_s = clock_s;
+  session->round_trip_us = (mesh_now_ns() - session->asked_time_ns) / 1000;
+  mesh_signal_notify(&session->changed);
+}
+
 static void take_reply(ib_session *session, int number, ib_fields *fields) {
   switch (number) {
     case IB_REPLY_ERROR:
@@ -82,8 +94,7 @@ static void take_reply(ib_session *session, int number, ib_fields *fields) {
       take_accounts(session, fields);
       break;
     case IB_REPLY_CURRENT_TIME:
-      session->round_trip_us = (mesh_now_ns() - session->asked_time_ns) / 1000;
-      mesh_signal_notify(&session->changed);
+      take_time(session, fields);
       break;
     case IB_REPLY_CONTRACT_END:
       ib_skip(fields, 1);
@@ -180,8 +191,8 @@ static void stay(ib_session *session) {
            session->options.host, session->options.port, session->server_version,
            session->client_id);
   session->failures = 0;
-  session->asked_time_ns = mesh_now_ns();
-  ib_encode_current_time(&session->outbox);
+  if (session->reconnects > 0) ib_session_doubt(session, "the connection to it is new");
+  ib_session_ask_time(session);
   ib_session_flush(session);
   while (!session->closed) {
     mesh_error err;
@@ -196,6 +207,9 @@ static void open_connection(ib_session *session) {
   session->connected = session->closed = session->has_version = false;
   session->has_order_id = session->has_accounts = session->id_taken = false;
   session->closed_why[0] = '\0';
+  session->clock_s = session->asked_time_ns = 0;
+  session->awaits_time = false;
+  session->lost_count = 0;
   session->transport =
       ib_transport_open(session->loop, session->options.host, session->options.port,
                         session->options.connect_timeout_ms, &events, session);

@@ -94,6 +94,7 @@ typedef struct ib_request {
   ib_session *session;
   int id;
   bool sent;
+  int64_t sent_ns;
   mesh_cancel_hook hook;
   struct ib_request *next;
 } ib_request;
@@ -113,6 +114,15 @@ MESH_NODISCARD mesh_code ib_request_open(ib_session *session, mesh_scope *scope,
 // last reply. OK where it was answered, with no_data too; its error; DEADLINE_EXCEEDED, with
 // RetryInfo, when the gateway was silent; the scope's code.
 MESH_NODISCARD mesh_code ib_request_wait(ib_request *request, mesh_scope *scope, mesh_error *err);
+
+// OK if the answer that there is nothing can be believed. UNAVAILABLE, with RetryInfo and what was
+// wrong, if the gateway was cut off from its data (1100, 2103, 2105, 2110, a new connection) while
+// the request ran or shortly before: then it says so of what it has, too.
+MESH_NODISCARD mesh_code ib_request_believe(const ib_request *request, mesh_error *err);
+
+// The gateway's clock in seconds since 1970, as it was a moment before the newest answer to a
+// request for bars; never later. 0: it has not told.
+int64_t ib_session_clock_s(const ib_session *session);
 
 // Takes the request off the table; cancels it on the wire if it still runs. Must follow every
 // ib_request_open() that returned OK.

@@ -11,7 +11,12 @@
 #include "host/ib/session.h"
 #include "host/ib/transport.h"
 
-enum { STOP_RECORDS = 256 };
+enum { STOP_RECORDS = 256, FARMS_MAX = 16 };
+
+// A place of Interactive Brokers' where data come from, that the gateway has lost: "ushmds".
+typedef struct lost_farm {
+  char name[32];
+} lost_farm;
 
 // What became of a request that was cancelled.
 typedef struct stop_record {
@@ -37,7 +42,15 @@ struct ib_session {
   int server_version, client_id;
   bool id_taken;
   int failures;  // attempts in a row that did not become READY
-  int64_t reconnects, requests_sent, round_trip_us, asked_time_ns;
+  int64_t reconnects, requests_sent, round_trip_us;
+  int64_t clock_s;        // the gateway's, when it last told; 0: never
+  int64_t asked_time_ns;  // monotonic: when it was last asked for it; 0: never
+  bool awaits_time;       // and has not told
+
+  lost_farm lost[FARMS_MAX];
+  int lost_count;
+  int64_t doubt_ns;  // monotonic: the last moment at which it was cut off from its data
+  char doubt[200];   // by what
 
   ib_pacer pacer;
   ib_quota heads;  // head timestamps of the last 10 minutes
@@ -53,6 +66,16 @@ struct ib_session {
 
 // Says what the session does, and tells the watchers.
 void ib_session_enter(ib_session *session, ib_session_state state, const char *detail);
+
+// The gateway lost a farm (2103, 2105), or has it back (2104, 2106, 2107, 2108); `text` names it
+// behind its last colon. False: the code is about something else.
+bool ib_session_note_farm(ib_session *session, const ib_error_reply *error);
+
+// It is cut off from its data at this moment, by `why`.
+void ib_session_doubt(ib_session *session, const char *why);
+
+// Asks for the gateway's time, once a second at most.
+void ib_session_ask_time(ib_session *session);
 
 // Sends what the outbox holds, and empties it; without a connection it is dropped.
 void ib_session_flush(ib_session *session);

@@ -5,7 +5,7 @@
 #include "host/ib/session_internal.h"
 #include "mesh/runtime/text.h"
 
-enum { READY_LIMIT_MS = 2000, RETRY_MS = 300 };
+enum { READY_LIMIT_MS = 2000, RETRY_MS = 300, DOUBT_MS = 5000, DOUBT_RETRY_MS = 1000 };
 
 // ---- open ----
 
@@ -101,8 +101,10 @@ mesh_code ib_request_open(ib_session *session, mesh_scope *scope, ib_request *re
     mesh_signal_notify(&session->room);
     return code;
   }
+  if (request->kind == IB_ASK_BARS) ib_session_ask_time(session);  // it tells before it answers
   encode(&session->outbox, request->id, session->server_version, what);
   request->sent = true;
+  request->sent_ns = mesh_now_ns();
   session->requests_sent++;
   ib_session_flush(session);
   request->hook.on_cancel = on_cancel;
@@ -139,6 +141,18 @@ mesh_code ib_request_wait(ib_request *request, mesh_scope *scope, mesh_error *er
   }
   if (request->code != GRPC_STATUS_OK && err != NULL) *err = request->err;
   return request->code;
+}
+
+mesh_code ib_request_believe(const ib_request *request, mesh_error *err) {
+  const ib_session *session = request->session;
+  bool calm =
+      session->doubt_ns == 0 || request->sent_ns >= mesh_time_after_ms(session->doubt_ns, DOUBT_MS);
+  if (session->state == IB_READY && session->lost_count == 0 && calm) return GRPC_STATUS_OK;
+  mesh_fail(err, GRPC_STATUS_UNAVAILABLE,
+            "the gateway says that it has no data, and is not believed: %s", session->doubt);
+  mesh_error_set_reason(err, "SOURCE_AWAY", "ib-host.millrace");
+  mesh_error_set_retry(err, DOUBT_RETRY_MS);
+  return GRPC_STATUS_UNAVAILABLE;
 }
 
 // ---- answers ----

@@ -2,11 +2,12 @@
 // alike; knows neither.
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "host/ib/session_internal.h"
 #include "mesh/runtime/text.h"
 
-enum { RETRY_MS = 300 };
+enum { RETRY_MS = 300, ASK_TIME_MS = 1000 };
 
 #define TO(name) (1u << IB_##name)
 
@@ -70,4 +71,49 @@ void ib_session_describe(const ib_session *session, ib_session_status *out) {
            session->options.port);
   mesh_text_copy(out->detail, sizeof out->detail, session->detail);
   mesh_text_copy(out->accounts, sizeof out->accounts, session->accounts);
+}
+
+// ---- the gateway's clock ----
+
+void ib_session_ask_time(ib_session *session) {
+  int64_t now_ns = mesh_now_ns();
+  bool recent = session->asked_time_ns != 0 &&
+                now_ns < mesh_time_after_ms(session->asked_time_ns, ASK_TIME_MS);
+  if (session->awaits_time || recent) return;
+  session->awaits_time = true;
+  session->asked_time_ns = now_ns;
+  ib_encode_current_time(&session->outbox);
+}
+
+int64_t ib_session_clock_s(const ib_session *session) {
+  return session->clock_s;
+}
+
+// ---- whether it has its data ----
+
+void ib_session_doubt(ib_session *session, const char *why) {
+  session->doubt_ns = mesh_now_ns();
+  mesh_text_copy(session->doubt, sizeof session->doubt, why);
+}
+
+static void forget_farm(ib_session *session, const char *name) {
+  for (int i = 0; i < session->lost_count; i++) {
+    if (strcmp(session->lost[i].name, name) != 0) continue;
+    session->lost[i] = session->lost[--session->lost_count];
+    return;
+  }
+}
+
+bool ib_session_note_farm(ib_session *session, const ib_error_reply *error) {
+  bool lost = error->code == 2103 || error->code == 2105;
+  bool back = error->code == 2104 || (error->code >= 2106 && error->code <= 2108);
+  if (!lost && !back) return false;
+  const char *colon = strrchr(error->text, ':');
+  lost_farm farm;
+  mesh_text_copy(farm.name, sizeof farm.name, colon != NULL ? colon + 1 : error->text);
+  int before = session->lost_count;
+  forget_farm(session, farm.name);
+  if (lost && session->lost_count < FARMS_MAX) session->lost[session->lost_count++] = farm;
+  if (lost || before > session->lost_count) ib_session_doubt(session, error->text);
+  return true;
 }

@@ -56,7 +56,7 @@ static void start_api_is_as_captured(void) {
 static void bars_are_asked_for_as_captured(void) {
   ib_outbox outbox = {0};
   ib_contract contract = aapl();
-  ib_bar_window window = {"1 min", "20250321-16:00:00", "1 D"};
+  ib_bar_window window = {.bar_size = "1 min", .end = "20250321-16:00:00", .duration = "1 D"};
   ib_encode_bars(&outbox, 101, &contract, &window, false);
   expect_sent(&outbox,
               "20|101|0|AAPL|STK|||||SMART||USD|||0|20250321-16:00:00|1 min|1 D|1|TRADES|2|0||");
@@ -66,7 +66,7 @@ static void live_bars_end_now(void) {
   ib_outbox outbox = {0};
   ib_contract contract;
   assert_int_equal(ib_contract_of("EURUSD", &contract, NULL), GRPC_STATUS_OK);
-  ib_bar_window window = {"1 hour", "20250321-16:00:00", "2 D"};
+  ib_bar_window window = {.bar_size = "1 hour", .end = "20250321-16:00:00", .duration = "2 D"};
   ib_encode_bars(&outbox, 7, &contract, &window, true);
   expect_sent(&outbox, "20|7|0|EUR|CASH|||||IDEALPRO||USD|||0||1 hour|2 D|0|MIDPOINT|2|1||");
 }

@@ -112,9 +112,10 @@ static void a_broken_contract_is_refused(void) {
 
 // ---- windows ----
 
-static void expect_window(const char *frame, int64_t from_s, int64_t to_s, const char *want) {
+static void expect_window(const char *frame, int64_t from_s, int64_t to_s, int64_t now_s,
+                          const char *want) {
   ib_bar_window window;
-  assert_int_equal(ib_bar_window_of(frame, from_s, to_s, &window, NULL), GRPC_STATUS_OK);
+  assert_int_equal(ib_bar_window_of(frame, from_s, to_s, now_s, &window, NULL), GRPC_STATUS_OK);
   char got[96];
   snprintf(got, sizeof got, "%s, %s, %s", window.bar_size, window.duration, window.end);
   assert_string_equal(got, want);
@@ -122,21 +123,27 @@ static void expect_window(const char *frame, int64_t from_s, int64_t to_s, const
 
 static void windows_are_written_as_durations(void) {
   enum { DAY = 86400 };
-  expect_window("1m", 0, 3600, "1 min, 3600 S, 19700101-01:00:00");
-  expect_window("1m", 0, 10, "1 min, 30 S, 19700101-00:00:10");
-  expect_window("1m", 0, 7 * DAY, "1 min, 7 D, 19700108-00:00:00");
-  expect_window("1h", 0, 90 * DAY + 1, "1 hour, 91 D, 19700401-00:00:01");
-  expect_window("1d", 0, DAY, "1 day, 1 D, 19700102-00:00:00");
-  expect_window("1d", 0, 4 * 365 * DAY, "1 day, 5 Y, 19731231-00:00:00");
-  expect_window("1w", -DAY, 0, "1W, 1 D, 19700101-00:00:00");
+  const int64_t late = INT64_MAX;
+  expect_window("1m", 0, 3600, late, "1 min, 3600 S, 19700101-01:00:00");
+  expect_window("1m", 0, 10, late, "1 min, 30 S, 19700101-00:00:10");
+  expect_window("1m", 0, 7 * DAY, late, "1 min, 7 D, 19700108-00:00:00");
+  // The last bar may reach beyond the end, and would be cut there: one bar more is asked for.
+  expect_window("15m", 0, 3600, late, "15 mins, 4500 S, 19700101-01:15:00");
+  expect_window("1h", 0, 90 * DAY + 1, late, "1 hour, 91 D, 19700401-01:00:01");
+  expect_window("1d", 0, DAY, late, "1 day, 2 D, 19700103-00:00:00");
+  expect_window("1d", 0, 4 * 365 * DAY, late, "1 day, 5 Y, 19740101-00:00:00");
+  expect_window("1w", -3 * DAY, 4 * DAY, late, "1W, 14 D, 19700112-00:00:00");
+  // But nothing later than the gateway's clock.
+  expect_window("1h", 0, 7200, 10800, "1 hour, 10800 S, 19700101-03:00:00");
+  expect_window("1h", 0, 7200, 10799, "1 hour, 7200 S, 19700101-02:00:00");
 }
 
 static void a_wrong_window_is_refused(void) {
   ib_bar_window window;
   mesh_error err;
-  assert_int_equal(ib_bar_window_of("3m", 0, 1, &window, &err), GRPC_STATUS_INVALID_ARGUMENT);
-  assert_int_equal(ib_bar_window_of("1m", 1, 1, &window, &err), GRPC_STATUS_INVALID_ARGUMENT);
-  assert_int_equal(ib_bar_window_of("1m", 0, INT64_MAX, &window, &err),
+  assert_int_equal(ib_bar_window_of("3m", 0, 1, 9, &window, &err), GRPC_STATUS_INVALID_ARGUMENT);
+  assert_int_equal(ib_bar_window_of("1m", 1, 1, 9, &window, &err), GRPC_STATUS_INVALID_ARGUMENT);
+  assert_int_equal(ib_bar_window_of("1m", 0, INT64_MAX, 9, &window, &err),
                    GRPC_STATUS_INVALID_ARGUMENT);
 }
 
