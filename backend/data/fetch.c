@@ -47,6 +47,12 @@ static mesh_code take_result(attempt *own, const Millrace__V1__Succeeded *succee
                      "the host's FetchBars ended with a result that is no FetchResult");
   }
   own->told = succeeded->fetch->bars;
+  const Google__Protobuf__Timestamp *clock = succeeded->fetch->source_time;
+  if (clock != NULL && !mesh_is_timestamp(clock->seconds, clock->nanos)) {
+    return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the host's clock says %lld s since 1970",
+                     (long long)clock->seconds);
+  }
+  own->result->clock_s = clock != NULL ? clock->seconds : 0;
   mesh_text_copy(own->result->empty_reason, sizeof own->result->empty_reason,
                  succeeded->fetch->empty_reason);
   return GRPC_STATUS_OK;

@@ -15,6 +15,7 @@ typedef struct fetch_request {
 typedef struct fetch_result {
   bar_columns bars;        // owned; bar_columns_clear() it
   char empty_reason[256];  // quotes the source where it says that it has nothing; else ""
+  int64_t clock_s;         // the source's when it answered, or shortly before; 0: it has none
   int attempts;            // requests that were made
 } fetch_result;
 

@@ -9,6 +9,7 @@
 #include "backend/data/gaps.h"
 #include "backend/data/load_internal.h"
 #include "backend/data/segments.h"
+#include "backend/data/settled.h"
 #include "market/times.h"
 #include "mesh/operation/orchestrate.h"
 #include "mesh/runtime/text.h"
@@ -20,8 +21,12 @@
 
 typedef struct knowledge {
   load *own;
-  intervals known;  // stored or empty: not to be asked for
-  bool has_head;    // the source's first bar is known
+  int64_t now_s;
+  intervals known;       // settled, or not worth asking again yet
+  open_interval *opens;  // owned: what was not confirmed when it was answered
+  size_t open_count, open_room;
+  interval open;  // the newest of them; empty: there is none
+  bool has_head;  // the source's first bar is known
   int64_t head_s;
   int64_t last_s;  // the newest stored bar; 0 bars: unset
   bool has_last;
@@ -29,10 +34,45 @@ typedef struct knowledge {
   mesh_code code;
 } knowledge;
 
+static void add_vain(load *own, const store_coverage *coverage) {
+  if (own->vain_count == own->vain_room) {
+    own->vain_room = 2 * own->vain_room + 4;
+    own->vain = realloc(own->vain, own->vain_room * sizeof *own->vain);
+    if (own->vain == NULL) abort();
+  }
+  own->vain[own->vain_count++] = (load_vain){{coverage->from_s, coverage->to_s}, coverage->tries};
+}
+
+static void add_open(knowledge *all, interval at, int64_t asked_s) {
+  if (all->open_count == all->open_room) {
+    all->open_room = 2 * all->open_room + 4;
+    all->opens = realloc(all->opens, all->open_room * sizeof *all->opens);
+    if (all->opens == NULL) abort();
+  }
+  all->opens[all->open_count++] = (open_interval){at, asked_s};
+}
+
+static bool is_known(const knowledge *all, const store_coverage *coverage) {
+  switch (coverage->state) {
+    case STORE_STORED:
+      return true;
+    case STORE_EMPTY:
+    case STORE_REFUSED:
+      return coverage->again_s > all->now_s;
+    default:
+      return false;
+  }
+}
+
 static void take_coverage(void *arg, const store_coverage *coverage) {
   knowledge *all = arg;
-  if (coverage->state == STORE_FAILED) return;
-  intervals_add(&all->known, (interval){coverage->from_s, coverage->to_s});
+  interval at = {coverage->from_s, coverage->to_s};
+  if (coverage->state == STORE_OPEN) add_open(all, at, coverage->asked_s);
+  if (is_known(all, coverage)) {
+    intervals_add(&all->known, at);
+  } else if (coverage->tries > 0) {
+    add_vain(all->own, coverage);
+  }
   if (coverage->from_s == LOAD_BEGINNING && coverage->state == STORE_EMPTY) {
     all->has_head = true;
     all->head_s = coverage->to_s;
@@ -46,12 +86,26 @@ static void take_series(void *arg, const store_series *series) {
   all->last_s = series->last_s;
 }
 
+// What a later bar has confirmed since is known.
+static void settle_opens(knowledge *all) {
+  load *own = all->own;
+  for (size_t i = 0; i < all->open_count; i++) {
+    open_interval *one = &all->opens[i];
+    if (settled_by_later_bar(own->manager->store, own->symbol, own->timeframe, one)) {
+      intervals_add(&all->known, one->at);
+    } else {
+      all->open = one->at;
+    }
+  }
+}
+
 static void do_read_knowledge(void *arg) {
   knowledge *all = arg;
   load *own = all->own;
   all->code = store_read_coverage(own->manager->store, own->symbol, own->timeframe->text, INT64_MIN,
                                   INT64_MAX, take_coverage, all, &all->err);
   if (all->code != GRPC_STATUS_OK) return;
+  settle_opens(all);
   all->code =
       store_list_series(own->manager->store, own->symbol, NULL, take_series, all, &all->err);
 }
@@ -69,17 +123,25 @@ static mesh_code find_head(load *own, knowledge *all, int64_t *head_s, mesh_erro
                               own->symbol, load_again, own, head_s, err);
   if (code != GRPC_STATUS_OK) return code;
   *head_s = timeframe_floor(own->timeframe, *head_s);
-  store_coverage before = {LOAD_BEGINNING, *head_s, STORE_EMPTY, "before the source's first bar"};
-  return load_commit(own, &before, NULL, NULL, err);
+  store_coverage before = {.from_s = LOAD_BEGINNING,
+                           .to_s = *head_s,
+                           .state = STORE_EMPTY,
+                           .reason = "before the source's first bar",
+                           .again_s = STORE_NEVER};
+  store_ledger ledger = {&before, 1};
+  return load_commit(own, &ledger, NULL, NULL, err);
 }
 
 static mesh_code find_window(load *own, knowledge *all, mesh_error *err) {
   // When the load began, not now: an adopted one has the window that it had.
   int64_t now_s =
       timeframe_floor(own->timeframe, mesh_time_seconds(mesh_operation_created_ns(own->operation)));
-  own->window.to_s = own->has_to && own->to_s < now_s ? own->to_s : now_s;
+  int64_t to_s = timeframe_floor(own->timeframe, own->to_s);  // whole bars alone
+  own->window.to_s = own->has_to && to_s < now_s ? to_s : now_s;
   if (own->mode == MODE(TAIL) && all->has_last) {
-    own->window.from_s = all->last_s + own->timeframe->seconds;
+    // From the newest bar on, itself included while no later one has confirmed it.
+    bool open = all->open.from_s <= all->last_s && all->open.to_s > all->last_s;
+    own->window.from_s = open ? all->open.from_s : all->last_s + own->timeframe->seconds;
     if (own->window.from_s > own->window.to_s) own->window.from_s = own->window.to_s;
     return GRPC_STATUS_OK;
   }
@@ -99,13 +161,15 @@ static mesh_code find_window(load *own, knowledge *all, mesh_error *err) {
 }
 
 static mesh_code plan(load *own, mesh_error *err) {
-  knowledge all = {.own = own};
+  knowledge all = {.own = own, .now_s = mesh_time_seconds(mesh_wall_ns())};
   intervals gaps = {0};
   mesh_pool_run(own->manager->pool, own->manager->loop, do_read_knowledge, &all);
   mesh_code code = all.code;
   if (code != GRPC_STATUS_OK) *err = all.err;
   if (code == GRPC_STATUS_OK && !own->has_window) code = find_window(own, &all, err);
   if (code == GRPC_STATUS_OK) {
+    for (size_t i = 0; i < own->answered.count; i++)
+      intervals_add(&all.known, own->answered.items[i]);
     intervals_normalize(&all.known);
     gaps_find(own->window, &all.known, &gaps);
     gaps_drop_closed(calendar_of(own->symbol), own->timeframe, &gaps);
@@ -113,6 +177,7 @@ static mesh_code plan(load *own, mesh_error *err) {
   }
   intervals_clear(&gaps);
   intervals_clear(&all.known);
+  free(all.opens);
   return code;
 }
 
@@ -193,6 +258,8 @@ static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeed
 static void free_load(void *arg) {
   load *own = arg;
   intervals_clear(&own->segments);
+  intervals_clear(&own->answered);
+  free(own->vain);
   intervals_clear(&own->missing);
   free(own->missing_messages);
   free(own->missing_pointers);

@@ -2,17 +2,24 @@
 #ifndef MILLRACE_BACKEND_DATA_LOAD_INTERNAL_H
 #define MILLRACE_BACKEND_DATA_LOAD_INTERNAL_H
 
-#include "requests/take.h"
+#include "backend/data/judge.h"
 #include "backend/data/load.h"
 #include "market/bar_columns.h"
 #include "market/interval.h"
 #include "market/timeframe.h"
 #include "millrace/v1/ib_host.pb-c.h"
+#include "requests/take.h"
 
 enum { LOAD_TEXT_MAX = 256, LOAD_NAMES_MAX = 64 };
 
 // Where every series begins to be known: coverage from here to the source's first bar is EMPTY.
 #define LOAD_BEGINNING INT64_C(-2208988800)  // 1900-01-01
+
+// An interval that was answered in vain so often: it is asked again.
+typedef struct load_vain {
+  interval at;
+  int tries;
+} load_vain;
 
 typedef struct load {
   data_manager *manager;
@@ -27,7 +34,10 @@ typedef struct load {
   interval window;     // what is to be covered
   bool has_window;     // known from before an adoption
   intervals segments;  // what has to be fetched for that
-  int before;          // segments that were done before an adoption
+  intervals answered;  // what it has fetched before an adoption
+  load_vain *vain;     // owned
+  size_t vain_count, vain_room;
+  int before;  // segments that were done before an adoption
   int64_t started_ns;
   int done, stored, empty, requests;
   int64_t bars_stored, bars_refused, bars_in_window;
@@ -78,8 +88,8 @@ void load_await_stopped(load *own);
 // Fills own->result and own->summary for the outcome.
 void load_fill_result(load *own);
 
-// Commits a segment: its bars (may be NULL), its coverage and the event that reports it.
-mesh_code load_commit(load *own, const store_coverage *coverage, const bar_columns *bars,
+// Commits a segment: its bars (may be NULL), what is known of it and the event that reports it.
+mesh_code load_commit(load *own, const store_ledger *ledger, const bar_columns *bars,
                       const Millrace__V1__SegmentReport *report, mesh_error *err);
 
 #endif

@@ -16,6 +16,10 @@ static void recall_segment(load *own, const Millrace__V1__SegmentReport *report)
   own->requests += report->attempts;
   if (report->state == SEGMENT_STATE(FAILED)) return;  // it is a gap, and asked for again
   own->before++;
+  if (report->interval != NULL && report->interval->from != NULL && report->interval->to != NULL) {
+    intervals_add(&own->answered,
+                  (interval){report->interval->from->seconds, report->interval->to->seconds});
+  }
   own->bars_stored += report->bars;
   own->bars_refused += report->refused;
   if (report->refused > 0 && own->first_refused[0] == '\0') {

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "backend/data/fetch.h"
+#include "backend/data/judge.h"
 #include "backend/data/load_internal.h"
-#include "backend/data/validate.h"
 #include "mesh/operation/operation_retry.h"
 #include "mesh/rpc/pack.h"
 #include "mesh/runtime/text.h"
@@ -43,25 +43,25 @@ mesh_code load_again(void *arg, mesh_scope *scope, const char *piece, int attemp
 
 // ---- commit ----
 
-static mesh_code commit_with(load *own, const store_coverage *coverage, const bar_columns *from,
+static mesh_code commit_with(load *own, const store_ledger *ledger, const bar_columns *from,
                              const mesh_entry *entry, mesh_error *err) {
   store_bars bars = {0};
   if (from != NULL) {
     bars = (store_bars){from->count, from->times, from->open,  from->high,
                         from->low,   from->close, from->volume};
   }
-  return store_journal_put_segment(own->manager->journal, own->symbol, own->timeframe->text,
-                                   coverage, &bars, entry, err);
+  return store_journal_put_segment(own->manager->journal, own->symbol, own->timeframe->text, ledger,
+                                   &bars, entry, err);
 }
 
 // The event and what it tells of, in one transaction.
-static mesh_code commit_with_event(load *own, const store_coverage *coverage,
-                                   const bar_columns *bars, mesh_view event, mesh_error *err) {
+static mesh_code commit_with_event(load *own, const store_ledger *ledger, const bar_columns *bars,
+                                   mesh_view event, mesh_error *err) {
   mesh_entry entry;
   mesh_code code = mesh_operation_begin(
       own->operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_SEGMENT, event, &entry, err);
   if (code != GRPC_STATUS_OK) return code;
-  code = commit_with(own, coverage, bars, &entry, err);
+  code = commit_with(own, ledger, bars, &entry, err);
   if (code == GRPC_STATUS_OK) {
     mesh_operation_publish(own->operation, &entry);
   } else {
@@ -70,14 +70,14 @@ static mesh_code commit_with_event(load *own, const store_coverage *coverage,
   return code;
 }
 
-mesh_code load_commit(load *own, const store_coverage *coverage, const bar_columns *bars,
+mesh_code load_commit(load *own, const store_ledger *ledger, const bar_columns *bars,
                       const Millrace__V1__SegmentReport *report, mesh_error *err) {
   mesh_bytes event = {0};
   mesh_code code;
   if (report != NULL) event = mesh_message_pack(&report->base);
   do {  // a store that is full or locked makes no load fail
-    code = report == NULL ? commit_with(own, coverage, bars, NULL, err)
-                          : commit_with_event(own, coverage, bars, mesh_bytes_view(event), err);
+    code = report == NULL ? commit_with(own, ledger, bars, NULL, err)
+                          : commit_with_event(own, ledger, bars, mesh_bytes_view(event), err);
   } while (code != GRPC_STATUS_OK &&
            mesh_operation_await_journal(own->operation, err) == GRPC_STATUS_OK);
   free(event.data);
@@ -109,37 +109,55 @@ static void fill_message(segment_message *out, interval asked,
 
 // ---- what came of a fetch ----
 
-// Stores what came: bars, or the fact that there are none.
-static mesh_code keep(load *own, interval asked, fetch_result *fetched, mesh_error *err) {
-  char refused_text[160] = "";
-  bar_columns *bars = &fetched->bars;
-  size_t refused = bars_validate(bars, own->timeframe, asked, refused_text);
-
-  bool empty = bars->count == 0 && refused == 0;
-  segment_message message;
-  fill_message(&message, asked, empty ? SEGMENT_STATE(EMPTY) : SEGMENT_STATE(STORED),
-               fetched->attempts);
-  const char *why_empty =
-      fetched->empty_reason[0] != '\0' ? fetched->empty_reason : "the source answered with no bars";
-  message.report.bars = (int64_t)bars->count;
-  message.report.refused = (int64_t)refused;
-  message.report.reason = (char *)(empty ? why_empty : refused_text);
-  store_coverage coverage = {asked.from_s, asked.to_s, empty ? STORE_EMPTY : STORE_STORED,
-                             empty ? why_empty : ""};
-  mesh_code code = load_commit(own, &coverage, bars, &message.report, err);
-  if (code != GRPC_STATUS_OK) return code;
-
-  own->bars_stored += (int64_t)bars->count;
-  own->bars_refused += (int64_t)refused;
-  if (refused > 0 && own->first_refused[0] == '\0') {
-    memcpy(own->first_refused, refused_text, sizeof refused_text);
+static void count_segment(load *own, const judgement *found, size_t bars) {
+  own->bars_stored += (int64_t)bars;
+  own->bars_refused += (int64_t)found->refused;
+  if (found->refused > 0 && own->first_refused[0] == '\0') {
+    memcpy(own->first_refused, found->first_refused, sizeof found->first_refused);
   }
-  if (empty) {
+  if (found->empty) {
     own->empty++;
   } else {
     own->stored++;
   }
-  return GRPC_STATUS_OK;
+}
+
+// How often a part of the interval was answered in vain before.
+static int count_tries(const load *own, interval asked) {
+  int tries = 0;
+  for (size_t i = 0; i < own->vain_count; i++) {
+    const load_vain *one = &own->vain[i];
+    bool meets = one->at.from_s < asked.to_s && one->at.to_s > asked.from_s;
+    if (meets && one->tries > tries) tries = one->tries;
+  }
+  return tries;
+}
+
+// Stores what came: bars, or the fact that there are none.
+static mesh_code keep(load *own, interval asked, fetch_result *fetched, mesh_error *err) {
+  bar_columns *bars = &fetched->bars;
+  int64_t now_s = mesh_time_seconds(mesh_wall_ns());
+  judge_answer answer = {.frame = own->timeframe,
+                         .asked = asked,
+                         .clock_s = fetched->clock_s != 0 ? fetched->clock_s : now_s,
+                         .now_s = now_s,
+                         .empty_reason = fetched->empty_reason,
+                         .tries = count_tries(own, asked)};
+  judgement *found = malloc(sizeof *found);
+  if (found == NULL) abort();
+  judge(&answer, bars, found);
+
+  segment_message message;
+  fill_message(&message, asked, found->empty ? SEGMENT_STATE(EMPTY) : SEGMENT_STATE(STORED),
+               fetched->attempts);
+  message.report.bars = (int64_t)bars->count;
+  message.report.refused = (int64_t)found->refused;
+  message.report.reason = found->empty ? found->empty_reason : found->first_refused;
+  store_ledger ledger = {found->parts, found->part_count};
+  mesh_code code = load_commit(own, &ledger, bars, &message.report, err);
+  if (code == GRPC_STATUS_OK) count_segment(own, found, bars->count);
+  free(found);
+  return code;
 }
 
 // Leaves a gap and says so.
@@ -153,8 +171,10 @@ static mesh_code leave_gap(load *own, interval asked, int attempts, const mesh_e
   own->last_failure = *why;
   intervals_add(&own->missing, asked);
   mesh_text_copy(own->missing_reason, sizeof own->missing_reason, reason);
-  store_coverage coverage = {asked.from_s, asked.to_s, STORE_FAILED, reason};
-  return load_commit(own, &coverage, NULL, &message.report, err);
+  store_coverage failed = {
+      .from_s = asked.from_s, .to_s = asked.to_s, .state = STORE_FAILED, .reason = reason};
+  store_ledger ledger = {&failed, 1};
+  return load_commit(own, &ledger, NULL, &message.report, err);
 }
 
 // Errors that every further segment would meet too.

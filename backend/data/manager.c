@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend/data/gaps.h"
 #include "backend/data/load.h"
+#include "backend/data/manager_gaps.h"
 #include "market/bar_columns.h"
 #include "market/timeframe.h"
 #include "mesh/operation/relay.h"
@@ -106,135 +106,6 @@ static mesh_code read_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
   if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   mesh_code code = read_asked(arg, call, request, err);
   millrace__v1__read_request__free_unpacked(request, NULL);
-  return code;
-}
-
-// ---- Gaps ----
-
-typedef struct failed_interval {
-  interval at;
-  char reason[256];
-} failed_interval;
-
-typedef struct gaps_job {
-  data_manager *self;
-  const Millrace__V1__GapsRequest *request;
-  interval window;
-  bool has_window;
-  intervals known;          // stored or empty
-  failed_interval *failed;  // owned
-  size_t failed_count, failed_capacity;
-  mesh_error *err;
-  mesh_code code;
-  bool heard;  // something is known of the series
-} gaps_job;
-
-static void add_failed(gaps_job *job, const store_coverage *coverage) {
-  if (job->failed_count == job->failed_capacity) {
-    job->failed_capacity = 2 * job->failed_capacity + 4;
-    job->failed = realloc(job->failed, job->failed_capacity * sizeof *job->failed);
-    if (job->failed == NULL) abort();
-  }
-  failed_interval *added = &job->failed[job->failed_count++];
-  added->at = (interval){coverage->from_s, coverage->to_s};
-  mesh_text_copy(added->reason, sizeof added->reason, coverage->reason);
-}
-
-static void take_coverage(void *arg, const store_coverage *coverage) {
-  gaps_job *job = arg;
-  job->heard = true;
-  if (!job->has_window && coverage->from_s < job->window.from_s) {
-    job->window.from_s = coverage->from_s;
-  }
-  if (!job->has_window && coverage->to_s > job->window.to_s) job->window.to_s = coverage->to_s;
-  if (coverage->state == STORE_FAILED) {
-    add_failed(job, coverage);
-  } else {
-    intervals_add(&job->known, (interval){coverage->from_s, coverage->to_s});
-  }
-}
-
-static void do_read_gaps(void *arg) {
-  gaps_job *job = arg;
-  job->code = store_read_coverage(job->self->store, job->request->symbol, job->request->timeframe,
-                                  INT64_MIN, INT64_MAX, take_coverage, job, job->err);
-}
-
-static mesh_code send_gap(mesh_call *call, interval at, Millrace__V1__Gap__Cause cause,
-                          const char *reason, mesh_error *err) {
-  Google__Protobuf__Timestamp from = GOOGLE__PROTOBUF__TIMESTAMP__INIT, to = from;
-  Millrace__V1__Interval where = MILLRACE__V1__INTERVAL__INIT;
-  Millrace__V1__Gap gap = MILLRACE__V1__GAP__INIT;
-  from.seconds = at.from_s;
-  to.seconds = at.to_s;
-  where.from = &from;
-  where.to = &to;
-  gap.interval = &where;
-  gap.cause = cause;
-  gap.reason = (char *)reason;
-  return mesh_message_send(call, &gap.base, err);
-}
-
-// A gap, in pieces by their cause.
-static mesh_code send_pieces(const gaps_job *job, mesh_call *call, interval gap, mesh_error *err) {
-  mesh_code code = GRPC_STATUS_OK;
-  int64_t at_s = gap.from_s;
-  for (size_t i = 0; i < job->failed_count && code == GRPC_STATUS_OK; i++) {
-    interval failed = job->failed[i].at;
-    if (failed.from_s < at_s) failed.from_s = at_s;
-    if (failed.to_s > gap.to_s) failed.to_s = gap.to_s;
-    if (failed.from_s >= failed.to_s) continue;
-    if (at_s < failed.from_s) {
-      code = send_gap(call, (interval){at_s, failed.from_s}, MILLRACE__V1__GAP__CAUSE__NEVER_ASKED,
-                      "", err);
-    }
-    if (code == GRPC_STATUS_OK) {
-      code = send_gap(call, failed, MILLRACE__V1__GAP__CAUSE__FAILED, job->failed[i].reason, err);
-    }
-    at_s = failed.to_s;
-  }
-  if (code != GRPC_STATUS_OK || at_s >= gap.to_s) return code;
-  return send_gap(call, (interval){at_s, gap.to_s}, MILLRACE__V1__GAP__CAUSE__NEVER_ASKED, "", err);
-}
-
-static mesh_code send_gaps(gaps_job *job, mesh_call *call, mesh_error *err) {
-  const timeframe *frame;
-  mesh_code code = timeframe_parse(job->request->timeframe, &frame, err);
-  if (code != GRPC_STATUS_OK) return code;
-  job->has_window = job->request->from != NULL && job->request->to != NULL;
-  job->window = (interval){seconds_or(job->request->from, INT64_MAX),
-                           seconds_or(job->request->to, INT64_MIN)};
-  mesh_pool_run(job->self->pool, job->self->loop, do_read_gaps, job);
-  if (job->code != GRPC_STATUS_OK) return job->code;
-  if (!job->heard) {
-    return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no bars of %s %s were asked for yet",
-                     job->request->symbol, job->request->timeframe);
-  }
-  if (job->request->from != NULL) job->window.from_s = job->request->from->seconds;
-  if (job->request->to != NULL) job->window.to_s = job->request->to->seconds;
-  if (job->window.from_s >= job->window.to_s)
-    return GRPC_STATUS_OK;  // nothing is known, nothing asked
-
-  intervals gaps = {0};
-  intervals_normalize(&job->known);
-  gaps_find(job->window, &job->known, &gaps);
-  gaps_drop_closed(calendar_of(job->request->symbol), frame, &gaps);
-  for (size_t i = 0; i < gaps.count && code == GRPC_STATUS_OK; i++) {
-    code = send_pieces(job, call, gaps.items[i], err);
-  }
-  intervals_clear(&gaps);
-  return code;
-}
-
-static mesh_code find_gaps(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
-  Millrace__V1__GapsRequest *request =
-      data_request_take(&millrace__v1__gaps_request__descriptor, frame, err);
-  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
-  gaps_job job = {.self = arg, .request = request, .err = err};
-  mesh_code code = send_gaps(&job, call, err);
-  intervals_clear(&job.known);
-  free(job.failed);
-  millrace__v1__gaps_request__free_unpacked(request, NULL);
   return code;
 }
 
@@ -349,9 +220,9 @@ static mesh_code search(mesh_call *call, mesh_frame frame, void *arg, mesh_error
 
 void data_manager_init(data_manager *self) {
   static const mesh_method methods[] = {
-      {.name = "Load", .run = load_series},    {.name = "Read", .run = read_series},
-      {.name = "Gaps", .run = find_gaps},      {.name = "List", .run = list_series},
-      {.name = "Subscribe", .run = subscribe}, {.name = "Search", .run = search},
+      {.name = "Load", .run = load_series},       {.name = "Read", .run = read_series},
+      {.name = "Gaps", .run = data_manager_gaps}, {.name = "List", .run = list_series},
+      {.name = "Subscribe", .run = subscribe},    {.name = "Search", .run = search},
   };
   self->service =
       (mesh_service){"millrace.v1.DataManager", methods, sizeof methods / sizeof *methods, self};

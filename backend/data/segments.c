@@ -20,10 +20,11 @@ static int64_t next_multiple(int64_t time_s, int64_t step_s) {
 mesh_code segments_plan(const timeframe *frame, const intervals *gaps, intervals *out,
                         mesh_error *err) {
   int64_t limit_s = segments_limit_s(frame);
+  int64_t origin_s = timeframe_floor(frame, 0);  // of weeks a Monday: no bar is cut
   for (size_t i = 0; i < gaps->count; i++) {
     interval rest = gaps->items[i];
     while (rest.from_s < rest.to_s) {
-      int64_t cut_s = next_multiple(rest.from_s, limit_s);
+      int64_t cut_s = next_multiple(rest.from_s - origin_s, limit_s) + origin_s;
       if (cut_s > rest.to_s) cut_s = rest.to_s;
       intervals_add(out, (interval){rest.from_s, cut_s});
       rest.from_s = cut_s;

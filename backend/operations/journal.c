@@ -109,13 +109,13 @@ static mesh_code check_owner(void *arg, mesh_error *err) {
 }
 
 mesh_code store_journal_put_segment(store_journal *self, const char *symbol, const char *timeframe,
-                                    const store_coverage *coverage, const store_bars *bars,
+                                    const store_ledger *ledger, const store_bars *bars,
                                     const mesh_entry *entry, mesh_error *err) {
   store_event what;
   if (entry != NULL) what = make_event(&entry->record, entry->event);
   write_wait wait;
   prepare_wait(&wait, self);
-  store_start_segment(self->store, symbol, timeframe, coverage, bars, entry != NULL ? &what : NULL,
+  store_start_segment(self->store, symbol, timeframe, ledger, bars, entry != NULL ? &what : NULL,
                       &wait.write);
   return await_write(self, &wait, err);
 }

@@ -25,7 +25,7 @@ void store_journal_init(store_journal *self, store *store, mesh_pool *pool, mesh
 // begun to report them, in one transaction.
 MESH_NODISCARD mesh_code store_journal_put_segment(store_journal *self, const char *symbol,
                                                    const char *timeframe,
-                                                   const store_coverage *coverage,
+                                                   const store_ledger *ledger,
                                                    const store_bars *bars, const mesh_entry *entry,
                                                    mesh_error *err);
 

@@ -60,16 +60,31 @@ typedef struct store_bars {
 } store_bars;
 
 typedef enum store_coverage_state {
-  STORE_STORED = 1,  // asked, answered, stored
-  STORE_EMPTY = 2,   // asked, and the source has nothing there
-  STORE_FAILED = 3,  // asked in vain
+  STORE_STORED = 1,   // settled: what the source has there is stored
+  STORE_EMPTY = 2,    // the source said that it has nothing there
+  STORE_FAILED = 3,   // asked in vain
+  STORE_OPEN = 4,     // answered, and not confirmed yet: the source may have more
+  STORE_REFUSED = 5,  // a bar came that cannot be
 } store_coverage_state;
 
+#define STORE_NEVER INT64_MAX
+
+// What is known of an interval. Times in seconds since 1970.
 typedef struct store_coverage {
   int64_t from_s, to_s;  // [from, to)
   store_coverage_state state;
   const char *reason;  // "" where there is none; valid during the callback
+  int64_t asked_s;     // when it was answered, by the source's clock; 0: unknown, or STORED
+  int64_t again_s;     // EMPTY and REFUSED: when it is worth asking again, by ours; 0: any time;
+                       // STORE_NEVER
+  int tries;           // EMPTY and REFUSED: how often the answer was the same before
 } store_coverage;
+
+// The parts of an answered interval, oldest first, without overlap.
+typedef struct store_ledger {
+  const store_coverage *parts;
+  size_t count;
+} store_ledger;
 
 typedef struct store_series {
   const char *symbol, *timeframe;  // valid during the callback
@@ -109,7 +124,7 @@ struct store_write {
     const store_event *append;
     struct {
       const char *symbol, *timeframe;
-      const store_coverage *coverage;
+      const store_ledger *ledger;
       const store_bars *bars;
       const store_event *event;
     } segment;
@@ -124,7 +139,7 @@ struct store_write {
 // Writes without waiting: write->on_done() tells. Set on_done first; what is pointed
 // to must live until then. The blocking functions of these names do this and wait.
 void store_start_segment(store *store, const char *symbol, const char *timeframe,
-                         const store_coverage *coverage, const store_bars *bars,
+                         const store_ledger *ledger, const store_bars *bars,
                          const store_event *event, store_write *write);
 void store_start_create(store *store, const struct store_operation *operation, mesh_view event,
                         store_write *write);
@@ -133,11 +148,11 @@ void store_start_remove(store *store, const char *name, store_write *write);
 // A write of nothing: ABORTED (STORE_TAKEN) where another process owns the store.
 void store_start_check(store *store, store_write *write);
 
-// Stores the bars of one answered interval, its coverage and (may be NULL) the event that reports
-// it: all or nothing. Bars that are there already are replaced. RESOURCE_EXHAUSTED: the disk is
-// full. ABORTED: as store_append_event().
+// Stores the bars of one answered interval, what is known of it and the event that reports it (each
+// may be NULL): all or nothing. Bars that are there already are replaced. RESOURCE_EXHAUSTED: the
+// disk is full. ABORTED: as store_append_event().
 MESH_NODISCARD mesh_code store_put_segment(store *store, const char *symbol, const char *timeframe,
-                                           const store_coverage *coverage, const store_bars *bars,
+                                           const store_ledger *ledger, const store_bars *bars,
                                            const store_event *event, mesh_error *err);
 
 // Calls each() for the known intervals that overlap [from, to), oldest first; they do not overlap

@@ -53,7 +53,11 @@ static const args_flag show_flags[] = {
     {"rows", "N", "rows of the table below the chart; default: 8"},
     {0},
 };
-static const args_flag window_flags[] = {WINDOW_FLAGS, {0}};
+static const args_flag gaps_flags[] = {
+    WINDOW_FLAGS,
+    {"all", NULL, "also what the source says it does not have, and closed markets"},
+    {0},
+};
 static const args_flag export_flags[] = {
     WINDOW_FLAGS,
     {"out", "FILE", "write there, all or nothing, instead of to standard output"},
@@ -141,8 +145,8 @@ const command commands_all[] = {
     {"data show", "SYMBOL TIMEFRAME", 2, 2, "a price chart and the last bars", show_flags, NULL,
      cmd_show, false},
     {"data list", "[SYMBOL]", 0, 1, "the stored series", NULL, NULL, cmd_list, false},
-    {"data gaps", "SYMBOL TIMEFRAME", 2, 2, "what is missing in a stored series", window_flags,
-     NULL, cmd_gaps, false},
+    {"data gaps", "SYMBOL TIMEFRAME", 2, 2, "what is missing in a stored series", gaps_flags, NULL,
+     cmd_gaps, false},
     {"data export", "SYMBOL TIMEFRAME", 2, 2, "stored bars as CSV", export_flags, NULL, cmd_export,
      false},
     {"data search", "PATTERN", 1, 1, "instruments that the gateway knows", NULL, NULL, cmd_search,

@@ -60,6 +60,25 @@ int cmd_list(const command *self, const args *given) {
 
 // ---- gaps ----
 
+static const char *name_cause(Millrace__V1__Gap__Cause cause) {
+  switch (cause) {
+    case MILLRACE__V1__GAP__CAUSE__NEVER_ASKED:
+      return "never asked for";
+    case MILLRACE__V1__GAP__CAUSE__FAILED:
+      return "failed:";
+    case MILLRACE__V1__GAP__CAUSE__REFUSED:
+      return "refused:";
+    case MILLRACE__V1__GAP__CAUSE__UNSETTLED:
+      return "not settled:";
+    case MILLRACE__V1__GAP__CAUSE__EMPTY:
+      return "empty:";
+    case MILLRACE__V1__GAP__CAUSE__CLOSED:
+      return "closed";
+    default:
+      return "unknown:";
+  }
+}
+
 static mesh_code print_gap(client *own, mesh_frame frame, void *arg, mesh_error *err) {
   int64_t *rows = arg;
   if (own->json) {
@@ -75,9 +94,7 @@ static mesh_code print_gap(client *own, mesh_frame frame, void *arg, mesh_error 
     format_time(gap->interval->from, from);
     format_time(gap->interval->to, to);
   }
-  bool failed = gap->cause == MILLRACE__V1__GAP__CAUSE__FAILED;
-  row_print_more(stdout, gap->reason, "%-17s %-17s %s", from, to,
-                 failed ? "failed:" : "never asked for");
+  row_print_more(stdout, gap->reason, "%-17s %-17s %s", from, to, name_cause(gap->cause));
   millrace__v1__gap__free_unpacked(gap, NULL);
   return GRPC_STATUS_OK;
 }
@@ -91,6 +108,7 @@ static mesh_code run_gaps(client *own, mesh_error *err) {
   request.timeframe = (char *)own->given->words[1];
   request.from = window.from;
   request.to = window.to;
+  request.all = args_get(own->given, "all") != NULL;
   int64_t rows = 0;
   code = client_call(own, "/millrace.v1.DataService/Gaps", &request.base, print_gap, &rows, err);
   if (code == GRPC_STATUS_OK && rows == 0 && !own->json) print_text(stdout, "no gaps\n");

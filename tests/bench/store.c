@@ -67,7 +67,8 @@ static void fill_store(const char *path, segment *bars) {
                                .to_s = bars->times[SEGMENT_BARS - 1] + minute_s,
                                .state = STORE_STORED,
                                .reason = ""};
-    check(store_put_segment(store, "SYNA", "1m", &coverage, &view, NULL, &err), &err);
+    store_ledger ledger = {&coverage, 1};
+    check(store_put_segment(store, "SYNA", "1m", &ledger, &view, NULL, &err), &err);
   }
   store_close(store);
 }

@@ -16,13 +16,13 @@ void __real_store_start_create(store *store, const store_operation *operation, m
                                store_write *write);
 void __real_store_start_append(store *store, const store_event *event, store_write *write);
 void __real_store_start_segment(store *store, const char *symbol, const char *timeframe,
-                                const store_coverage *coverage, const store_bars *bars,
+                                const store_ledger *ledger, const store_bars *bars,
                                 const store_event *event, store_write *write);
 void __wrap_store_start_create(store *store, const store_operation *operation, mesh_view event,
                                store_write *write);
 void __wrap_store_start_append(store *store, const store_event *event, store_write *write);
 void __wrap_store_start_segment(store *store, const char *symbol, const char *timeframe,
-                                const store_coverage *coverage, const store_bars *bars,
+                                const store_ledger *ledger, const store_bars *bars,
                                 const store_event *event, store_write *write);
 
 static struct {
@@ -72,8 +72,8 @@ void __wrap_store_start_append(store *store, const store_event *event, store_wri
 }
 
 void __wrap_store_start_segment(store *store, const char *symbol, const char *timeframe,
-                                const store_coverage *coverage, const store_bars *bars,
+                                const store_ledger *ledger, const store_bars *bars,
                                 const store_event *event, store_write *write) {
   if (event != NULL) on_event(write);
-  __real_store_start_segment(store, symbol, timeframe, coverage, bars, event, write);
+  __real_store_start_segment(store, symbol, timeframe, ledger, bars, event, write);
 }

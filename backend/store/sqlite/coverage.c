@@ -10,6 +10,8 @@ typedef struct known {
   int64_t from_s, to_s;
   store_coverage_state state;
   char reason[REASON_MAX];
+  int64_t asked_s, again_s;
+  int tries;
 } known;
 
 // Copies a reason, cut between two characters of UTF-8.
@@ -27,7 +29,8 @@ static mesh_code insert_one(store *store, int64_t series, const known *one, mesh
   sqlite3_stmt *statement;
   mesh_code code =
       store_prepare(store, &store->writer, STORE_SQL_INSERT_COVERAGE,
-                    "INSERT INTO coverage(series, from_s, to_s, state, reason) VALUES(?,?,?,?,?)",
+                    "INSERT INTO coverage(series, from_s, to_s, state, reason, asked_s, again_s,"
+                    " tries) VALUES(?,?,?,?,?,?,?,?)",
                     &statement, err);
   if (code != GRPC_STATUS_OK) return code;
   sqlite3_bind_int64(statement, 1, series);
@@ -35,6 +38,9 @@ static mesh_code insert_one(store *store, int64_t series, const known *one, mesh
   sqlite3_bind_int64(statement, 3, one->to_s);
   sqlite3_bind_int(statement, 4, (int)one->state);
   sqlite3_bind_text(statement, 5, one->reason, -1, SQLITE_STATIC);
+  sqlite3_bind_int64(statement, 6, one->asked_s);
+  sqlite3_bind_int64(statement, 7, one->again_s);
+  sqlite3_bind_int(statement, 8, one->tries);
   code = store_step(store, statement, "cannot write coverage", err);
   store_release(statement);
   return code;
@@ -59,8 +65,9 @@ static mesh_code find_touching(store *store, int64_t series, const known *added,
                                known *out, bool *found, mesh_error *err) {
   sqlite3_stmt *statement;
   mesh_code code = store_prepare(store, &store->writer, STORE_SQL_TOUCHING_COVERAGE,
-                                 "SELECT from_s, to_s, state, reason FROM coverage WHERE series=?"
-                                 " AND from_s<=? AND to_s>=? AND from_s>? ORDER BY from_s LIMIT 1",
+                                 "SELECT from_s, to_s, state, reason, asked_s, again_s, tries"
+                                 " FROM coverage WHERE series=? AND from_s<=? AND to_s>=?"
+                                 " AND from_s>? ORDER BY from_s LIMIT 1",
                                  &statement, err);
   if (code != GRPC_STATUS_OK) return code;
   sqlite3_bind_int64(statement, 1, series);
@@ -74,11 +81,19 @@ static mesh_code find_touching(store *store, int64_t series, const known *added,
     out->to_s = sqlite3_column_int64(statement, 1);
     out->state = (store_coverage_state)sqlite3_column_int(statement, 2);
     copy_reason(out->reason, store_text_column(statement, 3));
+    out->asked_s = sqlite3_column_int64(statement, 4);
+    out->again_s = sqlite3_column_int64(statement, 5);
+    out->tries = sqlite3_column_int(statement, 6);
   } else if (step != SQLITE_DONE) {
     code = store_fail(store, store->writer.db, "cannot read coverage", err);
   }
   store_release(statement);
   return code;
+}
+
+static bool say_the_same(const known *a, const known *b) {
+  return a->state == b->state && a->asked_s == b->asked_s && a->again_s == b->again_s &&
+         a->tries == b->tries && strcmp(a->reason, b->reason) == 0;
 }
 
 // Takes `old` apart for `added`: an equal neighbour is swallowed (added grows), another keeps what
@@ -87,7 +102,7 @@ static mesh_code give_way(store *store, int64_t series, const known *old, known 
                           mesh_error *err) {
   mesh_code code = delete_one(store, series, old->from_s, err);
   if (code != GRPC_STATUS_OK) return code;
-  if (old->state == added->state && strcmp(old->reason, added->reason) == 0) {
+  if (say_the_same(old, added)) {
     if (old->from_s < added->from_s) added->from_s = old->from_s;
     if (old->to_s > added->to_s) added->to_s = old->to_s;
     return GRPC_STATUS_OK;
@@ -103,7 +118,12 @@ static mesh_code give_way(store *store, int64_t series, const known *old, known 
 mesh_code store_write_coverage(store *store, int64_t series, const store_coverage *coverage,
                                mesh_error *err) {
   if (coverage == NULL || coverage->from_s >= coverage->to_s) return GRPC_STATUS_OK;
-  known added = {.from_s = coverage->from_s, .to_s = coverage->to_s, .state = coverage->state};
+  known added = {.from_s = coverage->from_s,
+                 .to_s = coverage->to_s,
+                 .state = coverage->state,
+                 .asked_s = coverage->asked_s,
+                 .again_s = coverage->again_s,
+                 .tries = coverage->tries};
   copy_reason(added.reason, coverage->reason);
   known old;
   bool found;
@@ -126,7 +146,7 @@ static mesh_code refuse_state(store *store, int64_t from_s, mesh_error *err) {
 }
 
 static bool is_state(int state) {
-  return state == STORE_STORED || state == STORE_EMPTY || state == STORE_FAILED;
+  return state >= STORE_STORED && state <= STORE_REFUSED;
 }
 
 static mesh_code read_rows(store *store, int64_t series, int64_t from_s, int64_t to_s,
@@ -135,8 +155,9 @@ static mesh_code read_rows(store *store, int64_t series, int64_t from_s, int64_t
   sqlite3_stmt *statement;
   store_connection *reader = &store->reader;
   mesh_code code = store_prepare(store, reader, STORE_SQL_READ_COVERAGE,
-                                 "SELECT from_s, to_s, state, reason FROM coverage WHERE series=?"
-                                 " AND from_s<? AND to_s>? ORDER BY from_s",
+                                 "SELECT from_s, to_s, state, reason, asked_s, again_s, tries"
+                                 " FROM coverage WHERE series=? AND from_s<? AND to_s>?"
+                                 " ORDER BY from_s",
                                  &statement, err);
   if (code != GRPC_STATUS_OK) return code;
   sqlite3_bind_int64(statement, 1, series);
@@ -147,7 +168,10 @@ static mesh_code read_rows(store *store, int64_t series, int64_t from_s, int64_t
     store_coverage one = {.from_s = sqlite3_column_int64(statement, 0),
                           .to_s = sqlite3_column_int64(statement, 1),
                           .state = (store_coverage_state)sqlite3_column_int(statement, 2),
-                          .reason = store_text_column(statement, 3)};
+                          .reason = store_text_column(statement, 3),
+                          .asked_s = sqlite3_column_int64(statement, 4),
+                          .again_s = sqlite3_column_int64(statement, 5),
+                          .tries = sqlite3_column_int(statement, 6)};
     if (is_state((int)one.state) && one.from_s < one.to_s) {
       each(arg, &one);
     } else {

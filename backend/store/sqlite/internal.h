@@ -10,7 +10,7 @@
 #include "backend/store/store.h"
 
 enum {
-  STORE_SCHEMA_VERSION = 4,
+  STORE_SCHEMA_VERSION = 5,
   STORE_PAGE_BYTES = 8192,
   STORE_ID_MAX = 33,  // 32 hexadecimal digits and the NUL
 };

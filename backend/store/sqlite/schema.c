@@ -60,6 +60,24 @@ static const char identity_and_age[] =
 
 static const char add_ends[] = "ALTER TABLE operations ADD COLUMN ended_age_s INTEGER;";
 
+// What was answered, by whose clock, and when it is worth asking again. Until then one bar in the
+// answer made all that was asked known, and "no data" was for ever: what was said to be empty is
+// asked again (but what lies before the source's first bar), and so is the end of each series.
+static const char add_ledger[] =
+    "ALTER TABLE coverage ADD COLUMN asked_s INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE coverage ADD COLUMN again_s INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE coverage ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE coverage SET again_s=9223372036854775807 WHERE state=2 AND from_s=-2208988800;"
+    "INSERT INTO coverage SELECT coverage.series, last_s, to_s, 4, 'stored by an older version', "
+    "0, 0, 0"
+    " FROM coverage JOIN series ON series.id=coverage.series"
+    " WHERE state=1 AND from_s<last_s AND to_s>last_s;"
+    "UPDATE coverage SET to_s=(SELECT last_s FROM series WHERE id=coverage.series)"
+    " WHERE state=1 AND from_s<(SELECT last_s FROM series WHERE id=coverage.series)"
+    " AND to_s>(SELECT last_s FROM series WHERE id=coverage.series);"
+    "UPDATE coverage SET state=4, reason='stored by an older version'"
+    " WHERE state=1 AND from_s=(SELECT last_s FROM series WHERE id=coverage.series);";
+
 static const char model_tables[] =
     "CREATE TABLE models("
     " name TEXT NOT NULL, version INTEGER NOT NULL, created_ns INTEGER NOT NULL,"
@@ -115,20 +133,22 @@ static mesh_code write_version(store *store, mesh_error *err) {
 }
 
 static mesh_code create_tables(store *store, mesh_error *err) {
-  const char *const scripts[] = {series_tables, operation_tables, model_tables, identity_and_age};
-  mesh_code code = run_all(store, scripts, 4, "cannot make the tables", err);
+  const char *const scripts[] = {series_tables, operation_tables, model_tables, identity_and_age,
+                                 add_ledger};
+  mesh_code code = run_all(store, scripts, 5, "cannot make the tables", err);
   return code == GRPC_STATUS_OK ? write_version(store, err) : code;
 }
 
 static mesh_code migrate(store *store, int64_t version, mesh_error *err) {
   const char *const from_1[] = {set_old_tables_aside, operation_tables, take_over_old_rows,
-                                model_tables, identity_and_age};
-  const char *const from_2[] = {model_tables, add_ends, identity_and_age};
+                                model_tables,         identity_and_age, add_ledger};
+  const char *const from_2[] = {model_tables, add_ends, identity_and_age, add_ledger};
   mesh_code code = GRPC_STATUS_OK;
   if (version == STORE_SCHEMA_VERSION) return code;
-  if (version == 1) code = run_all(store, from_1, 5, "cannot bring version 1 up to date", err);
-  if (version == 2) code = run_all(store, from_2, 3, "cannot bring version 2 up to date", err);
-  if (version == 3) code = run_all(store, from_2 + 1, 2, "cannot bring version 3 up to date", err);
+  if (version == 1) code = run_all(store, from_1, 6, "cannot bring version 1 up to date", err);
+  if (version == 2) code = run_all(store, from_2, 4, "cannot bring version 2 up to date", err);
+  if (version == 3) code = run_all(store, from_2 + 1, 3, "cannot bring version 3 up to date", err);
+  if (version == 4) code = run_all(store, from_2 + 3, 1, "cannot bring version 4 up to date", err);
   return code == GRPC_STATUS_OK ? write_version(store, err) : code;
 }
 

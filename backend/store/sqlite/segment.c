@@ -11,34 +11,34 @@ static mesh_code run_segment(store *store, store_write *write, mesh_error *err) 
                                     err);
   }
   if (code == GRPC_STATUS_OK) code = store_write_bars(store, series, write->segment.bars, err);
-  if (code == GRPC_STATUS_OK) {
-    code = store_write_coverage(store, series, write->segment.coverage, err);
-  }
+  const store_ledger *ledger = write->segment.ledger;
+  for (size_t i = 0; ledger != NULL && i < ledger->count && code == GRPC_STATUS_OK; i++)
+    code = store_write_coverage(store, series, &ledger->parts[i], err);
   return code;
 }
 
 static void fill_segment(store_write *write, const char *symbol, const char *timeframe,
-                         const store_coverage *coverage, const store_bars *bars,
+                         const store_ledger *ledger, const store_bars *bars,
                          const store_event *event) {
   write->run = run_segment;
   write->segment.symbol = symbol;
   write->segment.timeframe = timeframe;
-  write->segment.coverage = coverage;
+  write->segment.ledger = ledger;
   write->segment.bars = bars;
   write->segment.event = event;
 }
 
 void store_start_segment(store *store, const char *symbol, const char *timeframe,
-                         const store_coverage *coverage, const store_bars *bars,
+                         const store_ledger *ledger, const store_bars *bars,
                          const store_event *event, store_write *write) {
-  fill_segment(write, symbol, timeframe, coverage, bars, event);
+  fill_segment(write, symbol, timeframe, ledger, bars, event);
   store_submit(store, write);
 }
 
 mesh_code store_put_segment(store *store, const char *symbol, const char *timeframe,
-                            const store_coverage *coverage, const store_bars *bars,
+                            const store_ledger *ledger, const store_bars *bars,
                             const store_event *event, mesh_error *err) {
   store_write write;
-  fill_segment(&write, symbol, timeframe, coverage, bars, event);
+  fill_segment(&write, symbol, timeframe, ledger, bars, event);
   return store_submit_and_wait(store, &write, err);
 }

@@ -63,7 +63,8 @@ static void check_segments(const timeframe *frame, const intervals *gaps,
   for (size_t i = 0; i < segments->count; i++) {
     interval one = segments->items[i];
     assert_true(one.from_s < one.to_s && one.to_s - one.from_s <= segments_limit_s(frame));
-    assert_true(timeframe_on_grid(frame, one.from_s) && timeframe_on_grid(frame, one.to_s));
+    assert_int_equal(timeframe_floor(frame, one.from_s), one.from_s);
+    assert_int_equal(timeframe_floor(frame, one.to_s), one.to_s);
     if (i > 0) assert_true(segments->items[i - 1].to_s <= one.from_s);
     intervals_add(&joined, one);
   }
@@ -111,13 +112,14 @@ static void segments_are_as_long_as_their_limit(void) {
     int64_t limit_s = limits[i].days * DAY;
     assert_int_equal(segments_limit_s(frame), limit_s);
     intervals one = {0}, two = {0}, cut = {0}, cuts = {0};
-    intervals_add(&one, (interval){0, limit_s});
-    intervals_add(&two, (interval){0, limit_s + frame->seconds});
+    int64_t from_s = timeframe_floor(frame, 0);
+    intervals_add(&one, (interval){from_s, from_s + limit_s});
+    intervals_add(&two, (interval){from_s, from_s + limit_s + frame->seconds});
     assert_int_equal(segments_plan(frame, &one, &cut, NULL), GRPC_STATUS_OK);
     assert_int_equal(segments_plan(frame, &two, &cuts, NULL), GRPC_STATUS_OK);
     assert_int_equal(cut.count, 1);
     assert_int_equal(cuts.count, 2);
-    assert_int_equal(cuts.items[0].to_s, limit_s);
+    assert_int_equal(cuts.items[0].to_s, from_s + limit_s);
     intervals_clear(&one);
     intervals_clear(&two);
     intervals_clear(&cut);

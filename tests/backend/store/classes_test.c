@@ -40,10 +40,11 @@ static mesh_code end_with_outcome(fixture *own, mesh_error *err) {
 static mesh_code put_segment(fixture *own, mesh_error *err) {
   static test_bars bars;
   make_bars(&bars, 0, BARS_MAX, 100);
-  store_coverage coverage = {0, 60000, STORE_STORED, ""};
+  store_coverage coverage = {.from_s = 0, .to_s = 60000, .state = STORE_STORED, .reason = ""};
+  store_ledger ledger = {&coverage, 1};
   store_event event = event_of("running", 2);
   event.event = (mesh_view){large, sizeof large};
-  return store_put_segment(own->store, "SPX", "1m", &coverage, &bars.view, &event, err);
+  return store_put_segment(own->store, "SPX", "1m", &ledger, &bars.view, &event, err);
 }
 
 static mesh_code add_model(fixture *own, mesh_error *err) {

@@ -44,8 +44,9 @@ mesh_code put(fixture *own, int64_t from_s, int64_t to_s, store_coverage_state s
               const char *reason, size_t count, mesh_error *err) {
   test_bars bars;
   make_bars(&bars, from_s, count, 100);
-  store_coverage coverage = {from_s, to_s, state, reason};
-  return store_put_segment(own->store, "SPX", "1m", &coverage, &bars.view, NULL, err);
+  store_coverage coverage = {.from_s = from_s, .to_s = to_s, .state = state, .reason = reason};
+  store_ledger ledger = {&coverage, 1};
+  return store_put_segment(own->store, "SPX", "1m", &ledger, &bars.view, NULL, err);
 }
 
 void put_ok(fixture *own, int64_t from_s, int64_t to_s, store_coverage_state state,

@@ -110,11 +110,12 @@ static void series_come_in_pages(fixture *own) {
   static test_bars bars;
   mesh_error err;
   make_bars(&bars, 0, 1, 1);
-  store_coverage coverage = {0, 60, STORE_STORED, ""};
+  store_coverage coverage = {.from_s = 0, .to_s = 60, .state = STORE_STORED, .reason = ""};
+  store_ledger ledger = {&coverage, 1};
   for (int i = 0; i < 2 * SYMBOLS - 1; i++) {
     char symbol[16];
     snprintf(symbol, sizeof symbol, "S%04d", i / 2);
-    assert_int_equal(store_put_segment(own->store, symbol, i % 2 == 0 ? "30m" : "1h", &coverage,
+    assert_int_equal(store_put_segment(own->store, symbol, i % 2 == 0 ? "30m" : "1h", &ledger,
                                        &bars.view, NULL, &err),
                      GRPC_STATUS_OK);
   }

@@ -2,6 +2,7 @@
 // files_test.c.
 #include <math.h>
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,18 @@ static void write_coverage(void *arg, const store_coverage *one) {
           (int)one->state, one->reason);
 }
 
+static void write_asked(void *arg, const store_coverage *one) {
+  char *text = arg;
+  sprintf(text + strlen(text), "[%lld,%lld)%d at %lld again ", (long long)one->from_s,
+          (long long)one->to_s, (int)one->state, (long long)one->asked_s);
+  if (one->again_s == STORE_NEVER) {
+    strcat(text, "never");
+  } else {
+    sprintf(text + strlen(text), "%lld", (long long)one->again_s);
+  }
+  sprintf(text + strlen(text), " tries %d ", one->tries);
+}
+
 static void expect_coverage(fixture *own, const char *want) {
   char text[512] = "";
   mesh_error err;
@@ -186,6 +199,94 @@ static void what_is_new_replaces_what_it_overlaps(fixture *own) {
   expect_coverage(own, "[-10,400)1 ");
 }
 
+// Two answers of the same kind that were given at different times, or are worth asking again at
+// different ones, stay two.
+static void when_it_was_asked_is_kept(fixture *own) {
+  mesh_error err;
+  store_coverage parts[] = {
+      {.from_s = 0, .to_s = 100, .state = STORE_STORED, .reason = ""},
+      {.from_s = 100,
+       .to_s = 200,
+       .state = STORE_EMPTY,
+       .reason = "",
+       .asked_s = 500,
+       .again_s = 900,
+       .tries = 2},
+      {.from_s = 200,
+       .to_s = 300,
+       .state = STORE_EMPTY,
+       .reason = "",
+       .asked_s = 600,
+       .again_s = 900,
+       .tries = 2},
+      {.from_s = 300,
+       .to_s = 400,
+       .state = STORE_EMPTY,
+       .reason = "",
+       .asked_s = 600,
+       .again_s = STORE_NEVER,
+       .tries = 2},
+      {.from_s = 400,
+       .to_s = 500,
+       .state = STORE_EMPTY,
+       .reason = "",
+       .asked_s = 600,
+       .again_s = STORE_NEVER,
+       .tries = 3},
+      {.from_s = 500,
+       .to_s = 600,
+       .state = STORE_EMPTY,
+       .reason = "",
+       .asked_s = 600,
+       .again_s = STORE_NEVER,
+       .tries = 3},
+  };
+  store_ledger ledger = {parts, sizeof parts / sizeof *parts};
+  store_bars none = {0};
+  assert_int_equal(store_put_segment(own->store, "SPX", "1m", &ledger, &none, NULL, &err),
+                   GRPC_STATUS_OK);
+  char text[512] = "";
+  assert_int_equal(
+      store_read_coverage(own->store, "SPX", "1m", INT64_MIN, INT64_MAX, write_asked, text, &err),
+      GRPC_STATUS_OK);
+  assert_string_equal(text,
+                      "[0,100)1 at 0 again 0 tries 0 [100,200)2 at 500 again 900 tries 2 "
+                      "[200,300)2 at 600 again 900 tries 2 [300,400)2 at 600 again never tries 2 "
+                      "[400,600)2 at 600 again never tries 3 ");
+}
+
+// What version 4 took for known is looked at again: its end of each series, and what was said to be
+// empty, but for the time before the source's first bar.
+static void version_4_is_brought_up_to_date(fixture *own) {
+  static const char to_version_4[] =
+      "ALTER TABLE coverage DROP COLUMN asked_s; ALTER TABLE coverage DROP COLUMN again_s;"
+      "ALTER TABLE coverage DROP COLUMN tries; PRAGMA user_version=4;"
+      "UPDATE series SET first_s=100, last_s=540;"
+      "INSERT INTO coverage SELECT id, -2208988800, 100, 2, 'before the source''s first bar'"
+      " FROM series;"
+      "INSERT INTO coverage SELECT id, 100, 300, 1, '' FROM series;"
+      "INSERT INTO coverage SELECT id, 300, 400, 2, 'no data' FROM series;"
+      "INSERT INTO coverage SELECT id, 400, 900, 1, '' FROM series;"
+      "INSERT INTO coverage SELECT id, 900, 950, 3, 'gone' FROM series;";
+  put_ok(own, 100, 600, STORE_STORED, "", 8);
+  close_store(own);
+  sqlite3 *db;
+  assert_int_equal(sqlite3_open(own->path, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(db, "DELETE FROM coverage", NULL, NULL, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_exec(db, to_version_4, NULL, NULL, NULL), SQLITE_OK);
+  sqlite3_close(db);
+  open_store(own);
+  char text[512] = "";
+  mesh_error err;
+  assert_int_equal(
+      store_read_coverage(own->store, "SPX", "1m", INT64_MIN, INT64_MAX, write_asked, text, &err),
+      GRPC_STATUS_OK);
+  assert_string_equal(text,
+                      "[-2208988800,100)2 at 0 again never tries 0 [100,300)1 at 0 again 0 tries 0 "
+                      "[300,400)2 at 0 again 0 tries 0 [400,540)1 at 0 again 0 tries 0 "
+                      "[540,900)4 at 0 again 0 tries 0 [900,950)3 at 0 again 0 tries 0 ");
+}
+
 // Coverage is a function from time to state; a plain array must agree with it, whatever is written.
 static void coverage_agrees_with_an_array(fixture *own) {
   enum { SPAN = 200 };
@@ -195,7 +296,7 @@ static void coverage_agrees_with_an_array(fixture *own) {
     seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     int from = (int)(seed >> 33) % (SPAN - 1), to = from + 1 + (int)(seed >> 45) % (SPAN - from);
     if (to > SPAN) to = SPAN;
-    store_coverage_state state = (store_coverage_state)(1 + (seed >> 60) % 3);
+    store_coverage_state state = (store_coverage_state)(1 + (seed >> 60) % 5);
     put_ok(own, from, to, state, "", 0);
     for (int i = from; i < to; i++)
       state_at[i] = (int)state;
@@ -313,9 +414,10 @@ static void a_segment_and_its_event_are_one(fixture *own) {
   static test_bars bars;
   mesh_error err;
   make_bars(&bars, 0, 10, 1);
-  store_coverage coverage = {0, 600, STORE_STORED, ""};
+  store_coverage coverage = {.from_s = 0, .to_s = 600, .state = STORE_STORED, .reason = ""};
+  store_ledger ledger = {&coverage, 1};
   store_event event = {.operation = "nobody", .sequence = 2, .event = view_of("e")};
-  assert_int_equal(store_put_segment(own->store, "SPX", "1m", &coverage, &bars.view, &event, &err),
+  assert_int_equal(store_put_segment(own->store, "SPX", "1m", &ledger, &bars.view, &event, &err),
                    GRPC_STATUS_NOT_FOUND);
   expect_coverage(own, "");
 }
@@ -329,6 +431,8 @@ static const row rows[] = {
     {"any number of bars is stored", any_number_of_bars_is_stored},
     {"threads may write and read at once", threads_may_write_and_read_at_once},
     {"a long reason is cut between characters", a_long_reason_is_cut_between_characters},
+    {"when it was asked is kept", when_it_was_asked_is_kept},
+    {"version 4 is brought up to date", version_4_is_brought_up_to_date},
     {"neighbours of a kind become one", neighbours_of_a_kind_become_one},
     {"what is new replaces what it overlaps", what_is_new_replaces_what_it_overlaps},
     {"coverage agrees with an array", coverage_agrees_with_an_array},
