@@ -97,8 +97,8 @@ static void the_grid_is_where_bars_may_start(void **state) {
   assert_true(timeframe_on_grid(timeframe_named("1h"), 9 * HOUR + 900));
   assert_false(timeframe_on_grid(timeframe_named("1h"), 9 * HOUR + 60));
   assert_true(timeframe_on_grid(timeframe_named("30m"), 1800));
-  assert_true(timeframe_on_grid(timeframe_named("30m"), 900));                       // 22:15
-  assert_true(timeframe_on_grid(timeframe_named("1h"), 600));                        // 00:10
+  assert_true(timeframe_on_grid(timeframe_named("30m"), 900));  // 22:15
+  assert_true(timeframe_on_grid(timeframe_named("1h"), 600));   // 00:10
   assert_false(timeframe_on_grid(timeframe_named("30m"), 60));
   assert_true(timeframe_on_grid(timeframe_named("1d"), -DAY));
   assert_false(timeframe_on_grid(timeframe_named("1d"), HOUR));
