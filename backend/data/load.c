@@ -155,8 +155,7 @@ static mesh_code find_window(load *own, knowledge *all, mesh_error *err) {
   char from[TIMES_TEXT_MAX], to[TIMES_TEXT_MAX];
   times_format(own->window.from_s, from);
   times_format(own->window.to_s, to);
-  return mesh_fail(err, GRPC_STATUS_OUT_OF_RANGE,
-                   "%s %s: nothing can be between the first bar at %s and the end at %s",
+  return mesh_fail(err, GRPC_STATUS_OUT_OF_RANGE, "%s %s: no whole bar lies between %s and %s",
                    own->symbol, own->timeframe->text, from, to);
 }
 

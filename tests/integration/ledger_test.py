@@ -211,6 +211,8 @@ class OddBarsTest(LedgerCase):
         self.bars = [bar(self.first_s - 2 * HOUR + i * HOUR) for i in range(4)]
         self.load("AAPL", "1h", "--from", "2026-11-02T13:20:00Z", "--to", "2026-11-02T15:30:00Z")
         self.assertEqual([start[11:16] for start, _ in self.stored("AAPL", "1h")], ["13:00", "14:00"])
+        none = self.millrace("data", "load", "AAPL", "1d", "--from", "2026-11-02", "--to", "2026-11-02T15:30:00Z")
+        self.check_one_line(none, "AAPL 1d: no whole bar lies between 2026-11-02T00:00:00Z and 2026-11-02T00:00:00Z")
 
 
 if __name__ == "__main__":

@@ -205,7 +205,7 @@ class RunningTest(OperationsCase):
         self.await_no_watchers(name)
 
     def test_the_standard_cancels_and_waits(self):
-        name, other = self.load(team="fx"), self.load(timeframe="1d", team="rates")
+        name, other = self.load(team="fx"), self.load(timeframe="30m", team="rates")
         listed = self.standard("ListOperations", filter="state=RUNNING AND labels.team=fx")
         self.assertEqual([one["name"] for one in listed["operations"]], [name])
         before = time.monotonic()
