@@ -46,8 +46,8 @@ struct mesh_http2_guard {
   int64_t now_ns;
 
   nghttp2_hd_inflater *hpack;
-  uint32_t fragment_at, fragment_end;  // of a HEADERS frame's payload: its part of the block
-  int64_t block_bytes, list_bytes;     // of the header block that comes in
+  uint32_t fragment_at;             // where in a frame's payload its part of the block begins
+  int64_t block_bytes, list_bytes;  // of the header block that comes in
   int frames, fields;
 
   uint32_t last_id;
@@ -190,21 +190,11 @@ static void inflate(mesh_http2_guard *own, const uint8_t *bytes, size_t size, bo
   }
 }
 
-// A piece of a HEADERS or CONTINUATION frame's payload; before and behind its part of the block
-// there may be padding and a priority.
+// A piece of a HEADERS or CONTINUATION frame's payload; before its part of the block there may be a
+// priority.
 static void take_headers(mesh_http2_guard *own, way *from, const uint8_t *bytes, size_t size) {
-  bool padded = from->type == NGHTTP2_HEADERS && from->flags & NGHTTP2_FLAG_PADDED;
-  if (padded && from->at == 0 && size > 0) {
-    if (bytes[0] > own->fragment_end - own->fragment_at) {
-      refuse(own, MESH_HTTP2_END, "more padding than there are headers");
-      return;
-    }
-    own->fragment_end -= bytes[0];
-  }
-  uint32_t first = from->at, end = from->at + (uint32_t)size;
-  if (first < own->fragment_at) first = own->fragment_at;
-  if (end > own->fragment_end) end = own->fragment_end;
-  if (first < end) inflate(own, bytes + (first - from->at), end - first, false);
+  size_t skip = from->at < own->fragment_at ? own->fragment_at - from->at : 0;
+  if (skip < size) inflate(own, bytes + skip, size - skip, false);
   bool whole = size == from->left;
   if (whole && from->flags & NGHTTP2_FLAG_END_HEADERS) inflate(own, bytes + size, 0, true);
 }
@@ -212,12 +202,13 @@ static void take_headers(mesh_http2_guard *own, way *from, const uint8_t *bytes,
 static void begin_block(mesh_http2_guard *own, const way *from) {
   own->block_bytes = own->list_bytes = 0;
   own->frames = own->fields = 0;
-  own->fragment_at = 0;
-  if (from->flags & NGHTTP2_FLAG_PADDED) own->fragment_at++;
-  if (from->flags & NGHTTP2_FLAG_PRIORITY) own->fragment_at += PRIORITY_BYTES;
-  own->fragment_end = from->left;
-  if (own->fragment_at > own->fragment_end) {
+  own->fragment_at = from->flags & NGHTTP2_FLAG_PRIORITY ? PRIORITY_BYTES : 0;
+  if (own->fragment_at > from->left) {
     refuse(own, MESH_HTTP2_END, "headers that are shorter than they say");
+  }
+  // gRPC takes padding for headers: what is none to us would be some to it.
+  if (from->flags & NGHTTP2_FLAG_PADDED) {
+    refuse(own, MESH_HTTP2_END, "headers with padding, which gRPC does not read");
   }
 }
 
@@ -254,8 +245,7 @@ static void begin_frame(mesh_http2_guard *own, way *from) {
       if (in) count_block(own, from);
       break;
     case NGHTTP2_CONTINUATION:
-      own->fragment_at = 0;
-      own->fragment_end = from->left;
+      if (in) own->fragment_at = 0;
       if (in) count_block(own, from);
       break;
     case NGHTTP2_SETTINGS:

@@ -2,8 +2,8 @@
 // says when the peer asks for more than a peer may. gRPC 1.51 holds its limit of headers against
 // each frame alone, and remembers every call and every frame that wants an answer until its thread
 // comes round: what it has not seen cannot cost it anything
-// (docs/decisions/2026-11-26-a-doorman.md). Frames are RFC 9113's, HPACK is nghttp2's. One thread
-// at a time.
+// (docs/decisions/2026-11-26-a-doorman.md). Frames are RFC 9113's as gRPC reads them (it knows no
+// padding of headers: such are refused), HPACK is nghttp2's. One thread at a time.
 #ifndef MILLRACE_MESH_RPC_HTTP2_GUARD_H
 #define MILLRACE_MESH_RPC_HTTP2_GUARD_H
 

@@ -1,6 +1,6 @@
 """attacks: what hostile HTTP/2 costs the backend of a mesh with its own limits, and those who call it beside.
 
-    bazel run -c opt //tests/integration:attacks [-- AttacksTest.test_pings ...]
+    bazel run -c opt //tests/integration:attacks
 
 A line for each: what it took at the most and afterwards more than before (MiB resident), CPU time of the backend, how
 long the longest health check of another process took meanwhile, and what the attacker was told. docs/limits.md has the
@@ -18,7 +18,8 @@ import termios
 import time
 
 from http2 import (CONTINUATION, DATA, GOAWAY, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS,
-                   WINDOW_UPDATE, FRAME_MAX, Peer, field, frame, length, message, request, setting)
+                   WINDOW_UPDATE, FRAME_MAX, Peer, field, frame, hidden_in_padding, length, message,
+                   request, setting)
 from mesh_processes import MeshCase, children, wait_for
 
 CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
@@ -177,6 +178,12 @@ class AttacksTest(MeshCase):
         first = frame(HEADERS, 4, 1, request(CHECK) + NAMED + b"\x01y")
         self.one([first] + [frame(HEADERS, 4, 3 + 2 * i, request(CHECK) + REFERENCE * 240)
                             for i in range(3000)])
+
+    def test_headers_in_padding(self):
+        """10,000 short ones in each of 1,500 calls, where padding says there is one."""
+        first = frame(HEADERS, 4, 1, request(CHECK) + NAMED + b"\x01y")
+        hidden = hidden_in_padding(request(CHECK) + REFERENCE * 9500)
+        self.one([first] + [frame(HEADERS, 4 | 8, 3 + 2 * i, hidden) for i in range(1500)])
 
     def test_lists_of_31_kb(self):
         """In each of 3,000 calls."""

@@ -55,6 +55,15 @@ def message(body, compressed=0):
     return struct.pack(">BI", compressed, len(body)) + body
 
 
+def hidden_in_padding(hidden):
+    """The payload of a HEADERS frame that says it is padded. Who knows padding reads one field of 97 and some
+    octets, and `hidden` as its value; gRPC takes the length of the padding for the first octet of HPACK, and reads
+    `hidden` as headers. (16 is both: so many octets of padding, and a field that is never indexed.)"""
+    rest = len(hidden) - 127
+    field_ = (bytes([16, 97]) + b"a" * 15 + bytes([84])).ljust(99, b"a") + bytes([0x7f, rest % 128 | 128, rest // 128])
+    return bytes([16]) + field_ + hidden + b"\xbe" * 16
+
+
 class Connection:
     """One end: what comes is answered where the protocol itself asks for it."""
 

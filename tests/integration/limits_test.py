@@ -14,8 +14,8 @@ import grpc
 
 from http2 import (CONTINUATION, DATA, ENHANCE_YOUR_CALM, FRAME_MAX, GOAWAY, HEADERS,
                    MAX_CONCURRENT_STREAMS, MAX_HEADER_LIST_SIZE, PING, PRIORITY, RST_STREAM, SETTINGS,
-                   TRUE_BINARY_METADATA, WINDOW_UPDATE, Host, Peer, field, frame, length, message,
-                   request, response, setting)
+                   TRUE_BINARY_METADATA, WINDOW_UPDATE, Host, Peer, field, frame,
+                   hidden_in_padding, length, message, request, response, setting)
 from mesh_processes import MeshCase, children, wait_for
 
 CHECK = "/grpc.health.v1.Health/Check"
@@ -217,6 +217,16 @@ class LimitsTest(LimitsCase):
                     peer.send(frame(chance.randrange(11), chance.randrange(256), chance.choice([0, 1, 2, 3, 5]), body))
             peer.close()
         self.others_notice_nothing()
+
+    def test_headers_hidden_in_padding(self):
+        """gRPC knows no padding: what is none to whoever reads before it would be headers to it."""
+        peer = self.peer()
+        peer.send(frame(HEADERS, 4, 1, request(CHECK) + b"\x40\x01x\x01y"), frame(DATA, 1, 1, message(b"")))
+        self.assertEqual(peer.status_of(), "0")
+        with contextlib.suppress(OSError):
+            for stream in range(3, 200, 2):
+                peer.send(frame(HEADERS, 4 | 8, stream, hidden_in_padding(request(CHECK) + b"\xbe" * 9500)))
+        self.is_ended(peer, "padding")
 
     def test_answers_that_nobody_reads(self):
         """A server that keeps them all would grow for as long as it is asked."""
