@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import threading
 import time
 import unittest
 
@@ -12,28 +11,6 @@ from mesh_processes import MeshCase, file_rows, outcome, read_log, wait_for
 from reflected import Client
 
 WIRE_MS = float(os.environ.get("WIRE_MS", 50))  # from the signal to papergate's log
-HOPS = 6  # processes and threads on the way that have to be woken, each after the other
-
-
-class Stalls(threading.Thread):
-    """How long the machine let somebody wait who wanted to run, in the same moments: a yardstick. One that does
-    nothing but sleep for a millisecond is woken as late as any other."""
-
-    def __init__(self):
-        super().__init__(daemon=True)
-        self.late = []  # (when it was woken, how many seconds too late), where that is something
-        self.over = threading.Event()
-
-    def run(self):
-        last = time.time()
-        while not self.over.wait(0.001):
-            now = time.time()
-            if now - last > 0.003:
-                self.late.append((now, now - last - 0.001))
-            last = now
-
-    def longest_ms(self, from_s, to_s):
-        return 1e3 * max((late for at, late in self.late if at >= from_s and at - late <= to_s), default=0)
 
 
 class CancelTest(MeshCase):
@@ -44,9 +21,6 @@ class CancelTest(MeshCase):
         self.series = LongSeries(self.path("market"))
         self.log = self.set_papergate_flags("--latency-ms", "100")
         self.up(market=self.series.market)
-        self.stalls = Stalls()
-        self.addCleanup(self.stalls.over.set)
-        self.stalls.start()
 
     def open_requests(self):
         """The requests that the gateway works on."""
@@ -59,16 +33,24 @@ class CancelTest(MeshCase):
         """The load is in the middle of its series then."""
         wait_for(self.open_requests, "open request at the gateway")
 
-    def check_wire(self, cut_at):
-        """papergate saw every open request cancelled, the first of them soon after the cut."""
-        cancels = wait_for(lambda: read_log(self.log, "cancelHistoricalData"),
-                           "cancelHistoricalData in papergate's log")
-        first_ms = (cancels[0]["unix_ns"] / 1e9 - cut_at) * 1e3
-        stall_ms = self.stalls.longest_ms(cut_at, cut_at + first_ms / 1e3)
-        print("cancelHistoricalData %.1f ms after the cut; the machine stood still for %.1f ms" %
-              (first_ms, stall_ms))
-        self.assertLess(first_ms, WIRE_MS + HOPS * stall_ms)
-        wait_for(lambda: not self.open_requests(), "end of every request at the gateway")
+    def check_wire(self, cut):
+        """papergate sees every open request cancelled, the first of them soon after the cut. `cut(symbol)` loads
+        until requests are open, cuts, and returns when, and what else there is to know. A machine that has other
+        things to do makes a cut slow, never fast: then up to three more series are cut."""
+        first, taken_ms = None, []
+        for symbol in [LongSeries.SYMBOL, "SYNA", "SYNB", "SYNC"]:
+            before = len(read_log(self.log, "cancelHistoricalData"))
+            cut_at, what = cut(symbol)
+            first = first or what
+            cancels = wait_for(lambda: read_log(self.log, "cancelHistoricalData")[before:],
+                               "cancelHistoricalData in papergate's log")
+            taken_ms.append((cancels[0]["unix_ns"] / 1e9 - cut_at) * 1e3)
+            wait_for(lambda: not self.open_requests(), "end of every request at the gateway")
+            if taken_ms[-1] < WIRE_MS:
+                break
+        print("cancelHistoricalData after the cut:", ", ".join("%.1f ms" % ms for ms in taken_ms))
+        self.assertLess(min(taken_ms), WIRE_MS)
+        return first
 
     def check_operation(self, name):
         """The journal says who stopped last; nobody works on it any more."""
@@ -97,42 +79,52 @@ class CancelTest(MeshCase):
         self.assertEqual(int(result["barsStored"]), len(want) - len(stored))
         self.assertEqual(self.export("LONG", "1h"), want)
 
-    def test_ctrl_c(self):
-        load = self.start("millrace", *LongSeries.LOAD, "--output=json")
-        segment = load.line(lambda line: "segment" in json.loads(line) and json.loads(line),
-                            "stored segment")
-        self.wait_for_open_request()
-        cut_at = load.signal(signal.SIGINT)
-        self.assertEqual(load.wait(), 130)
-        self.check_wire(cut_at)
+    @staticmethod
+    def load_of(symbol):
+        return [symbol if word == LongSeries.SYMBOL else word for word in LongSeries.LOAD]
 
-        events = load.json_lines()
+    def test_ctrl_c(self):
+        def cut(symbol):
+            load = self.start("millrace", *self.load_of(symbol), "--output=json")
+            segment = load.line(lambda line: "segment" in json.loads(line) and json.loads(line),
+                                "stored segment")
+            self.wait_for_open_request()
+            cut_at = load.signal(signal.SIGINT)
+            self.assertEqual(load.wait(), 130)
+            return cut_at, (segment["operation"], load.json_lines())
+
+        name, events = self.check_wire(cut)
         self.assertIn("cancelled", outcome(events))
-        self.check_operation(segment["operation"])
+        self.check_operation(name)
         self.check_rest(sum(int(e["segment"].get("bars", 0)) for e in events if "segment" in e))
 
     def test_a_cut_connection_of_grpc_cli(self):
-        load = self.start("grpc_cli", "call", self.socket("backend"),
-                          "millrace.v1.DataService.Load", json.dumps(LongSeries.REQUEST),
-                          "--json_input", "--json_output")
-        load.line(lambda line: '"segment"' in line, "stored segment")
-        name = load.line(lambda line: '"operation"' in line and line.split('"')[3], "operation")
-        self.wait_for_open_request()
-        cut_at = load.signal(signal.SIGKILL)
-        load.wait()
-        self.check_wire(cut_at)
-        self.check_operation(name)
+        def cut(symbol):
+            load = self.start("grpc_cli", "call", self.socket("backend"), "millrace.v1.DataService.Load",
+                              json.dumps({**LongSeries.REQUEST, "symbol": symbol}), "--json_input",
+                              "--json_output")
+            load.line(lambda line: '"segment"' in line, "stored segment")
+            name = load.line(lambda line: '"operation"' in line and line.split('"')[3], "operation")
+            self.wait_for_open_request()
+            cut_at = load.signal(signal.SIGKILL)
+            load.wait()
+            return cut_at, name
+
+        self.check_operation(self.check_wire(cut))
         self.check_rest(1)
 
     def test_a_cancelled_call_of_grpcio(self):
         with Client(self.socket("backend")) as client:
-            load = client.call("millrace.v1.DataService/Load", LongSeries.REQUEST)
-            name = next(load)["operation"]
-            seen = next(int(event["segment"]["bars"]) for event in load if "segment" in event)
-            self.wait_for_open_request()
-            cut_at = time.time()
-            load.cancel()
-            self.check_wire(cut_at)
+            def cut(symbol):
+                load = client.call("millrace.v1.DataService/Load", {**LongSeries.REQUEST, "symbol": symbol})
+                name = next(load)["operation"]
+                seen = next(int(event["segment"]["bars"]) for event in load if "segment" in event)
+                self.wait_for_open_request()
+                cut_at = time.time()
+                load.cancel()
+                return cut_at, (name, seen)
+
+            name, seen = self.check_wire(cut)
             self.check_operation(name)
         self.check_rest(seen)
 
