@@ -334,6 +334,11 @@ const char *mesh_http2_guard_why(const mesh_http2_guard *guard) {
   return guard->why;
 }
 
+int64_t mesh_http2_guard_list(const mesh_http2_guard *guard, int *fields) {
+  *fields = guard->fields;
+  return guard->list_bytes;
+}
+
 static size_t put_goaway(uint8_t *to, uint32_t last_id, const char *why) {
   uint32_t text = (uint32_t)strlen(why), size = GOAWAY_BYTES + text,
            code = NGHTTP2_ENHANCE_YOUR_CALM;

@@ -55,6 +55,10 @@ mesh_http2_verdict mesh_http2_guard_from_grpc(mesh_http2_guard *guard, mesh_view
 // Why the verdict was what it is: "a header list of more than 32768 bytes".
 const char *mesh_http2_guard_why(const mesh_http2_guard *guard);
 
+// How it has read the newest header list of the peer: how many fields, and their names and values.
+// For tests: gRPC must have read the same.
+int64_t mesh_http2_guard_list(const mesh_http2_guard *guard, int *fields);
+
 enum { MESH_HTTP2_GOODBYE_MAX = 160 };
 
 // Writes what tells the peer so, to be sent behind what gRPC has sent: GOAWAY, ENHANCE_YOUR_CALM.
