@@ -7,6 +7,7 @@
 
 #include "host/ib/codec.h"
 #include "mesh/runtime/text.h"
+#include "mesh/runtime/time.h"
 
 enum {
   BAR_FIELDS = 8,     // date, open, high, low, close, volume, WAP, count
@@ -67,7 +68,7 @@ static bool parse_time(const char *text, int64_t *time_s) {
   if (text[size] != '\0' || size == 0 || size > 15) return false;
   if (size == 8) return parse_day(text, time_s);
   *time_s = strtoll(text, NULL, 10);
-  return true;
+  return mesh_is_timestamp(*time_s, 0);  // milliseconds are none
 }
 
 mesh_code ib_decode_head(ib_fields *fields, int64_t *time_s, mesh_error *err) {

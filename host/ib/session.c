@@ -77,7 +77,10 @@ static void take_time(ib_session *session, ib_fields *fields) {
   ib_skip(fields, 1);  // the version of the message
   int64_t clock_s = ib_take_int(fields, 0);
   session->awaits_time = false;
-  if (fields->bad_field == 0 && mesh_is_timestamp(clock_s, 0)) session->clock_s = clock_s;
+  if (fields->bad_field == 0 && mesh_is_timestamp(clock_s, 0)) {
+    session->clock_s = clock_s;
+    session->told_time_ns = mesh_now_ns();
+  }
   session->round_trip_us = (mesh_now_ns() - session->asked_time_ns) / 1000;
   mesh_signal_notify(&session->changed);
 }

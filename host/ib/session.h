@@ -120,8 +120,9 @@ MESH_NODISCARD mesh_code ib_request_wait(ib_request *request, mesh_scope *scope,
 // the request ran or shortly before: then it says so of what it has, too.
 MESH_NODISCARD mesh_code ib_request_believe(const ib_request *request, mesh_error *err);
 
-// The gateway's clock in seconds since 1970, as it was a moment before the newest answer to a
-// request for bars; never later. 0: it has not told.
+// The gateway's clock in seconds since 1970: what it told last (a second before an answer to a
+// request for bars at the most), and what has passed since; never later than it says itself. 0: it
+// has not told.
 int64_t ib_session_clock_s(const ib_session *session);
 
 // Takes the request off the table; cancels it on the wire if it still runs. Must follow every

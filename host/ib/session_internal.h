@@ -44,6 +44,7 @@ struct ib_session {
   int failures;  // attempts in a row that did not become READY
   int64_t reconnects, requests_sent, round_trip_us;
   int64_t clock_s;        // the gateway's, when it last told; 0: never
+  int64_t told_time_ns;   // monotonic: when that was
   int64_t asked_time_ns;  // monotonic: when it was last asked for it; 0: never
   bool awaits_time;       // and has not told
 
@@ -67,8 +68,8 @@ struct ib_session {
 // Says what the session does, and tells the watchers.
 void ib_session_enter(ib_session *session, ib_session_state state, const char *detail);
 
-// The gateway lost a farm (2103, 2105), or has it back (2104, 2106, 2107, 2108); `text` names it
-// behind its last colon. False: the code is about something else.
+// The gateway lost a farm (2103, 2105), or has it back (2104, 2106, 2107, 2108); the text names it
+// at its end. False: the code is about something else.
 bool ib_session_note_farm(ib_session *session, const ib_error_reply *error);
 
 // It is cut off from its data at this moment, by `why`.

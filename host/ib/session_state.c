@@ -85,8 +85,10 @@ void ib_session_ask_time(ib_session *session) {
   ib_encode_current_time(&session->outbox);
 }
 
+// It has gone on since it was told, no slower than ours.
 int64_t ib_session_clock_s(const ib_session *session) {
-  return session->clock_s;
+  if (session->clock_s == 0) return 0;
+  return mesh_time_add(session->clock_s, (mesh_now_ns() - session->told_time_ns) / MESH_S_NS);
 }
 
 // ---- whether it has its data ----
@@ -96,24 +98,33 @@ void ib_session_doubt(ib_session *session, const char *why) {
   mesh_text_copy(session->doubt, sizeof session->doubt, why);
 }
 
-static void forget_farm(ib_session *session, const char *name) {
-  for (int i = 0; i < session->lost_count; i++) {
-    if (strcmp(session->lost[i].name, name) != 0) continue;
-    session->lost[i] = session->lost[--session->lost_count];
-    return;
-  }
+static bool ends_with(const char *text, const char *end) {
+  size_t size = strlen(text), end_size = strlen(end);
+  return size >= end_size && strcmp(text + size - end_size, end) == 0;
 }
 
+// The farms that `text` names at its end; behind a colon, or (2107) a full stop.
+static void forget_farms(ib_session *session, const char *text) {
+  int kept = 0;
+  for (int i = 0; i < session->lost_count; i++) {
+    if (!ends_with(text, session->lost[i].name)) session->lost[kept++] = session->lost[i];
+  }
+  session->lost_count = kept;
+}
+
+// A farm of live prices (2103) is doubted for a moment alone: it may be none that a history needs,
+// and not come back for days.
 bool ib_session_note_farm(ib_session *session, const ib_error_reply *error) {
   bool lost = error->code == 2103 || error->code == 2105;
   bool back = error->code == 2104 || (error->code >= 2106 && error->code <= 2108);
   if (!lost && !back) return false;
-  const char *colon = strrchr(error->text, ':');
-  lost_farm farm;
-  mesh_text_copy(farm.name, sizeof farm.name, colon != NULL ? colon + 1 : error->text);
   int before = session->lost_count;
-  forget_farm(session, farm.name);
-  if (lost && session->lost_count < FARMS_MAX) session->lost[session->lost_count++] = farm;
+  forget_farms(session, error->text);
+  if (error->code == 2105 && session->lost_count < FARMS_MAX) {
+    const char *colon = strrchr(error->text, ':');
+    mesh_text_copy(session->lost[session->lost_count++].name, sizeof session->lost[0].name,
+                   colon != NULL ? colon + 1 : error->text);
+  }
   if (lost || before > session->lost_count) ib_session_doubt(session, error->text);
   return true;
 }

@@ -84,13 +84,16 @@ class OutageTest(LedgerCase):
     """The gateway has lost its data, and says of everything that there is none."""
 
     lost = 3  # answers
+    back = (2106, "HMDS data farm connection is OK:ushmds")
 
     def answer(self, ask):
         if len(self.gateway.asks) <= self.lost:
             self.gateway.notices.append((2105, "HMDS data farm connection is broken:ushmds"))
             return NO_DATA
         if len(self.gateway.asks) == self.lost + 1:
-            self.gateway.notices.append((2106, "HMDS data farm connection is OK:ushmds"))
+            self.gateway.notices.append(self.back)
+        if ask.symbol == "NONE":
+            return NO_DATA
         return [bar(t) for t in minutes(ask.from_s, ask.end_s)]
 
     def test_no_data_is_not_believed(self):
@@ -98,6 +101,14 @@ class OutageTest(LedgerCase):
         self.assertEqual(done["barsStored"], 60)
         self.assertEqual(len(self.gateway.asks), self.lost + 1)
         self.assertEqual(self.gaps("AAPL", "1m"), [])
+
+    def test_it_is_believed_when_the_data_are_back(self):
+        """Some seconds later; this one's text has no colon."""
+        self.back = (2107, "HMDS data farm connection is inactive but should be available upon demand.ushmds")
+        none = self.millrace("data", "load", "NONE", "1m", "--from", "2026-10-01T14:00:00Z", "--to",
+                             "2026-10-01T15:00:00Z")
+        self.assertEqual(none.code, 3, none.transcript())
+        self.assertEqual(self.gaps("NONE", "1m", "--all"), ["EMPTY"])
 
 
 class ClockTest(LedgerCase):

@@ -155,6 +155,19 @@ static void text_of_a_gateway_is_escaped(void) {
   assert_string_equal(contract.primary_exchange, "NAS\\u202eDAQ");
 }
 
+// Such a bar would be far outside of what was asked for: an answer without bars.
+static void milliseconds_are_no_time(void) {
+  char payload[256];
+  mesh_error err;
+  bar_columns bars = {0};
+  size_t size = payload_of("1742563800000|1|1|1|1|1|1|1|", payload);
+  ib_fields fields = ib_fields_of((ib_message){payload, size});
+  assert_int_equal(ib_decode_bars(&fields, 1, INT64_MIN, INT64_MAX, &bars, &err),
+                   GRPC_STATUS_DATA_LOSS);
+  assert_non_null(strstr(err.message, "has the date '1742563800000'"));
+  bar_columns_clear(&bars);
+}
+
 // Feeds a message to every decoder that may get it: none may read past its end, whatever it is.
 static mesh_code decode_any(const char *payload, size_t size) {
   mesh_error err;
@@ -309,6 +322,7 @@ static const row rows[] = {
     {"a day is midnight, no volume is NaN", a_day_is_midnight_and_no_volume_is_nan},
     {"a count beyond the message is refused", a_count_beyond_the_message_is_refused},
     {"contract data is read", contract_data_is_read},
+    {"milliseconds are no time", milliseconds_are_no_time},
     {"text of a gateway is escaped", text_of_a_gateway_is_escaped},
     {"other versions are refused", other_versions_are_refused},
 };
