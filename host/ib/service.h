@@ -13,12 +13,20 @@ typedef struct ib_known_head {
   int64_t time_s;
 } ib_known_head;
 
+// Somebody who asks the gateway for a first bar; in its fiber.
+typedef struct ib_head_asker {
+  const char *symbol;
+  struct ib_head_asker *next;
+} ib_head_asker;
+
 typedef struct ib_service {
   mesh_service service;  // add this one to a server
   ib_session *session;
   uint64_t next_operation;  // numbers the fetches that nobody named
   ib_known_head heads[IB_HEADS_MAX];
   int next_head;
+  ib_head_asker *askers;  // one for each symbol
+  mesh_signal asked;      // one of them has its answer, or none
 } ib_service;
 
 // Prepares the caller's storage; `session` is borrowed for as long as the service is served.

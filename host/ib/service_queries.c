@@ -49,20 +49,50 @@ static mesh_code ask_head(ib_service *self, mesh_scope *scope, const char *symbo
   return ib_name_symbol(symbol, code, err);
 }
 
-static mesh_code find_head(ib_service *self, mesh_scope *scope, const char *symbol, int64_t *time_s,
-                           mesh_error *err) {
+static bool knows_head(const ib_service *self, const char *symbol, int64_t *time_s) {
   for (int i = 0; i < IB_HEADS_MAX; i++) {
     if (strcmp(self->heads[i].symbol, symbol) != 0) continue;
     *time_s = self->heads[i].time_s;
-    return GRPC_STATUS_OK;
+    return true;
   }
+  return false;
+}
+
+static bool is_asked_for(const ib_service *self, const char *symbol) {
+  const ib_head_asker *each = self->askers;
+  while (each != NULL && strcmp(each->symbol, symbol) != 0)
+    each = each->next;
+  return each != NULL;
+}
+
+static void forget_asker(ib_service *self, const ib_head_asker *asker) {
+  ib_head_asker **place = &self->askers;
+  while (*place != asker)
+    place = &(*place)->next;
+  *place = asker->next;
+  mesh_signal_notify(&self->asked);
+}
+
+// From what is known; else from the gateway, which is asked once for all who want the same. Who
+// waits for another's answer asks itself where that one got none.
+static mesh_code find_head(ib_service *self, mesh_scope *scope, const char *symbol, int64_t *time_s,
+                           mesh_error *err) {
+  while (!knows_head(self, symbol, time_s) && is_asked_for(self, symbol)) {
+    mesh_code code = mesh_signal_wait(&self->asked, scope, MESH_NEVER, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  if (knows_head(self, symbol, time_s)) return GRPC_STATUS_OK;
+  ib_head_asker asker = {symbol, self->askers};
+  self->askers = &asker;
   mesh_code code = ask_head(self, scope, symbol, time_s, err);
-  if (code != GRPC_STATUS_OK) return code;
-  ib_known_head *known = &self->heads[self->next_head];
-  self->next_head = (self->next_head + 1) % IB_HEADS_MAX;
-  mesh_text_copy(known->symbol, sizeof known->symbol, symbol);
-  known->time_s = *time_s;
-  return GRPC_STATUS_OK;
+  if (code == GRPC_STATUS_OK) {
+    ib_known_head *known = &self->heads[self->next_head];
+    self->next_head = (self->next_head + 1) % IB_HEADS_MAX;
+    mesh_text_copy(known->symbol, sizeof known->symbol, symbol);
+    known->time_s = *time_s;
+  }
+  forget_asker(self, &asker);
+  return code;
 }
 
 mesh_code ib_head_timestamp(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {

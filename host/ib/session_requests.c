@@ -31,16 +31,25 @@ static mesh_code sleep_for(mesh_scope *scope, int64_t wait_ns, mesh_error *err) 
   return mesh_sleep_until(scope, mesh_now_ns() + wait_ns, err);
 }
 
-// Waits until the request may be sent. Without a message rate nothing is paced.
-static mesh_code await_pace(ib_session *session, ib_request_kind kind, mesh_scope *scope,
-                            mesh_error *err) {
+// Waits, for up to ten minutes, until one more head timestamp may be asked for. That holds no
+// place: others go on. Without a message rate nothing is paced.
+static mesh_code await_quota(ib_session *session, ib_request_kind kind, mesh_scope *scope,
+                             mesh_error *err) {
   mesh_code code = GRPC_STATUS_OK;
   int64_t wait_ns;
-  if (session->pacer.rate_per_s <= 0) return GRPC_STATUS_OK;
-  while (code == GRPC_STATUS_OK && kind == IB_ASK_HEAD &&
+  bool counts = kind == IB_ASK_HEAD && session->pacer.rate_per_s > 0;
+  while (counts && code == GRPC_STATUS_OK &&
          (wait_ns = ib_quota_take(&session->heads, mesh_now_ns())) > 0) {
     code = sleep_for(scope, wait_ns, err);
   }
+  return code;
+}
+
+// Waits until a message may be sent.
+static mesh_code await_pace(ib_session *session, mesh_scope *scope, mesh_error *err) {
+  mesh_code code = GRPC_STATUS_OK;
+  int64_t wait_ns;
+  if (session->pacer.rate_per_s <= 0) return GRPC_STATUS_OK;
   while (code == GRPC_STATUS_OK && (wait_ns = ib_pacer_take(&session->pacer, mesh_now_ns())) > 0) {
     code = sleep_for(scope, wait_ns, err);
   }
@@ -90,10 +99,11 @@ static void unlink_request(ib_request *request) {
 
 mesh_code ib_request_open(ib_session *session, mesh_scope *scope, ib_request *request,
                           ib_request_encode encode, const void *what, mesh_error *err) {
-  mesh_code code = await_turn(session, scope, err);
+  mesh_code code = await_quota(session, request->kind, scope, err);
+  if (code == GRPC_STATUS_OK) code = await_turn(session, scope, err);
   if (code != GRPC_STATUS_OK) return code;
   link_request(session, request);  // takes the place while the pace is waited for
-  code = await_pace(session, request->kind, scope, err);
+  code = await_pace(session, scope, err);
   if (code == GRPC_STATUS_OK && session->state != IB_READY)
     code = ib_session_down(session, session->detail, err);
   if (code != GRPC_STATUS_OK) {

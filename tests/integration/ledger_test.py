@@ -4,7 +4,8 @@ their data for a while, cut bars, or send some that cannot be."""
 import time
 import unittest
 
-from mesh_processes import outcome
+from mesh_processes import outcome, wait_for
+from reflected import Client
 from scripted import DAY, NO_DATA, ScriptedGateway, at, bar
 from served import LayersCase
 
@@ -224,6 +225,39 @@ class OddBarsTest(LedgerCase):
         self.assertEqual([start[11:16] for start, _ in self.stored("AAPL", "1h")], ["13:00", "14:00"])
         none = self.millrace("data", "load", "AAPL", "1d", "--from", "2026-11-02", "--to", "2026-11-02T15:30:00Z")
         self.check_one_line(none, "AAPL 1d: no whole bar lies between 2026-11-02T00:00:00Z and 2026-11-02T00:00:00Z")
+
+
+class HeadTest(LedgerCase):
+    """Where a series begins is asked for once, however many want to know."""
+
+    def answer(self, ask):
+        return [bar(t) for t in range(ask.from_s - ask.from_s % ask.size_s, ask.end_s, ask.size_s)]
+
+    def test_who_waits_for_the_quota_holds_no_place(self):
+        """55 first bars may be asked for in ten minutes; eight requests may be open."""
+        with Client(self.host_unix) as client:
+            waiting = [client.call("millrace.v1.IbHost/HeadTimestamp", {"symbol": "S%d" % i}, timeout=600)
+                       for i in range(70)]
+            wait_for(lambda: self.gateway.heads == 55, "the quota of first bars")
+            done = self.load("AAPL", "1m", "--from", "2026-10-01T14:00:00Z", "--to", "2026-10-01T15:00:00Z")
+            self.assertEqual(done["barsStored"], 60)
+            self.assertEqual(self.gateway.heads, 55)
+            for call in waiting:
+                call.cancel()
+
+    def test_six_timeframes_ask_once(self):
+        self.gateway.head_s = int(time.time()) - 2 * DAY
+        self.gateway.tells_heads.clear()
+        loads = [self.start("millrace", "data", "load", "AAPL", timeframe, "--output=json")
+                 for timeframe in ("1m", "5m", "15m", "30m", "1h", "2h")]
+        for load in loads:
+            load.line(lambda line: "accepted" in line, "accepted load")
+        wait_for(lambda: self.gateway.heads > 0, "question for the first bar")
+        self.ok("ops", "list")  # the others are as far by now, or find the answer
+        self.gateway.tells_heads.set()
+        for load in loads:
+            self.assertEqual(load.wait(), 0, load.transcript())
+        self.assertEqual(self.gateway.heads, 1)
 
 
 if __name__ == "__main__":

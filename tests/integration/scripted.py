@@ -39,7 +39,9 @@ class ScriptedGateway:
 
     def __init__(self, answer):
         self.answer, self.clock, self.head_s = answer, time.time, at("2000-01-03")
-        self.asks, self.notices = [], []
+        self.asks, self.notices, self.heads = [], [], 0
+        self.tells_heads = threading.Event()  # until it is set they are waited for
+        self.tells_heads.set()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -86,6 +88,8 @@ class ScriptedGateway:
             elif number == 49:
                 send(self.frame(49, 1, int(self.clock())))
             elif number == 87:
+                self.heads += 1
+                self.tells_heads.wait(60)
                 send(self.frame(88, fields[1], self.head_s))
 
     def history(self, send, ask):
