@@ -31,11 +31,22 @@ static ib_error_class classify_history(const char *text) {
   if (says(text, "pacing violation")) return IB_PACING;
   if (says(text, "no data")) return IB_NO_DATA;
   if (says(text, "query cancelled") || says(text, "query canceled")) return IB_CANCELLED;
-  if (says(text, "No market data permissions") || says(text, "invalid step") ||
-      says(text, "No historical market data for")) {
-    return IB_FATAL;
+  static const char *const fatal[] = {"No market data permissions",
+                                      "invalid step",
+                                      "No historical market data for",
+                                      "Time length exceed max",
+                                      "expired contract",
+                                      "no head time stamp",
+                                      "Starting time must occur before ending time"};
+  for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++) {
+    if (says(text, fatal[i])) return IB_FATAL;
   }
   return IB_RETRY;
+}
+
+// "Trading TWS session is connected from a different IP address": as 10197, by a person.
+static bool is_competing(int code, const char *text) {
+  return code == 10197 || (code == 162 && says(text, "different IP address"));
 }
 
 ib_error_class ib_error_classify(int code, const char *text) {
@@ -57,6 +68,9 @@ typedef struct fatal_code {
 
 static fatal_code describe_fatal(int code, const char *text) {
   if (code == 200) return (fatal_code){code, GRPC_STATUS_NOT_FOUND, "NO_CONTRACT"};
+  if (code == 162 && says(text, "no head time stamp")) {
+    return (fatal_code){code, GRPC_STATUS_NOT_FOUND, "NO_DATA"};
+  }
   if (code == 354 || code == 430 || code == 10089 || code == 10168 || code == 10186 ||
       code == 10187 || says(text, "permission")) {
     return (fatal_code){code, GRPC_STATUS_PERMISSION_DENIED, "NO_PERMISSION"};
@@ -82,7 +96,8 @@ mesh_code ib_error_fill(int code, const char *text, int64_t pacing_wait_ms, mesh
     return fatal.status;
   }
   mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "IB error %d: %s", code, text);
-  mesh_error_set_reason(err, code == 10197 ? "COMPETING_SESSION" : "GATEWAY_ERROR", DOMAIN);
-  mesh_error_set_retry(err, code == 10197 ? SESSION_CONFLICT_MS : RETRY_MS);
+  bool competing = is_competing(code, text);
+  mesh_error_set_reason(err, competing ? "COMPETING_SESSION" : "GATEWAY_ERROR", DOMAIN);
+  mesh_error_set_retry(err, competing ? SESSION_CONFLICT_MS : RETRY_MS);
   return GRPC_STATUS_UNAVAILABLE;
 }

@@ -31,6 +31,19 @@ static const error_case error_cases[] = {
      IB_CANCELLED},
     {162, "Historical Market Data Service error message:invalid step", IB_FATAL},
     {162, "Historical Market Data Service error message:No market data permissions", IB_FATAL},
+    {162, "Historical Market Data Service error message:Time length exceed max.", IB_FATAL},
+    {162,
+     "Historical Market Data Service error message:HMDS Expired Contract Violation:contract can "
+     "not expire",
+     IB_FATAL},
+    {162, "Historical Market Data Service error message:no head time stamp", IB_FATAL},
+    {162,
+     "Historical Market Data Service error message:Starting time must occur before ending time",
+     IB_FATAL},
+    {162,
+     "Historical Market Data Service error message:Trading TWS session is connected from a "
+     "different IP address",
+     IB_RETRY},
     {162, "Historical Market Data Service error message:something new", IB_RETRY},
     {322, "Only 50 simultaneous API historical data requests allowed", IB_PACING},
     {322, "Duplicate ticker ID for API historical data query", IB_FATAL},
@@ -81,6 +94,14 @@ static void errors_say_whether_waiting_helps(void) {
   assert_int_equal(ib_error_fill(10197, "competing", 0, &err), GRPC_STATUS_UNAVAILABLE);
   assert_int_equal(err.retry_after_ms, 60000);
   assert_string_equal(err.reason, "COMPETING_SESSION");
+  assert_int_equal(ib_error_fill(162, "session is connected from a different IP address", 0, &err),
+                   GRPC_STATUS_UNAVAILABLE);
+  assert_int_equal(err.retry_after_ms, 60000);
+  assert_string_equal(err.reason, "COMPETING_SESSION");
+  assert_int_equal(ib_error_fill(162, "No head time stamp", 0, &err), GRPC_STATUS_NOT_FOUND);
+  assert_string_equal(err.reason, "NO_DATA");
+  assert_int_equal(ib_error_fill(162, "Time length exceed max.", 0, &err),
+                   GRPC_STATUS_FAILED_PRECONDITION);
 }
 
 // ---- contracts ----
