@@ -189,7 +189,11 @@ static void a_descriptor_is_handed_on(void **state) {
 
 // ---- orphans ----
 
-// A supervisor in a process of its own, which can be killed as `kill -9` does.
+#define DIES_AT_START "dies at start"
+#define DIES_UNASKED "dies before its child asks"
+
+// A supervisor in a process of its own, which can be killed as `kill -9` does. It is this program
+// again, not a fork of it: the tests before have left threads that a fork is without.
 typedef struct supervisor {
   char lock_path[CHILD_PATH_MAX], log_path[CHILD_PATH_MAX];
   pid_t pid;
@@ -205,17 +209,38 @@ static void start_supervisor(supervisor *own, const char *before, const char *be
   snprintf(own->log_path, sizeof own->log_path, "%s", log.log_path);
   snprintf(own->lock_path, sizeof own->lock_path, "%.4000s.lock", log.log_path);
   assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+  char script[256], fd[16];
+  snprintf(script, sizeof script, "%s echo $$ >&%d; %s", before, told[1], behind);
+  snprintf(fd, sizeof fd, "%d", told[1]);
   own->pid = fork();
   if (own->pid == 0) {
-    char script[256];
-    scene under = {.stop_after = 100, .who.inherited_fd = told[1], .dies_at_start = dies_at_start};
-    snprintf(script, sizeof script, "%s echo $$ >&%d; %s", before, told[1], behind);
-    snprintf(under.who.lock_path, sizeof under.who.lock_path, "%s", own->lock_path);
-    run_with_log(&under, script, own->log_path);
-    _exit(0);
+    fcntl(told[1], F_SETFD, 0);
+    execl("/proc/self/exe", "child_test", script, fd, own->lock_path, own->log_path,
+          dies_at_start                    ? DIES_AT_START
+          : parent_dies_before_it_is_asked ? DIES_UNASKED
+                                           : "lives",
+          (char *)NULL);
+    _exit(127);
   }
   close(told[1]);
   own->from_child = told[0];
+}
+
+// What start_supervisor() starts.
+static int supervise_alone(char **words) {
+  parent_dies_before_it_is_asked = strcmp(words[5], DIES_UNASKED) == 0;
+  scene under = {.stop_after = 100,
+                 .who.inherited_fd = atoi(words[2]),
+                 .dies_at_start = strcmp(words[5], DIES_AT_START) == 0};
+  snprintf(under.who.lock_path, sizeof under.who.lock_path, "%s", words[3]);
+  run_with_log(&under, words[1], words[4]);
+  return 0;
+}
+
+static void await_death(const supervisor *own) {
+  int status;
+  assert_int_equal(waitpid(own->pid, &status, 0), own->pid);
+  assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 }
 
 static pid_t hear_pid(supervisor *own) {
@@ -226,7 +251,7 @@ static pid_t hear_pid(supervisor *own) {
 
 static void kill_supervisor(supervisor *own) {
   assert_int_equal(kill(own->pid, SIGKILL), 0);
-  assert_int_equal(waitpid(own->pid, NULL, 0), own->pid);
+  await_death(own);
 }
 
 // The pipe's end: every process that had it has ended. One that has not is ended here.
@@ -268,7 +293,7 @@ static void a_child_dies_with_a_supervisor_that_dies_first(void **state) {
   for (int i = 0; i < 20; i++) {
     supervisor own;
     start_supervisor(&own, "", waits, true);
-    assert_int_equal(waitpid(own.pid, NULL, 0), own.pid);
+    await_death(&own);
     await_end(&own);
     forget(&own);
   }
@@ -281,7 +306,7 @@ static void a_child_notices_a_death_that_it_missed(void **state) {
   parent_dies_before_it_is_asked = true;
   start_supervisor(&own, "", waits, false);
   parent_dies_before_it_is_asked = false;
-  assert_int_equal(waitpid(own.pid, NULL, 0), own.pid);
+  await_death(&own);
   await_end(&own);
   forget(&own);
 }
@@ -324,7 +349,8 @@ static void finds_programs_where_it_is_told(void **state) {
   assert_non_null(strstr(err.message, "no-such-program"));
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+  if (argc > 1) return supervise_alone(argv);
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(starts_again_what_dies),
       cmocka_unit_test(starts_again_what_is_killed),
