@@ -118,6 +118,7 @@ static void take_reply(ib_session *session, int number, ib_fields *fields) {
 static void on_message(void *arg, ib_message message) {
   ib_session *session = arg;
   mesh_error err;
+  session->heard_ns = mesh_now_ns();
   if (session->state == IB_HELLO) {
     if (ib_decode_version(message, &session->server_version, &err) != GRPC_STATUS_OK) {
       break_off(session, err.message);
@@ -188,6 +189,32 @@ static bool greet(ib_session *session) {
   return await_step(session, &session->has_order_id, &session->has_accounts, "reply to startApi");
 }
 
+// Until the connection ends. A gateway that says nothing is asked for its time, and is gone if it
+// does not say that either: TCP notices a machine that vanished only after hours.
+static void watch_over(ib_session *session) {
+  int64_t half_ns = mesh_ms_ns(session->options.request_timeout_ms) / 2;
+  int64_t asked_ns = 0;  // when it was asked; 0: it was not, since it was heard last
+  while (!session->closed) {
+    if (session->heard_ns >= asked_ns) asked_ns = 0;
+    int64_t since_ns = asked_ns != 0 ? asked_ns : session->heard_ns;
+    mesh_error err;
+    mesh_code code =
+        mesh_signal_wait(&session->changed, session->scope, mesh_time_add(since_ns, half_ns), &err);
+    if (session->scope->code != GRPC_STATUS_OK) return;
+    if (code == GRPC_STATUS_OK || session->heard_ns > since_ns) continue;
+    if (asked_ns != 0) {
+      char why[80];
+      snprintf(why, sizeof why, "it has said nothing for %d ms",
+               session->options.request_timeout_ms);
+      break_off(session, why);
+      return;
+    }
+    asked_ns = mesh_now_ns();
+    ib_session_ask_time(session);
+    ib_session_flush(session);
+  }
+}
+
 static void stay(ib_session *session) {
   ib_session_enter(session, IB_READY, "connected");
   mesh_log(MESH_LOG_INFO, LAYER, "gateway %s:%d is ready: version %d, client id %d",
@@ -197,12 +224,7 @@ static void stay(ib_session *session) {
   if (session->reconnects > 0) ib_session_doubt(session, "the connection to it is new");
   ib_session_ask_time(session);
   ib_session_flush(session);
-  while (!session->closed) {
-    mesh_error err;
-    if (mesh_signal_wait(&session->changed, session->scope, MESH_NEVER, &err) != GRPC_STATUS_OK) {
-      break;
-    }
-  }
+  watch_over(session);
 }
 
 static void open_connection(ib_session *session) {
