@@ -19,8 +19,8 @@ enum { CALL_RETRY_S = 10 };
 
 // ---- a backend that is away ----
 
-// True if our own link to the backend failed: the message begins with its name.
-static bool is_backend_down(const client *own, const mesh_error *err) {
+// The message begins with its name.
+bool client_backend_is_down(const client *own, const mesh_error *err) {
   if (err->code != GRPC_STATUS_UNAVAILABLE || own->backend == NULL) return false;
   char ours[MESH_ERROR_MESSAGE_MAX];
   int size = snprintf(ours, sizeof ours, "link %s (%s)", mesh_link_name(own->backend),
@@ -40,7 +40,7 @@ static bool comes_back(const client *own, const mesh_error *err) {
   const char *home = settings_get(&own->settings, SETTING_HOME);
   if (own->streaming || strcmp(err->reason, "DRAINING") == 0) return true;
   if (is_our_host_down(home, err)) return up_home_is_taken(home, NULL);
-  if (!is_backend_down(own, err)) return false;
+  if (!client_backend_is_down(own, err)) return false;
   bool ours = away_is_of(home, mesh_link_address(own->backend));
   return own->connected || (ours && up_home_is_taken(home, NULL));
 }
@@ -156,7 +156,7 @@ static int conclude(client *own, mesh_code code, const mesh_error *err) {
   // word.
   bool closed = strcmp(err->reason, OUTPUT_CLOSED) == 0;
   if (closed && !command_starts_operation(own->command)) return EXIT_CODE_DONE;
-  if (is_backend_down(own, err)) {
+  if (client_backend_is_down(own, err)) {
     char text[AWAY_TEXT_MAX];
     away_describe(settings_get(&own->settings, SETTING_HOME), mesh_link_address(own->backend),
                   err->message, text);

@@ -45,6 +45,9 @@ int client_main(const command *self, const args *given, client_run run);
 // Called for each message of a stream; another code than OK ends the call.
 typedef mesh_code (*client_each)(client *own, mesh_frame frame, void *arg, mesh_error *err);
 
+// True if `err` says that our own link to the backend failed.
+bool client_backend_is_down(const client *own, const mesh_error *err);
+
 // After attempt number `attempt` failed with `err`, `since_ns` after the first: waits and returns
 // OK where the backend, or a host of this home, is only being started again: it leaves (DRAINING),
 // or its link is down while `millrace up` runs in this home, or the backend had answered before.

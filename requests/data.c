@@ -30,6 +30,8 @@ static mesh_code check_load(const ProtobufCMessage *message, mesh_error *err) {
   mesh_code code = check_series(request->symbol, request->timeframe, err);
   if (code == GRPC_STATUS_OK) code = request_check_window(request->from, request->to, err);
   if (code != GRPC_STATUS_OK) return code;
+  code = request_check_number("patience_ms", request->patience_ms, INT64_MAX, err);
+  if (code != GRPC_STATUS_OK) return code;
   return request_check_number("mode", request->mode, MILLRACE__V1__LOAD_REQUEST__MODE__FULL, err);
 }
 
@@ -56,7 +58,9 @@ static mesh_code check_list(const ProtobufCMessage *message, mesh_error *err) {
 static mesh_code check_subscribe(const ProtobufCMessage *message, mesh_error *err) {
   const Millrace__V1__SubscribeRequest *request = (const Millrace__V1__SubscribeRequest *)message;
   mesh_code code = check_series(request->symbol, request->timeframe, err);
-  return code == GRPC_STATUS_OK ? request_check_window(request->from, NULL, err) : code;
+  if (code == GRPC_STATUS_OK) code = request_check_window(request->from, NULL, err);
+  // Its clock is the source's.
+  return code == GRPC_STATUS_OK ? request_check_interval(request->after, NULL, err) : code;
 }
 
 static mesh_code check_search(const ProtobufCMessage *message, mesh_error *err) {
@@ -80,7 +84,8 @@ static mesh_code check_watch(const ProtobufCMessage *message, mesh_error *err) {
   const Millrace__V1__WatchBarsRequest *request = (const Millrace__V1__WatchBarsRequest *)message;
   mesh_code code = check_optional("operation", request->operation, err);
   if (code == GRPC_STATUS_OK) code = check_series(request->symbol, request->timeframe, err);
-  return code == GRPC_STATUS_OK ? request_check_interval(request->from, NULL, err) : code;
+  if (code == GRPC_STATUS_OK) code = request_check_interval(request->from, NULL, err);
+  return code == GRPC_STATUS_OK ? request_check_interval(request->after, NULL, err) : code;
 }
 
 static mesh_code check_head(const ProtobufCMessage *message, mesh_error *err) {

@@ -103,7 +103,9 @@ static mesh_code take_frame(attempt *own, mesh_frame frame, mesh_error *err) {
 // counts some that the host never had, says nothing of what the source has.
 static mesh_code check_end(const attempt *own, mesh_error *err) {
   if (!own->ended) {
-    return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the fetch ended without an outcome");
+    mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "the fetch ended without an outcome");
+    mesh_error_set_reason(err, "NO_OUTCOME", "data-manager.millrace");
+    return err->code;
   }
   size_t came = own->result->bars.count;
   if (own->told >= 0 && (uint64_t)own->told == came) return GRPC_STATUS_OK;

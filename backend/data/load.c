@@ -119,9 +119,11 @@ static mesh_code find_head(load *own, knowledge *all, int64_t *head_s, mesh_erro
     return GRPC_STATUS_OK;
   }
   own->requests++;
+  load_piece piece = {.own = own};
   mesh_code code = fetch_head(mesh_operation_scope(own->operation), own->manager->adapter,
-                              own->symbol, load_again, own, head_s, err);
+                              own->symbol, load_again, &piece, head_s, err);
   if (code != GRPC_STATUS_OK) return code;
+  patience_end(&own->patience);
   *head_s = timeframe_floor(own->timeframe, *head_s);
   store_coverage before = {.from_s = LOAD_BEGINNING,
                            .to_s = *head_s,
@@ -165,6 +167,7 @@ static mesh_code plan(load *own, mesh_error *err) {
   mesh_pool_run(own->manager->pool, own->manager->loop, do_read_knowledge, &all);
   mesh_code code = all.code;
   if (code != GRPC_STATUS_OK) *err = all.err;
+  own->had_bars = all.has_last;
   if (code == GRPC_STATUS_OK && !own->has_window) code = find_window(own, &all, err);
   if (code == GRPC_STATUS_OK) {
     for (size_t i = 0; i < own->answered.count; i++)
@@ -223,19 +226,43 @@ static mesh_code conclude(load *own, mesh_error *err) {
   return GRPC_STATUS_OK;
 }
 
+static void on_outage(void *owner, const char *note) {
+  load_progress(owner, note);
+}
+
+static void set_patience(load *own) {
+  int64_t asked_ms = own->request->patience_ms;
+  own->patience =
+      (patience){.operation = own->operation,
+                 .adapter = own->manager->adapter,
+                 .limit_ms = asked_ms > 0 ? asked_ms : own->manager->options.patience_ms,
+                 .on_change = on_outage,
+                 .owner = own};
+}
+
+// Segments whose answer is not believed are asked for again after all others, one at a time.
+static mesh_code fetch_all(load *own, mesh_scope *scope, mesh_error *err) {
+  own->doubted = calloc(own->segments.count + 1, sizeof *own->doubted);
+  if (own->doubted == NULL) abort();
+  mesh_code code = mesh_orchestrate(scope, own->segments.count, own->manager->options.parallel,
+                                    load_segment, own, err);
+  if (code != GRPC_STATUS_OK || own->doubted_count == 0) return code;
+  return mesh_orchestrate(scope, own->doubted_count, 1, load_doubted, own, err);
+}
+
 static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeeded *succeeded,
                      Millrace__V1__Cancelled *cancelled, mesh_error *err) {
   load *own = arg;
   own->operation = operation;
   own->started_ns = mesh_now_ns();
+  set_patience(own);
   mesh_scope *scope = mesh_operation_scope(operation);
   mesh_code code = load_recall(own, err);
   if (code == GRPC_STATUS_OK) code = plan(own, err);
   if (code == GRPC_STATUS_OK) code = load_keep_window(own, err);
   if (code == GRPC_STATUS_OK) {
     load_progress(own, NULL);
-    code = mesh_orchestrate(scope, own->segments.count, own->manager->options.parallel,
-                            load_segment, own, err);
+    code = fetch_all(own, scope, err);
   }
   if (code == GRPC_STATUS_OK) code = conclude(own, err);
   if (code == GRPC_STATUS_OK) {
@@ -259,6 +286,7 @@ static void free_load(void *arg) {
   intervals_clear(&own->segments);
   intervals_clear(&own->answered);
   free(own->vain);
+  free(own->doubted);
   intervals_clear(&own->missing);
   free(own->missing_messages);
   free(own->missing_pointers);

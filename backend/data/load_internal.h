@@ -4,6 +4,7 @@
 
 #include "backend/data/judge.h"
 #include "backend/data/load.h"
+#include "backend/data/patience.h"
 #include "market/bar_columns.h"
 #include "market/interval.h"
 #include "market/timeframe.h"
@@ -21,7 +22,18 @@ typedef struct load_vain {
   int tries;
 } load_vain;
 
-typedef struct load {
+typedef struct load load;
+
+// What load_again() knows of one piece: a segment, or the question for the first bar.
+typedef struct load_piece {
+  load *own;
+  bool may_be_put_off;  // it is asked for again after all others
+  int failures;         // attempts that count
+  int doubts;           // answers that were not believed
+  int64_t doubted_until_ns;
+} load_piece;
+
+struct load {
   data_manager *manager;
   mesh_operation *operation;
   Millrace__V1__LoadRequest *request;  // owned
@@ -45,7 +57,11 @@ typedef struct load {
   intervals missing;
   char missing_reason[LOAD_TEXT_MAX];
   mesh_error last_failure;
-  bool give_up;  // the source is away: ask for nothing more
+  bool give_up;   // the source is away: ask for nothing more
+  bool had_bars;  // the series had some before
+  patience patience;
+  size_t *doubted;  // owned: segments whose answer was not believed; room for all
+  size_t doubted_count;
 
   char stopped[LOAD_NAMES_MAX][96];  // fetches that a cancel cut short
   int stopped_count;
@@ -62,14 +78,20 @@ typedef struct load {
   size_t stop_message_count;
   Millrace__V1__LayerStop **stops;  // all of them, by time
   size_t stop_count;
-} load;
+};
 
 // Fetches, validates and stores segment number `index`. OK too if it failed in a way that leaves a
 // gap; another code ends the load.
 mesh_code load_segment(mesh_scope *scope, size_t index, void *arg, mesh_error *err);
 
-// fetch_again of a load: each failed attempt is in the history.
-mesh_code load_again(void *load, mesh_scope *scope, const char *piece, int attempt,
+// The same for number `index` of those that were put off: now it is waited for.
+mesh_code load_doubted(mesh_scope *scope, size_t index, void *arg, mesh_error *err);
+
+// The source said that it has nothing when it was cut off from its data.
+bool load_is_doubt(const mesh_error *err);
+
+// fetch_again of a load_piece: an outage is waited for; each failed attempt is in the history.
+mesh_code load_again(void *piece, mesh_scope *scope, const char *name, int attempt,
                      mesh_error *err);
 
 // Takes over what an adopted load did before: its counts, and the window where that is kept.

@@ -6,7 +6,6 @@
 #include "backend/data/fetch.h"
 #include "backend/data/judge.h"
 #include "backend/data/load_internal.h"
-#include "mesh/operation/operation_retry.h"
 #include "mesh/rpc/pack.h"
 #include "mesh/runtime/text.h"
 
@@ -26,19 +25,6 @@ void load_progress(load *own, const char *note) {
   progress.eta_s = own->done > 0 ? elapsed_s / own->done * left : -1;
   if (note != NULL) progress.note = (char *)note;
   mesh_operation_progress(own->operation, &progress);
-}
-
-mesh_code load_again(void *arg, mesh_scope *scope, const char *piece, int attempt,
-                     mesh_error *err) {
-  load *own = arg;
-  if (scope->code == GRPC_STATUS_OK && mesh_error_is_retryable(err)) {
-    char note[LOAD_TEXT_MAX];
-    mesh_text_format(note, sizeof note, "attempt %d failed: %.*s", attempt,
-                     MESH_TEXT_SHOWN(err->message, 200));
-    load_progress(own, note);
-  }
-  return mesh_operation_retry(own->operation, scope, own->manager->adapter,
-                              &own->manager->options.backoff, piece, attempt, err);
 }
 
 // ---- commit ----
@@ -178,7 +164,9 @@ static mesh_code leave_gap(load *own, interval asked, int attempts, const mesh_e
 }
 
 // Errors that every further segment would meet too.
-static bool ends_load(mesh_code code) {
+static bool ends_load(const mesh_error *why) {
+  mesh_code code = why->code;
+  if (mesh_error_is_retryable(why)) return false;
   return code == GRPC_STATUS_NOT_FOUND || code == GRPC_STATUS_INVALID_ARGUMENT ||
          code == GRPC_STATUS_PERMISSION_DENIED || code == GRPC_STATUS_UNAUTHENTICATED ||
          code == GRPC_STATUS_FAILED_PRECONDITION || code == GRPC_STATUS_UNIMPLEMENTED ||
@@ -196,41 +184,63 @@ static void note_stopped(load *own, const char *name) {
   mesh_text_copy(own->stopped[own->stopped_count++], sizeof own->stopped[0], name);
 }
 
-static mesh_code fetch_and_keep(load *own, mesh_scope *scope, size_t index, interval asked,
+// The source is not there for anybody: the patience is used up, or nothing ever came.
+static bool is_away(const load *own, const mesh_error *why) {
+  if (own->patience.until_ns != 0) return true;
+  return why->code == GRPC_STATUS_UNAVAILABLE && own->stored + own->empty == 0;
+}
+
+static mesh_code fetch_and_keep(load *own, mesh_scope *scope, size_t index, bool may_be_put_off,
                                 mesh_error *err) {
-  char name[96];
+  interval asked = own->segments.items[index];
+  char name[PATIENCE_PIECE_MAX];
   mesh_text_format(name, sizeof name, "%s/%zu", mesh_operation_name(own->operation),
                    (size_t)own->before + index + 1);
   fetch_request request = {name, own->symbol, own->timeframe->text, asked.from_s, asked.to_s};
+  load_piece piece = {.own = own, .may_be_put_off = may_be_put_off};
   fetch_result fetched;
   mesh_error why;
   mesh_code code =
-      fetch_bars(scope, own->manager->adapter, &request, load_again, own, &fetched, &why);
+      fetch_bars(scope, own->manager->adapter, &request, load_again, &piece, &fetched, &why);
   own->requests += fetched.attempts;
   if (code == GRPC_STATUS_OK) {
+    patience_end(&own->patience);
     code = keep(own, asked, &fetched, err);
-  } else if (scope->code != GRPC_STATUS_OK || ends_load(code) || is_out_of_time(scope, code)) {
+    own->done++;
+  } else if (scope->code != GRPC_STATUS_OK || ends_load(&why) || is_out_of_time(scope, code)) {
     if (scope->code != GRPC_STATUS_OK) note_stopped(own, name);
     *err = why;
+  } else if (may_be_put_off && load_is_doubt(&why)) {
+    own->doubted[own->doubted_count++] = index;
+    code = GRPC_STATUS_OK;
   } else {
-    own->give_up = own->give_up || code == GRPC_STATUS_UNAVAILABLE;
+    own->give_up = own->give_up || is_away(own, &why);
     code = leave_gap(own, asked, fetched.attempts, &why, err);
+    own->done++;
   }
   bar_columns_clear(&fetched.bars);
   return code;
 }
 
-mesh_code load_segment(mesh_scope *scope, size_t index, void *arg, mesh_error *err) {
-  load *own = arg;
-  interval asked = own->segments.items[index];
+static mesh_code load_one(mesh_scope *scope, size_t index, bool may_be_put_off, load *own,
+                          mesh_error *err) {
   mesh_code code;
   if (own->give_up) {
     mesh_error why = own->last_failure;
-    code = leave_gap(own, asked, 0, &why, err);
+    code = leave_gap(own, own->segments.items[index], 0, &why, err);
+    own->done++;
   } else {
-    code = fetch_and_keep(own, scope, index, asked, err);
+    code = fetch_and_keep(own, scope, index, may_be_put_off, err);
   }
-  own->done++;
   if (code == GRPC_STATUS_OK) load_progress(own, NULL);
   return code;
+}
+
+mesh_code load_segment(mesh_scope *scope, size_t index, void *arg, mesh_error *err) {
+  return load_one(scope, index, true, arg, err);
+}
+
+mesh_code load_doubted(mesh_scope *scope, size_t index, void *arg, mesh_error *err) {
+  load *own = arg;
+  return load_one(scope, own->doubted[index], false, own, err);
 }

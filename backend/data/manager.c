@@ -18,7 +18,8 @@
 enum { READ_BATCH = 4096 };  // bars a message: about 200 KiB
 
 data_manager_options data_manager_defaults(void) {
-  return (data_manager_options){.parallel = 4,
+  return (data_manager_options){.patience_ms = INT64_C(12) * 3600 * 1000,
+                                .parallel = 4,
                                 .backoff = {.base_ms = 100, .cap_ms = 3000, .attempts = 10}};
 }
 
@@ -201,6 +202,7 @@ static mesh_code subscribe(mesh_call *call, mesh_frame frame, void *arg, mesh_er
   watch.symbol = request->symbol;
   watch.timeframe = request->timeframe;
   watch.from = request->from;
+  watch.after = request->after;
   mesh_bytes bytes = mesh_message_pack(&watch.base);
   mesh_frame below = {bytes.data, bytes.size_bytes, false};
   mesh_code code =

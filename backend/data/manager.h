@@ -9,6 +9,7 @@
 #include "mesh/rpc/service.h"
 
 typedef struct data_manager_options {
+  int64_t patience_ms;   // how long a source may be away, where a request does not say
   int parallel;          // segments of a load that are fetched at a time
   mesh_backoff backoff;  // of one segment
 } data_manager_options;

@@ -17,6 +17,7 @@
 #include "cli/commands/train.h"
 #include "cli/commands/up.h"
 #include "cli/commands/watch.h"
+#include "cli/patience.h"
 #include "cli/start_options.h"
 
 #define WINDOW_FLAGS                                                            \
@@ -44,7 +45,12 @@ static const args_flag load_flags[] = {
     {"mode", "tail|backfill|full",
      "tail: from the newest stored bar on; backfill: every gap from --from on; full: every gap "
      "from the source's first bar on"},
+    PATIENCE_FLAG,
     START_FLAGS,
+    {0},
+};
+static const args_flag watch_flags[] = {
+    PATIENCE_FLAG,
     {0},
 };
 static const args_flag show_flags[] = {
@@ -151,8 +157,8 @@ const command commands_all[] = {
      false},
     {"data search", "PATTERN", 1, 1, "instruments that the gateway knows", NULL, NULL, cmd_search,
      false},
-    {"data watch", "SYMBOL TIMEFRAME", 2, 2, "live bars, until Ctrl-C", NULL, NULL, cmd_watch,
-     false},
+    {"data watch", "SYMBOL TIMEFRAME", 2, 2, "live bars, until Ctrl-C", watch_flags,
+     "Goes on where it was when the gateway or a host comes back.", cmd_watch, false},
     {"train", "STRATEGY.yaml", 1, 1, "train a network as a strategy file says", train_flags,
      "Shows each epoch as it ends. Ctrl-C stops within a step and keeps a checkpoint: go on with "
      "`millrace ops resume`. The model is kept under the strategy's name.",

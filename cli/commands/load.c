@@ -5,6 +5,7 @@
 
 #include "cli/bars.h"
 #include "cli/follow.h"
+#include "cli/patience.h"
 #include "cli/start_options.h"
 #include "cli/terminal/chart.h"
 #include "cli/terminal/output.h"
@@ -63,6 +64,8 @@ static mesh_code run(client *own, mesh_error *err) {
   request.from = window.from;
   request.to = window.to;
   request.start = &start.message;
+  code = patience_read(own->given, &request.patience_ms, err);
+  if (code != GRPC_STATUS_OK) return code;
   return follow_load(own, &request, &window, err);
 }
 

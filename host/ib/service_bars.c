@@ -168,10 +168,15 @@ static void sender_open(sender *to, ib_service *self, mesh_call *call, const cha
 
 // ---- FetchBars ----
 
+// The gateway's clock; ours where it has not told.
+static int64_t source_now(const ib_service *self) {
+  int64_t clock_s = ib_session_clock_s(self->session);
+  return clock_s != 0 ? clock_s : mesh_time_seconds(mesh_wall_ns());
+}
+
 static mesh_code take_fetch(const ib_service *self, const Millrace__V1__FetchBarsRequest *request,
                             bars_query *query, mesh_error *err) {
-  int64_t clock_s = ib_session_clock_s(self->session);
-  int64_t now_s = clock_s != 0 ? clock_s : mesh_time_seconds(mesh_wall_ns());
+  int64_t now_s = source_now(self);
   query->from_s = request->from->seconds;
   query->to_s = request->to->seconds;
   mesh_code code = ib_contract_of(request->symbol, &query->contract, err);
@@ -257,23 +262,28 @@ static mesh_code watch(ib_service *self, mesh_call *call, const char *operation,
   return mesh_event_stream_end(to.stream, code, err);
 }
 
-mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+// How far back the stream begins, in seconds.
+static int64_t watch_length(const Millrace__V1__WatchBarsRequest *request, int64_t now_s) {
   enum { HISTORY_BARS = 30, HISTORY_BARS_MAX = 1000 };
+  int64_t bar_s = timeframe_seconds(request->timeframe);
+  int64_t least_s = bar_s * HISTORY_BARS, most_s = bar_s * HISTORY_BARS_MAX;
+  const Google__Protobuf__Timestamp *since =
+      request->after != NULL ? request->after : request->from;
+  if (since == NULL || since->seconds >= now_s - least_s) return least_s;
+  return since->seconds < now_s - most_s ? most_s : now_s - since->seconds;
+}
+
+mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   Millrace__V1__WatchBarsRequest *request =
       data_request_take(&millrace__v1__watch_bars_request__descriptor, frame, err);
   if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   bars_query query = {.live = true, .from_s = INT64_MIN, .to_s = INT64_MAX};
-  int64_t now_s = mesh_time_seconds(mesh_wall_ns());
-  int64_t bar_s = timeframe_seconds(request->timeframe), length_s = bar_s * HISTORY_BARS;
-  if (request->from != NULL && request->from->seconds < now_s - length_s) {
-    int64_t most_s = bar_s * HISTORY_BARS_MAX;
-    bool far = request->from->seconds < now_s - most_s;
-    length_s = far ? most_s : now_s - request->from->seconds;
-  }
+  if (request->after != NULL) query.from_s = request->after->seconds + 1;
+  int64_t now_s = source_now(self);
+  int64_t from_s = now_s - watch_length(request, now_s) - 1;
   mesh_code code = ib_contract_of(request->symbol, &query.contract, err);
   if (code == GRPC_STATUS_OK) {
-    code = ib_bar_window_of(request->timeframe, now_s - length_s - 1, now_s, now_s, &query.window,
-                            err);
+    code = ib_bar_window_of(request->timeframe, from_s, now_s, now_s, &query.window, err);
   }
   if (code == GRPC_STATUS_OK) {
     code = watch(self, call, request->operation, &query, err);

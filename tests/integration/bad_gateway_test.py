@@ -12,7 +12,7 @@ SPX = MARKET + "/SPX-1d.csv"
 
 
 class NoGatewayTest(LayersCase):
-    """A load gives such a gateway up after half a minute, so all of them are tried at once."""
+    """A load gives such a gateway up when its patience ends, so all of them are tried at once."""
 
     def nobody(self):
         with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -42,7 +42,7 @@ class NoGatewayTest(LayersCase):
         for name, port in ports.items():
             self.home = self.path(name.replace(" ", "-"))
             self.start_layers("127.0.0.1:%d" % port)
-            loads[name] = self.start("millrace", "data", "load", "SPX", "1d")
+            loads[name] = self.start("millrace", "data", "load", "SPX", "1d", "--patience", "3s")
         for name, load in loads.items():
             with self.subTest(name):
                 load.code = load.wait(120)

@@ -39,7 +39,7 @@ class ScriptedGateway:
 
     def __init__(self, answer):
         self.answer, self.clock, self.head_s = answer, time.time, at("2000-01-03")
-        self.asks, self.notices, self.heads = [], [], 0
+        self.asks, self.notices, self.heads, self.sends = [], [], 0, []
         self.tells_heads = threading.Event()  # until it is set they are waited for
         self.tells_heads.set()
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -80,6 +80,7 @@ class ScriptedGateway:
         send(self.frame(178, "20260101 00:00:00 UTC"))
         self.take(stream)  # startApi
         send(self.frame(15, 1, "DU1") + self.frame(9, 1, 1))
+        self.sends.append(send)
         while True:
             fields = self.take(stream).decode().split("\0")
             number = int(fields[0])
@@ -105,6 +106,11 @@ class ScriptedGateway:
             date = time.strftime("%Y%m%d", time.gmtime(start_s)) if ask.size_s >= DAY else start_s
             rows += [date, open_, high, low, close, volume, close, 1]
         send(self.frame(17, ask.id, "a", "b", len(said), *rows))
+
+    def tell(self, code, text):
+        """Says so at once, to who is connected."""
+        for send in self.sends:
+            send(self.frame(4, 2, -1, code, text, ""))
 
     def close(self):
         self.listener.close()

@@ -28,11 +28,14 @@ class LayersCase(MeshCase):
         os.makedirs(os.path.join(self.home, "run"))
         self.host_unix, self.backend_unix = self.socket("ib-host"), self.socket("backend")
         self.host, self.host_tcp = self.serve("millrace-ib-host", self.host_unix, "--gateway",
-                                              gateway_address)
+                                              gateway_address, *self.host_flags())
         self.start_backend(**self.backend_options())
 
     def backend_options(self):
         return {}
+
+    def host_flags(self):
+        return []
 
     def start_backend(self, **options):
         self.backend, self.backend_tcp = self.serve(
