@@ -70,7 +70,11 @@ typedef struct ib_error_reply {
 
 // The gateway's answer to the handshake, a message of its own kind. FAILED_PRECONDITION: a version
 // that this host does not speak.
-MESH_NODISCARD mesh_code ib_decode_version(ib_message message, int *version, mesh_error *err);
+typedef struct ib_greeting {
+  int version;
+  bool simulated;  // it is papergate, which names itself behind the time: no gateway's zone is that
+} ib_greeting;
+MESH_NODISCARD mesh_code ib_decode_greeting(ib_message message, ib_greeting *out, mesh_error *err);
 
 // What went wrong, and whose it is; error_table.h says what that means.
 MESH_NODISCARD mesh_code ib_decode_error(ib_fields *fields, ib_error_reply *out, mesh_error *err);

@@ -21,10 +21,10 @@ static mesh_code check(const ib_fields *fields, const char *message, mesh_error 
                    message, fields->bad_field);
 }
 
-mesh_code ib_decode_version(ib_message message, int *version, mesh_error *err) {
+mesh_code ib_decode_greeting(ib_message message, ib_greeting *out, mesh_error *err) {
   ib_fields fields = ib_fields_of(message);
   int64_t number = ib_take_int(&fields, 0);
-  ib_take_text(&fields);  // the time of the connection
+  out->simulated = mesh_text_ends_with(ib_take_text(&fields), " papergate");  // of the time
   mesh_code code = check(&fields, "version", err);
   if (code != GRPC_STATUS_OK) return code;
   if (number < IB_OLDEST_VERSION || number > IB_NEWEST_VERSION) {
@@ -32,7 +32,7 @@ mesh_code ib_decode_version(ib_message message, int *version, mesh_error *err) {
                      "the gateway answers with version %lld; this host speaks %d to %d",
                      (long long)number, IB_OLDEST_VERSION, IB_NEWEST_VERSION);
   }
-  *version = (int)number;
+  out->version = (int)number;
   return GRPC_STATUS_OK;
 }
 

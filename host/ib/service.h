@@ -10,6 +10,7 @@ enum { IB_HEADS_MAX = 64 };
 // First bars that the gateway told: it must not be asked the same again within 15 s.
 typedef struct ib_known_head {
   char symbol[128];
+  const char *source;  // whose; static
   int64_t time_s;
 } ib_known_head;
 

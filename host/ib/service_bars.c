@@ -137,18 +137,11 @@ static mesh_code put_bars(sender *to, const bar_columns *bars, bool forming, mes
   return code;
 }
 
-static mesh_code put_outcome(sender *to, int64_t bars, const char *no_data, int64_t clock_s,
-                             mesh_error *err) {
-  Google__Protobuf__Timestamp source_time = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
-  Millrace__V1__FetchResult result = MILLRACE__V1__FETCH_RESULT__INIT;
+static mesh_code put_outcome(sender *to, Millrace__V1__FetchResult *result, mesh_error *err) {
   Millrace__V1__Succeeded succeeded = MILLRACE__V1__SUCCEEDED__INIT;
   Millrace__V1__Outcome outcome = MILLRACE__V1__OUTCOME__INIT;
-  result.bars = bars;
-  result.empty_reason = (char *)no_data;
-  source_time.seconds = clock_s;
-  if (clock_s != 0) result.source_time = &source_time;
   succeeded.result_case = MILLRACE__V1__SUCCEEDED__RESULT_FETCH;
-  succeeded.fetch = &result;
+  succeeded.fetch = result;
   outcome.outcome_case = MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED;
   outcome.succeeded = &succeeded;
   return put_message(to, MESH_DURABLE, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME,
@@ -198,11 +191,15 @@ static mesh_code fetch(ib_service *self, mesh_call *call, const char *operation,
     if (code == GRPC_STATUS_OK && query->came == 0) code = ib_request_believe(&request, err);
     ib_request_close(&request);
   }
+  Google__Protobuf__Timestamp clock = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
+  Millrace__V1__FetchResult result = MILLRACE__V1__FETCH_RESULT__INIT;
+  result.bars = (int64_t)query->bars.count;
+  result.empty_reason = request.no_data;
+  result.source = (char *)ib_session_source(self->session);
+  clock.seconds = ib_session_clock_s(self->session);
+  if (clock.seconds != 0) result.source_time = &clock;
   if (code == GRPC_STATUS_OK) code = put_bars(&to, &query->bars, false, err);
-  if (code == GRPC_STATUS_OK) {
-    code = put_outcome(&to, (int64_t)query->bars.count, request.no_data,
-                       ib_session_clock_s(self->session), err);
-  }
+  if (code == GRPC_STATUS_OK) code = put_outcome(&to, &result, err);
   return mesh_event_stream_end(to.stream, code, err);
 }
 

@@ -52,6 +52,7 @@ static mesh_code ask_head(ib_service *self, mesh_scope *scope, const char *symbo
 static bool knows_head(const ib_service *self, const char *symbol, int64_t *time_s) {
   for (int i = 0; i < IB_HEADS_MAX; i++) {
     if (strcmp(self->heads[i].symbol, symbol) != 0) continue;
+    if (self->heads[i].source != ib_session_source(self->session)) continue;
     *time_s = self->heads[i].time_s;
     return true;
   }
@@ -89,13 +90,15 @@ static mesh_code find_head(ib_service *self, mesh_scope *scope, const char *symb
     ib_known_head *known = &self->heads[self->next_head];
     self->next_head = (self->next_head + 1) % IB_HEADS_MAX;
     mesh_text_copy(known->symbol, sizeof known->symbol, symbol);
+    known->source = ib_session_source(self->session);
     known->time_s = *time_s;
   }
   forget_asker(self, &asker);
   return code;
 }
 
-mesh_code ib_head_timestamp(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+mesh_code ib_head_timestamp(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  ib_service *self = arg;
   Millrace__V1__HeadTimestampRequest *request =
       data_request_take(&millrace__v1__head_timestamp_request__descriptor, frame, err);
   if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
@@ -107,6 +110,7 @@ mesh_code ib_head_timestamp(mesh_call *call, mesh_frame frame, void *self, mesh_
   Millrace__V1__HeadTimestampResponse response = MILLRACE__V1__HEAD_TIMESTAMP_RESPONSE__INIT;
   head.seconds = time_s;
   response.head = &head;
+  response.source = (char *)ib_session_source(self->session);
   return mesh_message_send(call, &response.base, err);
 }
 
@@ -268,6 +272,7 @@ static mesh_code send_host_status(mesh_call *call, const ib_session_status *now,
   status.gateway = gateway_state(now->state);
   status.address = (char *)now->address;
   status.detail = (char *)now->detail;
+  status.source = (char *)now->source;
   status.server_version = now->server_version;
   status.client_id = now->client_id;
   status.accounts = names;

@@ -120,9 +120,12 @@ static void on_message(void *arg, ib_message message) {
   mesh_error err;
   session->heard_ns = mesh_now_ns();
   if (session->state == IB_HELLO) {
-    if (ib_decode_version(message, &session->server_version, &err) != GRPC_STATUS_OK) {
+    ib_greeting greeting;
+    if (ib_decode_greeting(message, &greeting, &err) != GRPC_STATUS_OK) {
       break_off(session, err.message);
     } else {
+      session->server_version = greeting.version;
+      session->source = greeting.simulated ? SERIES_SOURCE_PAPERGATE : SERIES_SOURCE_IB;
       session->has_version = true;
       mesh_signal_notify(&session->changed);
     }
@@ -299,6 +302,7 @@ ib_session *ib_session_create(mesh_scope *scope, const ib_session_options *optio
   session->options = *options;
   session->client_id = options->client_id;
   session->state = IB_BACKOFF;
+  session->source = "";
   session->next_id = 1;
   snprintf(session->detail, sizeof session->detail, "not connected yet");
   ib_pacer_init(&session->pacer, options->messages_per_s, mesh_now_ns());

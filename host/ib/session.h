@@ -14,6 +14,7 @@
 
 #include "host/ib/codec.h"
 #include "host/ib/error_table.h"
+#include "market/series_key.h"
 #include "mesh/runtime/fiber.h"
 
 typedef struct ib_session ib_session;
@@ -54,6 +55,7 @@ void ib_session_destroy(ib_session *session);
 typedef struct ib_session_status {
   ib_session_state state;
   char address[160], detail[200], accounts[256];
+  const char *source;  // static: as ib_session_source(), but "" while no gateway is there
   int server_version, client_id, open_requests;
   int64_t requests_sent, reconnects;
   int64_t round_trip_us;  // of the last question for the gateway's time; 0: none was answered
@@ -119,6 +121,10 @@ MESH_NODISCARD mesh_code ib_request_wait(ib_request *request, mesh_scope *scope,
 // wrong, if the gateway was cut off from its data (1100, 2103, 2105, 2110, a new connection) while
 // the request ran or shortly before: then it says so of what it has, too.
 MESH_NODISCARD mesh_code ib_request_believe(const ib_request *request, mesh_error *err);
+
+// Whose bars they are that the gateway answers with: SERIES_SOURCE_IB, SERIES_SOURCE_PAPERGATE; "":
+// no gateway has said hello yet. Static.
+const char *ib_session_source(const ib_session *session);
 
 // The gateway's clock in seconds since 1970: what it told last (a second before an answer to a
 // request for bars at the most), and what has passed since; never later than it says itself. 0: it

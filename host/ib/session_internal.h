@@ -40,6 +40,7 @@ struct ib_session {
   bool connected, closed, has_version, has_order_id, has_accounts;
   char closed_why[200];
   int server_version, client_id;
+  const char *source;  // of the bars of the last gateway that greeted; static; "": none has
   bool id_taken;
   int failures;  // attempts in a row that did not become READY
   int64_t reconnects, requests_sent, round_trip_us;

@@ -60,17 +60,23 @@ mesh_signal *ib_session_changed(ib_session *session) {
 }
 
 void ib_session_describe(const ib_session *session, ib_session_status *out) {
+  bool connected = session->state == IB_READY || session->state == IB_STALLED;
   *out = (ib_session_status){.state = session->state,
                              .server_version = session->server_version,
                              .client_id = session->client_id,
                              .open_requests = session->open_requests,
                              .requests_sent = session->requests_sent,
                              .reconnects = session->reconnects,
+                             .source = connected ? session->source : "",
                              .round_trip_us = session->round_trip_us};
   snprintf(out->address, sizeof out->address, "%s:%d", session->options.host,
            session->options.port);
   mesh_text_copy(out->detail, sizeof out->detail, session->detail);
   mesh_text_copy(out->accounts, sizeof out->accounts, session->accounts);
+}
+
+const char *ib_session_source(const ib_session *session) {
+  return session->source;
 }
 
 // ---- the gateway's clock ----
@@ -98,16 +104,11 @@ void ib_session_doubt(ib_session *session, const char *why) {
   mesh_text_copy(session->doubt, sizeof session->doubt, why);
 }
 
-static bool ends_with(const char *text, const char *end) {
-  size_t size = strlen(text), end_size = strlen(end);
-  return size >= end_size && strcmp(text + size - end_size, end) == 0;
-}
-
 // The farms that `text` names at its end; behind a colon, or (2107) a full stop.
 static void forget_farms(ib_session *session, const char *text) {
   int kept = 0;
   for (int i = 0; i < session->lost_count; i++) {
-    if (!ends_with(text, session->lost[i].name)) session->lost[kept++] = session->lost[i];
+    if (!mesh_text_ends_with(text, session->lost[i].name)) session->lost[kept++] = session->lost[i];
   }
   session->lost_count = kept;
 }

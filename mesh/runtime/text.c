@@ -147,6 +147,11 @@ bool mesh_text_copy(char *out, size_t capacity, const char *text) {
 
 // ---- mending and showing ----
 
+bool mesh_text_ends_with(const char *text, const char *end) {
+  size_t size = strlen(text), end_size = strlen(end);
+  return size >= end_size && strcmp(text + size - end_size, end) == 0;
+}
+
 size_t mesh_text_mend(char *out, size_t capacity, const char *text, size_t size_bytes) {
   size_t written = 0;
   for (size_t at = 0; at < size_bytes;) {

@@ -59,6 +59,9 @@ bool mesh_text_append(char *out, size_t capacity, const char *format, ...)
 // Copies `text`, as mesh_text_format() with "%s" does.
 bool mesh_text_copy(char *out, size_t capacity, const char *text);
 
+// True if the last bytes of `text` are `end`; always for "".
+bool mesh_text_ends_with(const char *text, const char *end);
+
 // ---- mending and showing ----
 
 // Copies text[0 .. size_bytes) as UTF-8 and a NUL: each damaged byte becomes U+FFFD, a NUL byte

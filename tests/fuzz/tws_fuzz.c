@@ -27,12 +27,12 @@ static void decode_symbols(ib_fields *fields) {
 
 static void decode(ib_message message) {
   mesh_error err;
-  int version;
+  ib_greeting greeting;
   int64_t time_s;
   ib_contract contract;
   ib_error_reply error;
   bar_columns bars = {0};
-  mesh_code code = ib_decode_version(message, &version, &err);
+  mesh_code code = ib_decode_greeting(message, &greeting, &err);
   ib_fields fields = ib_fields_of(message);
   switch (ib_take_int(&fields, 0)) {
     case IB_REPLY_ERROR:

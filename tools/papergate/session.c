@@ -86,10 +86,12 @@ static void handle_version(pg_session *session, ib_message message) {
     pg_session_end(session, "a client version that is not served");
     return;
   }
-  char zoned[PG_TIME_TEXT_MAX];
+  char zoned[PG_TIME_TEXT_MAX], greeting[PG_TIME_TEXT_MAX + 16];
+  pg_format_zoned(pg_clock_now(&session->gateway->clock), zoned);
+  snprintf(greeting, sizeof greeting, "%s papergate", zoned);  // no clock of a real one is in there
   ib_begin(&session->out);
   ib_put_int(&session->out, highest < PG_SERVER_VERSION ? highest : PG_SERVER_VERSION);
-  ib_put_text(&session->out, pg_format_zoned(pg_clock_now(&session->gateway->clock), zoned));
+  ib_put_text(&session->out, greeting);
   ib_end(&session->out);
   session->phase = PG_PHASE_START;
 }

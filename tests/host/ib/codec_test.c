@@ -172,8 +172,8 @@ static void milliseconds_are_no_time(void) {
 static mesh_code decode_any(const char *payload, size_t size) {
   mesh_error err;
   ib_message message = {payload, size};
-  int version;
-  mesh_code code = ib_decode_version(message, &version, &err);
+  ib_greeting greeting;
+  mesh_code code = ib_decode_greeting(message, &greeting, &err);
   ib_fields fields = ib_fields_of(message);
   int number = (int)ib_take_int(&fields, 0);
   if (number == IB_REPLY_ERROR) {
@@ -300,18 +300,39 @@ static void contract_data_is_read(void) {
   assert_true(contract.min_tick == 0.01);
 }
 
+static void papergate_says_that_it_is_simulated(void) {
+  static const struct {
+    const char *greeting;
+    bool simulated;
+  } rows[] = {{"178|20261126 18:00:00 UTC papergate|", true},
+              {"178|20261126 18:00:00 UTC|", false},
+              {"178|20261126 18:00:00 China Standard Time|", false},
+              {"178|papergate|", false},
+              {"178||", false}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    char payload[64];
+    ib_greeting greeting;
+    size_t size = payload_of(rows[i].greeting, payload);
+    assert_int_equal(ib_decode_greeting((ib_message){payload, size}, &greeting, NULL),
+                     GRPC_STATUS_OK);
+    assert_int_equal(greeting.version, 178);
+    assert_int_equal(greeting.simulated, rows[i].simulated);
+  }
+}
+
 static void other_versions_are_refused(void) {
   char payload[64];
-  int version;
+  ib_greeting greeting;
   mesh_error err;
   size_t size = payload_of("201|now|", payload);
-  assert_int_equal(ib_decode_version((ib_message){payload, size}, &version, &err),
+  assert_int_equal(ib_decode_greeting((ib_message){payload, size}, &greeting, &err),
                    GRPC_STATUS_FAILED_PRECONDITION);
   assert_non_null(strstr(err.message, "version 201; this host speaks 157 to 178"));
 }
 
 static const row rows[] = {
     {"the handshake is as captured", the_handshake_is_as_captured},
+    {"papergate says that it is simulated", papergate_says_that_it_is_simulated},
     {"startApi is as captured", start_api_is_as_captured},
     {"bars are asked for as captured", bars_are_asked_for_as_captured},
     {"live bars end now", live_bars_end_now},

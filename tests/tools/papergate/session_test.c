@@ -32,7 +32,7 @@ static void check_version(void **state) {
     assert_int_equal(session->phase, PG_PHASE_CLOSING);
   } else {
     assert_memory_equal(answer, c->want, strlen(c->want));
-    assert_string_equal(answer + strlen(c->want), "20261123 23:06:11 UTC|");
+    assert_string_equal(answer + strlen(c->want), "20261123 23:06:11 UTC papergate|");
   }
   conversation_end(&talk);
 }
