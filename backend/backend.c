@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "market/series_key.h"
 #include "mesh/program/file.h"
 #include "mesh/program/private.h"
 #include "mesh/program/process.h"
@@ -27,6 +28,23 @@ typedef struct open_job {
   mesh_code code;
 } open_job;
 
+// Whose the series are of a store that does not say: `millrace up` has kept in the home's file
+// "sources" whether they came from papergate or from a gateway. Static.
+static const char *read_old_source(const char *home) {
+  enum { FILE_MAX = 256 };
+  char path[4096];
+  mesh_bytes file = {0};
+  snprintf(path, sizeof path, "%s/sources", home);
+  if (mesh_file_read_private(path, FILE_MAX, &file, NULL) != GRPC_STATUS_OK) {
+    return SERIES_SOURCE_UNKNOWN;
+  }
+  char text[FILE_MAX + 1] = "";
+  memcpy(text, file.data, file.size_bytes < FILE_MAX ? file.size_bytes : FILE_MAX);
+  free(file.data);
+  if (strcmp(text, "papergate\n") == 0) return SERIES_SOURCE_PAPERGATE;
+  return strcmp(text, "gateway\n") == 0 ? SERIES_SOURCE_IB : SERIES_SOURCE_UNKNOWN;
+}
+
 static void do_open(void *arg) {
   open_job *job = arg;
   const backend_options *options = &job->own->options;
@@ -38,6 +56,7 @@ static void do_open(void *arg) {
   }
   snprintf(path, sizeof path, "%s/millrace.db", options->home);
   store_options how = {.synchronous_full = options->synchronous_full,
+                       .old_source = read_old_source(options->home),
                        .busy_limit_ms = mesh_s_ms(options->busy_limit_s),
                        .log_max_bytes = options->store_log_mib << 20};
   job->code = store_open(path, &how, &job->own->store, job->err);

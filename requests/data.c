@@ -1,5 +1,8 @@
 #include "requests/data.h"
 
+#include <string.h>
+
+#include "market/series_key.h"
 #include "market/timeframe.h"
 #include "mesh/runtime/text.h"
 #include "millrace/v1/data.pb-c.h"
@@ -23,12 +26,21 @@ static mesh_code check_optional(const char *field, const char *name, mesh_error 
   return name[0] == '\0' ? GRPC_STATUS_OK : request_check_name(field, name, err);
 }
 
+static mesh_code check_source(const char *source, mesh_error *err) {
+  mesh_code code = check_optional("source", source, err);
+  if (code != GRPC_STATUS_OK || strlen(source) < SERIES_SOURCE_MAX) return code;
+  return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "source has %zu bytes, at most %d",
+                   strlen(source), SERIES_SOURCE_MAX - 1);
+}
+
 // ---- DataService, DataManager ----
 
 static mesh_code check_load(const ProtobufCMessage *message, mesh_error *err) {
   const Millrace__V1__LoadRequest *request = (const Millrace__V1__LoadRequest *)message;
   mesh_code code = check_series(request->symbol, request->timeframe, err);
   if (code == GRPC_STATUS_OK) code = request_check_window(request->from, request->to, err);
+  if (code != GRPC_STATUS_OK) return code;
+  code = check_source(request->source, err);
   if (code != GRPC_STATUS_OK) return code;
   code = request_check_number("patience_ms", request->patience_ms, INT64_MAX, err);
   if (code != GRPC_STATUS_OK) return code;
@@ -39,6 +51,7 @@ static mesh_code check_read(const ProtobufCMessage *message, mesh_error *err) {
   const Millrace__V1__ReadRequest *request = (const Millrace__V1__ReadRequest *)message;
   mesh_code code = check_series(request->symbol, request->timeframe, err);
   if (code == GRPC_STATUS_OK) code = request_check_window(request->from, request->to, err);
+  if (code == GRPC_STATUS_OK) code = check_source(request->source, err);
   if (code != GRPC_STATUS_OK || request->last >= 0) return code;
   return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "last is %lld: it counts bars",
                    (long long)request->last);
@@ -47,12 +60,19 @@ static mesh_code check_read(const ProtobufCMessage *message, mesh_error *err) {
 static mesh_code check_gaps(const ProtobufCMessage *message, mesh_error *err) {
   const Millrace__V1__GapsRequest *request = (const Millrace__V1__GapsRequest *)message;
   mesh_code code = check_series(request->symbol, request->timeframe, err);
-  return code == GRPC_STATUS_OK ? request_check_window(request->from, request->to, err) : code;
+  if (code == GRPC_STATUS_OK) code = request_check_window(request->from, request->to, err);
+  return code == GRPC_STATUS_OK ? check_source(request->source, err) : code;
 }
 
 static mesh_code check_list(const ProtobufCMessage *message, mesh_error *err) {
   const Millrace__V1__ListSeriesRequest *request = (const Millrace__V1__ListSeriesRequest *)message;
   return request->symbol[0] == '\0' ? GRPC_STATUS_OK : request_check_symbol(request->symbol, err);
+}
+
+static mesh_code check_describe(const ProtobufCMessage *message, mesh_error *err) {
+  const Millrace__V1__DescribeRequest *request = (const Millrace__V1__DescribeRequest *)message;
+  mesh_code code = check_series(request->symbol, request->timeframe, err);
+  return code == GRPC_STATUS_OK ? check_source(request->source, err) : code;
 }
 
 static mesh_code check_subscribe(const ProtobufCMessage *message, mesh_error *err) {
@@ -111,6 +131,7 @@ static const request_check table[] = {
     {&millrace__v1__read_request__descriptor, check_read},
     {&millrace__v1__gaps_request__descriptor, check_gaps},
     {&millrace__v1__list_series_request__descriptor, check_list},
+    {&millrace__v1__describe_request__descriptor, check_describe},
     {&millrace__v1__subscribe_request__descriptor, check_subscribe},
     {&millrace__v1__search_request__descriptor, check_search},
     {&millrace__v1__fetch_bars_request__descriptor, check_fetch},

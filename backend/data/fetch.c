@@ -32,6 +32,12 @@ static mesh_code open_fetch(mesh_scope *scope, mesh_link *adapter, const fetch_r
                            &options, call, err);
 }
 
+// A name that a host says. One that is no name says nothing.
+static void take_source(char out[SERIES_SOURCE_MAX], const char *said) {
+  bool is_name = mesh_text_name_fault(said, SERIES_SOURCE_MAX - 1) == NULL;
+  mesh_text_copy(out, SERIES_SOURCE_MAX, is_name ? said : SERIES_SOURCE_UNKNOWN);
+}
+
 // ---- the event stream of one attempt ----
 
 typedef struct attempt {
@@ -52,6 +58,7 @@ static mesh_code take_result(attempt *own, const Millrace__V1__Succeeded *succee
     return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the host's clock says %lld s since 1970",
                      (long long)clock->seconds);
   }
+  take_source(own->result->source, succeeded->fetch->source);
   own->result->clock_s = clock != NULL ? clock->seconds : 0;
   mesh_text_copy(own->result->empty_reason, sizeof own->result->empty_reason,
                  succeeded->fetch->empty_reason);
@@ -141,44 +148,81 @@ mesh_code fetch_bars(mesh_scope *scope, mesh_link *adapter, const fetch_request 
   }
 }
 
-// ---- the first bar ----
+// ---- questions of one answer ----
 
-static mesh_code head_once(mesh_scope *scope, mesh_link *adapter, const char *symbol,
-                           int64_t *head_s, mesh_error *err) {
-  Millrace__V1__HeadTimestampRequest message = MILLRACE__V1__HEAD_TIMESTAMP_REQUEST__INIT;
-  message.symbol = (char *)symbol;
+// Asks, and takes the first message of the answer; NULL where there is none, with OK.
+static mesh_code ask(mesh_scope *scope, mesh_link *adapter, const char *method,
+                     const ProtobufCMessage *request, const ProtobufCMessageDescriptor *type,
+                     void **answer, mesh_error *err) {
   mesh_frame frame;
   mesh_call *call;
-  mesh_code code = mesh_message_open(scope, adapter, "/millrace.v1.DataAdapter/HeadTimestamp",
-                                     &message.base, NULL, &call, err);
+  *answer = NULL;
+  mesh_code code = mesh_message_open(scope, adapter, method, request, NULL, &call, err);
   if (code != GRPC_STATUS_OK) return code;
   code = mesh_call_receive(call, &frame, err);
-  Millrace__V1__HeadTimestampResponse *head = NULL;
   if (code == GRPC_STATUS_OK && !frame.end) {
-    head = mesh_message_unpack(&millrace__v1__head_timestamp_response__descriptor, frame.data,
-                               frame.size_bytes);
+    *answer = mesh_message_unpack(type, frame.data, frame.size_bytes);
   }
   mesh_call_close(call);
+  return code;
+}
+
+static mesh_code head_once(mesh_scope *scope, mesh_link *adapter, const char *symbol,
+                           fetch_first *out, mesh_error *err) {
+  Millrace__V1__HeadTimestampRequest message = MILLRACE__V1__HEAD_TIMESTAMP_REQUEST__INIT;
+  message.symbol = (char *)symbol;
+  void *answer;
+  mesh_code code = ask(scope, adapter, "/millrace.v1.DataAdapter/HeadTimestamp", &message.base,
+                       &millrace__v1__head_timestamp_response__descriptor, &answer, err);
   if (code != GRPC_STATUS_OK) return code;
+  Millrace__V1__HeadTimestampResponse *head = answer;
   if (head == NULL || head->head == NULL) {
     code = mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "no head timestamp of %s came", symbol);
+    mesh_error_set_reason(err, "NO_OUTCOME", "data-manager.millrace");
   } else if (!mesh_is_timestamp(head->head->seconds, head->head->nanos)) {
     code = mesh_fail(err, GRPC_STATUS_DATA_LOSS,
                      "the host's head timestamp of %s is %lld s since 1970: no such time", symbol,
                      (long long)head->head->seconds);
   } else {
-    *head_s = head->head->seconds;
+    out->head_s = head->head->seconds;
+    take_source(out->source, head->source);
   }
   if (head != NULL) millrace__v1__head_timestamp_response__free_unpacked(head, NULL);
   return code;
 }
 
 mesh_code fetch_head(mesh_scope *scope, mesh_link *adapter, const char *symbol, fetch_again again,
-                     void *arg, int64_t *head_s, mesh_error *err) {
+                     void *arg, fetch_first *out, mesh_error *err) {
   for (int attempt = 1;; attempt++) {
-    mesh_code code = head_once(scope, adapter, symbol, head_s, err);
+    mesh_code code = head_once(scope, adapter, symbol, out, err);
     if (code == GRPC_STATUS_OK) return code;
     code = again(arg, scope, "head timestamp", attempt, err);
     if (code != GRPC_STATUS_OK) return code;
   }
+}
+
+mesh_code fetch_source(mesh_scope *scope, mesh_link *adapter, char out[SERIES_SOURCE_MAX],
+                       mesh_error *err) {
+  enum { RETRY_MS = 300 };
+  Millrace__V1__HostStatusRequest message = MILLRACE__V1__HOST_STATUS_REQUEST__INIT;
+  void *answer;
+  take_source(out, "");
+  mesh_code code = ask(scope, adapter, "/millrace.v1.DataAdapter/Status", &message.base,
+                       &millrace__v1__host_status__descriptor, &answer, err);
+  if (code == GRPC_STATUS_UNIMPLEMENTED || (code == GRPC_STATUS_OK && answer == NULL)) {
+    return GRPC_STATUS_OK;  // a host that does not say
+  }
+  if (code != GRPC_STATUS_OK) return code;
+  Millrace__V1__HostStatus *status = answer;
+  take_source(out, status->source);
+  bool ready = status->gateway == MILLRACE__V1__HOST_STATUS__GATEWAY__READY ||
+               status->gateway == MILLRACE__V1__HOST_STATUS__GATEWAY__GATEWAY_UNSPECIFIED;
+  if (status->source[0] == '\0' && !ready) {
+    code = mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "gateway %.*s: %.*s",
+                     MESH_TEXT_SHOWN(status->address, 100), MESH_TEXT_SHOWN(status->detail, 300));
+    mesh_error_set_reason(err, "GATEWAY_DOWN", "data-manager.millrace");
+    mesh_error_set_retry(err, RETRY_MS);
+  }
+  millrace__v1__host_status__free_unpacked(status, NULL);
+  return code;
 }

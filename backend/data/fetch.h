@@ -3,6 +3,7 @@
 #define MILLRACE_BACKEND_DATA_FETCH_H
 
 #include "market/bar_columns.h"
+#include "market/series_key.h"
 #include "mesh/rpc/link.h"
 #include "mesh/runtime/scope.h"
 
@@ -13,10 +14,11 @@ typedef struct fetch_request {
 } fetch_request;
 
 typedef struct fetch_result {
-  bar_columns bars;        // owned; bar_columns_clear() it
-  char empty_reason[256];  // quotes the source where it says that it has nothing; else ""
-  int64_t clock_s;         // the source's when it answered, or shortly before; 0: it has none
-  int attempts;            // requests that were made
+  bar_columns bars;                // owned; bar_columns_clear() it
+  char empty_reason[256];          // quotes the source where it says that it has nothing; else ""
+  char source[SERIES_SOURCE_MAX];  // whose they are, or SERIES_SOURCE_UNKNOWN
+  int64_t clock_s;  // the source's when it answered, or shortly before; 0: it has none
+  int attempts;     // requests that were made
 } fetch_result;
 
 // Asked after attempt number `attempt` (1 is the first) at `piece` failed with `err`: waits and
@@ -32,8 +34,18 @@ MESH_NODISCARD mesh_code fetch_bars(mesh_scope *scope, mesh_link *adapter,
                                     const fetch_request *request, fetch_again again, void *arg,
                                     fetch_result *result, mesh_error *err);
 
+// Whose bars the host answers with (FetchResult.source): its name as it says, or
+// SERIES_SOURCE_UNKNOWN where it does not. UNAVAILABLE while no gateway has said hello to it. Once.
+MESH_NODISCARD mesh_code fetch_source(mesh_scope *scope, mesh_link *adapter,
+                                      char out[SERIES_SOURCE_MAX], mesh_error *err);
+
 // The time of the first bar that the source has, in seconds since 1970; tries in the same way.
+typedef struct fetch_first {
+  int64_t head_s;
+  char source[SERIES_SOURCE_MAX];  // as in fetch_result
+} fetch_first;
 MESH_NODISCARD mesh_code fetch_head(mesh_scope *scope, mesh_link *adapter, const char *symbol,
-                                    fetch_again again, void *arg, int64_t *head_s, mesh_error *err);
+                                    fetch_again again, void *arg, fetch_first *out,
+                                    mesh_error *err);
 
 #endif

@@ -81,7 +81,7 @@ static void take_coverage(void *arg, const store_coverage *coverage) {
 
 static void take_series(void *arg, const store_series *series) {
   knowledge *all = arg;
-  if (strcmp(series->timeframe, all->own->timeframe->text) != 0) return;
+  if (strcmp(series->key.source, all->own->source) != 0 || series->bars == 0) return;
   all->has_last = true;
   all->last_s = series->last_s;
 }
@@ -89,9 +89,10 @@ static void take_series(void *arg, const store_series *series) {
 // What a later bar has confirmed since is known.
 static void settle_opens(knowledge *all) {
   load *own = all->own;
+  series_key key = load_key(own);
   for (size_t i = 0; i < all->open_count; i++) {
     open_interval *one = &all->opens[i];
-    if (settled_by_later_bar(own->manager->store, own->symbol, own->timeframe, one)) {
+    if (settled_by_later_bar(own->manager->store, &key, own->timeframe, one)) {
       intervals_add(&all->known, one->at);
     } else {
       all->open = one->at;
@@ -102,12 +103,12 @@ static void settle_opens(knowledge *all) {
 static void do_read_knowledge(void *arg) {
   knowledge *all = arg;
   load *own = all->own;
-  all->code = store_read_coverage(own->manager->store, own->symbol, own->timeframe->text, INT64_MIN,
-                                  INT64_MAX, take_coverage, all, &all->err);
+  series_key key = load_key(own);
+  all->code = store_read_coverage(own->manager->store, &key, INT64_MIN, INT64_MAX, take_coverage,
+                                  all, &all->err);
   if (all->code != GRPC_STATUS_OK) return;
   settle_opens(all);
-  all->code =
-      store_list_series(own->manager->store, own->symbol, NULL, take_series, all, &all->err);
+  all->code = store_list_sources(own->manager->store, &key, take_series, all, &all->err);
 }
 
 // ---- the window ----
@@ -120,11 +121,13 @@ static mesh_code find_head(load *own, knowledge *all, int64_t *head_s, mesh_erro
   }
   own->requests++;
   load_piece piece = {.own = own};
+  fetch_first first;
   mesh_code code = fetch_head(mesh_operation_scope(own->operation), own->manager->adapter,
-                              own->symbol, load_again, &piece, head_s, err);
+                              own->symbol, load_again, &piece, &first, err);
+  if (code == GRPC_STATUS_OK) code = load_check_source(own, first.source, err);
   if (code != GRPC_STATUS_OK) return code;
   patience_end(&own->patience);
-  *head_s = timeframe_floor(own->timeframe, *head_s);
+  *head_s = timeframe_floor(own->timeframe, first.head_s);
   store_coverage before = {.from_s = LOAD_BEGINNING,
                            .to_s = *head_s,
                            .state = STORE_EMPTY,
@@ -195,9 +198,9 @@ static void do_count(void *arg) {
   count_job *job = arg;
   load *own = job->own;
   int64_t first_s;
-  job->code =
-      store_count_bars(own->manager->store, own->symbol, own->timeframe->text, own->window.from_s,
-                       own->window.to_s, 0, &own->bars_in_window, &first_s, &job->err);
+  series_key key = load_key(own);
+  job->code = store_count_bars(own->manager->store, &key, own->window.from_s, own->window.to_s, 0,
+                               &own->bars_in_window, &first_s, &job->err);
   if (job->code != GRPC_STATUS_NOT_FOUND) return;
   job->code = GRPC_STATUS_OK;  // nothing is stored yet
   own->bars_in_window = 0;
@@ -258,6 +261,7 @@ static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeed
   set_patience(own);
   mesh_scope *scope = mesh_operation_scope(operation);
   mesh_code code = load_recall(own, err);
+  if (code == GRPC_STATUS_OK) code = load_find_source(own, err);
   if (code == GRPC_STATUS_OK) code = plan(own, err);
   if (code == GRPC_STATUS_OK) code = load_keep_window(own, err);
   if (code == GRPC_STATUS_OK) {

@@ -39,6 +39,7 @@ struct load {
   Millrace__V1__LoadRequest *request;  // owned
   char symbol[REQUEST_SYMBOL_MAX + 1], title[160], work_key[192];
   const timeframe *timeframe;
+  char source[SERIES_SOURCE_MAX];  // whose series it is
   bool has_from, has_to;
   int64_t from_s, to_s;
   Millrace__V1__LoadRequest__Mode mode;
@@ -83,6 +84,18 @@ struct load {
 // Fetches, validates and stores segment number `index`. OK too if it failed in a way that leaves a
 // gap; another code ends the load.
 mesh_code load_segment(mesh_scope *scope, size_t index, void *arg, mesh_error *err);
+
+// Finds own->source: what the request says, the gateway that is there, or (with none) the only one
+// of which something is stored; waits for a gateway otherwise.
+MESH_NODISCARD mesh_code load_find_source(load *own, mesh_error *err);
+
+// FAILED_PRECONDITION if an answer is of another source.
+MESH_NODISCARD mesh_code load_check_source(const load *own, const char *said, mesh_error *err);
+
+// The series that it loads; borrowed from it.
+static inline series_key load_key(const load *own) {
+  return (series_key){own->symbol, own->timeframe->text, own->source};
+}
 
 // The same for number `index` of those that were put off: now it is waited for.
 mesh_code load_doubted(mesh_scope *scope, size_t index, void *arg, mesh_error *err);

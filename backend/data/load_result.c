@@ -65,6 +65,7 @@ void load_fill_result(load *own) {
   set_interval(&own->window_message, own->window_times, own->window);
   fill_missing(own);
   own->result.symbol = own->symbol;
+  own->result.source = own->source;
   own->result.timeframe = (char *)own->timeframe->text;
   own->result.window = &own->window_message;
   own->result.bars_stored = own->bars_stored;

@@ -36,8 +36,8 @@ static mesh_code commit_with(load *own, const store_ledger *ledger, const bar_co
     bars = (store_bars){from->count, from->times, from->open,  from->high,
                         from->low,   from->close, from->volume};
   }
-  return store_journal_put_segment(own->manager->journal, own->symbol, own->timeframe->text, ledger,
-                                   &bars, entry, err);
+  series_key key = load_key(own);
+  return store_journal_put_segment(own->manager->journal, &key, ledger, &bars, entry, err);
 }
 
 // The event and what it tells of, in one transaction.
@@ -203,6 +203,7 @@ static mesh_code fetch_and_keep(load *own, mesh_scope *scope, size_t index, bool
   mesh_code code =
       fetch_bars(scope, own->manager->adapter, &request, load_again, &piece, &fetched, &why);
   own->requests += fetched.attempts;
+  if (code == GRPC_STATUS_OK) code = load_check_source(own, fetched.source, &why);
   if (code == GRPC_STATUS_OK) {
     patience_end(&own->patience);
     code = keep(own, asked, &fetched, err);

@@ -6,6 +6,7 @@
 
 #include "backend/data/load.h"
 #include "backend/data/manager_gaps.h"
+#include "backend/data/source.h"
 #include "market/bar_columns.h"
 #include "market/timeframe.h"
 #include "mesh/operation/relay.h"
@@ -43,7 +44,9 @@ mesh_kind data_manager_kind(data_manager *self) {
 
 typedef struct read_job {
   store *store;
-  const char *symbol, *timeframe;
+  series_key key;
+  const char *asked;  // its source, by the request
+  char source[SERIES_SOURCE_MAX];
   int64_t from_s, to_s, last;
   int64_t count;     // of the whole window
   bar_columns bars;  // one batch
@@ -53,8 +56,12 @@ typedef struct read_job {
 
 static void do_start_read(void *arg) {
   read_job *job = arg;
-  job->code = store_count_bars(job->store, job->symbol, job->timeframe, job->from_s, job->to_s,
-                               job->last, &job->count, &job->from_s, job->err);
+  job->code = source_choose(job->store, job->key.symbol, job->key.timeframe, job->asked,
+                            job->source, job->err);
+  if (job->code != GRPC_STATUS_OK) return;
+  job->key.source = job->source;
+  job->code = store_count_bars(job->store, &job->key, job->from_s, job->to_s, job->last,
+                               &job->count, &job->from_s, job->err);
 }
 
 static void do_read_batch(void *arg) {
@@ -62,8 +69,8 @@ static void do_read_batch(void *arg) {
   bar_columns *bars = &job->bars;
   store_columns columns = {READ_BATCH, bars->times, bars->open,  bars->high,
                            bars->low,  bars->close, bars->volume};
-  job->code = store_read_bars(job->store, job->symbol, job->timeframe, job->from_s, job->to_s,
-                              &columns, &bars->count, job->err);
+  job->code = store_read_bars(job->store, &job->key, job->from_s, job->to_s, &columns, &bars->count,
+                              job->err);
 }
 
 static mesh_code send_batches(data_manager *self, mesh_call *call, read_job *job, mesh_error *err) {
@@ -91,8 +98,8 @@ static int64_t seconds_or(const Google__Protobuf__Timestamp *time, int64_t unset
 static mesh_code read_asked(data_manager *self, mesh_call *call,
                             const Millrace__V1__ReadRequest *request, mesh_error *err) {
   read_job job = {.store = self->store,
-                  .symbol = request->symbol,
-                  .timeframe = request->timeframe,
+                  .key = {request->symbol, request->timeframe, ""},
+                  .asked = request->source,
                   .from_s = seconds_or(request->from, INT64_MIN),
                   .to_s = seconds_or(request->to, INT64_MAX),
                   .last = request->last,
@@ -113,7 +120,7 @@ static mesh_code read_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
 // ---- List ----
 
 typedef struct listed_series {
-  char symbol[64], timeframe[8];
+  char symbol[64], timeframe[8], source[SERIES_SOURCE_MAX];
   int64_t bars, first_s, last_s, updated_ns;
 } listed_series;
 
@@ -127,20 +134,24 @@ typedef struct list_job {
   mesh_code code;
 } list_job;
 
-static void take_series(void *arg, const store_series *series) {
-  list_job *job = arg;
-  listed_series *copy = &job->series[job->count++];
-  mesh_text_copy(copy->symbol, sizeof copy->symbol, series->symbol);
-  mesh_text_copy(copy->timeframe, sizeof copy->timeframe, series->timeframe);
+static void copy_series(listed_series *copy, const store_series *series) {
+  mesh_text_copy(copy->symbol, sizeof copy->symbol, series->key.symbol);
+  mesh_text_copy(copy->timeframe, sizeof copy->timeframe, series->key.timeframe);
+  mesh_text_copy(copy->source, sizeof copy->source, series->key.source);
   copy->bars = series->bars;
   copy->first_s = series->first_s;
   copy->last_s = series->last_s;
   copy->updated_ns = series->updated_ns;
 }
 
+static void take_series(void *arg, const store_series *series) {
+  list_job *job = arg;
+  copy_series(&job->series[job->count++], series);
+}
+
 static void do_list(void *arg) {
   list_job *job = arg;
-  store_series_place after = {job->last.symbol, job->last.timeframe};
+  series_key after = {job->last.symbol, job->last.timeframe, job->last.source};
   job->code = store_list_series(job->store, job->symbol, after.symbol[0] != '\0' ? &after : NULL,
                                 take_series, job, job->err);
 }
@@ -155,6 +166,7 @@ static mesh_code send_series(mesh_call *call, const listed_series *series, mesh_
   Millrace__V1__Series message = MILLRACE__V1__SERIES__INIT;
   message.symbol = (char *)series->symbol;
   message.timeframe = (char *)series->timeframe;
+  message.source = (char *)series->source;
   message.bars = series->bars;
   message.first = &first;
   message.last = &last;
@@ -190,6 +202,45 @@ static mesh_code list_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
   return code;
 }
 
+// ---- Describe ----
+
+typedef struct describe_job {
+  store *store;
+  const Millrace__V1__DescribeRequest *request;
+  char source[SERIES_SOURCE_MAX];
+  listed_series found;  // of 0 bars: it is not stored
+  mesh_error *err;
+  mesh_code code;
+} describe_job;
+
+static void take_described(void *arg, const store_series *series) {
+  describe_job *job = arg;
+  if (strcmp(series->key.source, job->source) == 0) copy_series(&job->found, series);
+}
+
+static void do_describe(void *arg) {
+  describe_job *job = arg;
+  series_key key = {job->request->symbol, job->request->timeframe, job->source};
+  job->code = source_choose(job->store, key.symbol, key.timeframe, job->request->source,
+                            job->source, job->err);
+  if (job->code != GRPC_STATUS_OK) return;
+  job->code = store_list_sources(job->store, &key, take_described, job, job->err);
+  if (job->code != GRPC_STATUS_OK || job->found.bars > 0) return;
+  job->code = mesh_fail(job->err, GRPC_STATUS_NOT_FOUND, "no stored series %s %s%s%s", key.symbol,
+                        key.timeframe, key.source[0] != '\0' ? " of " : "", key.source);
+}
+
+static mesh_code describe_series(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  data_manager *self = arg;
+  Millrace__V1__DescribeRequest *request =
+      data_request_take(&millrace__v1__describe_request__descriptor, frame, err);
+  if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
+  describe_job job = {.store = self->store, .request = request, .err = err};
+  mesh_pool_run(self->pool, self->loop, do_describe, &job);
+  millrace__v1__describe_request__free_unpacked(request, NULL);
+  return job.code == GRPC_STATUS_OK ? send_series(call, &job.found, err) : job.code;
+}
+
 // ---- Subscribe and Search: the adapter's business, in its own messages ----
 
 static mesh_code subscribe(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
@@ -222,9 +273,13 @@ static mesh_code search(mesh_call *call, mesh_frame frame, void *arg, mesh_error
 
 void data_manager_init(data_manager *self) {
   static const mesh_method methods[] = {
-      {.name = "Load", .run = load_series},       {.name = "Read", .run = read_series},
-      {.name = "Gaps", .run = data_manager_gaps}, {.name = "List", .run = list_series},
-      {.name = "Subscribe", .run = subscribe},    {.name = "Search", .run = search},
+      {.name = "Load", .run = load_series},
+      {.name = "Read", .run = read_series},
+      {.name = "Gaps", .run = data_manager_gaps},
+      {.name = "List", .run = list_series},
+      {.name = "Describe", .run = describe_series},
+      {.name = "Subscribe", .run = subscribe},
+      {.name = "Search", .run = search},
   };
   self->service =
       (mesh_service){"millrace.v1.DataManager", methods, sizeof methods / sizeof *methods, self};

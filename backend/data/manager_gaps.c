@@ -5,6 +5,7 @@
 #include "backend/data/gaps.h"
 #include "backend/data/manager.h"
 #include "backend/data/settled.h"
+#include "backend/data/source.h"
 #include "market/timeframe.h"
 #include "mesh/rpc/message.h"
 #include "mesh/runtime/text.h"
@@ -75,12 +76,17 @@ static void take_coverage(void *arg, const store_coverage *coverage) {
 
 static void do_read_gaps(void *arg) {
   gaps_job *job = arg;
-  job->code = store_read_coverage(job->self->store, job->request->symbol, job->request->timeframe,
-                                  INT64_MIN, INT64_MAX, take_coverage, job, job->err);
+  char source[SERIES_SOURCE_MAX];
+  series_key key = {job->request->symbol, job->request->timeframe, source};
+  job->code = source_choose(job->self->store, key.symbol, key.timeframe, job->request->source,
+                            source, job->err);
+  if (job->code != GRPC_STATUS_OK) return;
+  job->code = store_read_coverage(job->self->store, &key, INT64_MIN, INT64_MAX, take_coverage, job,
+                                  job->err);
   for (size_t i = 0; i < job->count && job->code == GRPC_STATUS_OK; i++) {
     open_interval open = {job->notes[i].at, job->notes[i].asked_s};
     if (job->notes[i].cause == CAUSE(UNSETTLED) &&
-        settled_by_later_bar(job->self->store, job->request->symbol, job->frame, &open)) {
+        settled_by_later_bar(job->self->store, &key, job->frame, &open)) {
       intervals_add(&job->known, open.at);
     }
   }

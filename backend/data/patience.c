@@ -122,7 +122,8 @@ mesh_code patience_wait(patience *own, mesh_scope *scope, const char *piece, int
   int64_t wait_ms = asks ? plan_pause(own, &why) : 0;
   if (is_new) {
     code = mesh_operation_report_attempt(own->operation, piece, attempt, &why, wait_ms, err);
-    if (code != GRPC_STATUS_OK) return code;
+    // Another piece may have had its answer while that was written.
+    if (code != GRPC_STATUS_OK || own->until_ns == 0) return code;
   }
   mesh_scope bounded;
   mesh_scope_open(&bounded, scope);

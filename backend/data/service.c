@@ -34,6 +34,11 @@ static mesh_code list(mesh_call *call, mesh_frame frame, void *self, mesh_error 
                     "/millrace.v1.DataManager/List", err);
 }
 
+static mesh_code describe(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  return to_manager(call, frame, self, &millrace__v1__describe_request__descriptor,
+                    "/millrace.v1.DataManager/Describe", err);
+}
+
 static mesh_code subscribe(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   mesh_code code = data_request_check(&millrace__v1__subscribe_request__descriptor, frame, err);
   if (code != GRPC_STATUS_OK) return code;
@@ -48,9 +53,10 @@ static mesh_code search(mesh_call *call, mesh_frame frame, void *self, mesh_erro
 
 void data_service_init(data_service *self, mesh_link *manager) {
   static const mesh_method methods[] = {
-      {.name = "Load", .run = load},           {.name = "Read", .run = read_bars},
-      {.name = "Gaps", .run = gaps},           {.name = "List", .run = list},
-      {.name = "Subscribe", .run = subscribe}, {.name = "Search", .run = search},
+      {.name = "Load", .run = load},         {.name = "Read", .run = read_bars},
+      {.name = "Gaps", .run = gaps},         {.name = "List", .run = list},
+      {.name = "Describe", .run = describe}, {.name = "Subscribe", .run = subscribe},
+      {.name = "Search", .run = search},
   };
   *self = (data_service){
       .service = {"millrace.v1.DataService", methods, sizeof methods / sizeof *methods, self},

@@ -15,7 +15,7 @@ typedef struct open_interval {
 // True if the series has a bar behind the interval that the source must have had when it was asked:
 // one that was old enough then (judge.h). So the end of one segment is settled by the next one. A
 // series that cannot be read settles nothing. Blocks: on a pool thread.
-bool settled_by_later_bar(store *store, const char *symbol, const timeframe *frame,
+bool settled_by_later_bar(store *store, const series_key *key, const timeframe *frame,
                           const open_interval *open);
 
 #endif

@@ -108,15 +108,14 @@ static mesh_code check_owner(void *arg, mesh_error *err) {
   return await_write(self, &wait, err);
 }
 
-mesh_code store_journal_put_segment(store_journal *self, const char *symbol, const char *timeframe,
+mesh_code store_journal_put_segment(store_journal *self, const series_key *key,
                                     const store_ledger *ledger, const store_bars *bars,
                                     const mesh_entry *entry, mesh_error *err) {
   store_event what;
   if (entry != NULL) what = make_event(&entry->record, entry->event);
   write_wait wait;
   prepare_wait(&wait, self);
-  store_start_segment(self->store, symbol, timeframe, ledger, bars, entry != NULL ? &what : NULL,
-                      &wait.write);
+  store_start_segment(self->store, key, ledger, bars, entry != NULL ? &what : NULL, &wait.write);
   return await_write(self, &wait, err);
 }
 

@@ -23,8 +23,7 @@ void store_journal_init(store_journal *self, store *store, mesh_pool *pool, mesh
 
 // store_put_segment() for a fiber: the bars, their coverage and (may be NULL) the entry that was
 // begun to report them, in one transaction.
-MESH_NODISCARD mesh_code store_journal_put_segment(store_journal *self, const char *symbol,
-                                                   const char *timeframe,
+MESH_NODISCARD mesh_code store_journal_put_segment(store_journal *self, const series_key *key,
                                                    const store_ledger *ledger,
                                                    const store_bars *bars, const mesh_entry *entry,
                                                    mesh_error *err);

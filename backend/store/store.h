@@ -9,6 +9,7 @@
 #ifndef MILLRACE_BACKEND_STORE_STORE_H
 #define MILLRACE_BACKEND_STORE_STORE_H
 
+#include "market/series_key.h"
 #include "mesh/runtime/status.h"
 #include "mesh/runtime/view.h"
 
@@ -24,11 +25,12 @@ typedef struct store_moment {
 } store_moment;
 
 typedef struct store_options {
-  bool synchronous_full;  // each commit survives a power loss, not only a crash of the program
-  int64_t max_bytes;      // refuse to grow beyond this; 0: no limit but the disk
-  int64_t busy_limit_ms;  // how long to wait for another process that holds it; 0: 10 minutes
-  int64_t log_max_bytes;  // the write-ahead log is folded into the file when it is longer; while
-                          // another process reads an old state it may be. 0: 64 MiB
+  bool synchronous_full;   // each commit survives a power loss, not only a crash of the program
+  int64_t max_bytes;       // refuse to grow beyond this; 0: no limit but the disk
+  int64_t busy_limit_ms;   // how long to wait for another process that holds it; 0: 10 minutes
+  int64_t log_max_bytes;   // the write-ahead log is folded into the file when it is longer; while
+                           // another process reads an old state it may be. 0: 64 MiB
+  const char *old_source;  // of the series of a version that did not keep it; NULL: unknown
   void (*read_moment)(store_moment *out);  // NULL: the machine's clocks. Any thread.
 } store_options;
 
@@ -87,8 +89,8 @@ typedef struct store_ledger {
 } store_ledger;
 
 typedef struct store_series {
-  const char *symbol, *timeframe;  // valid during the callback
-  int64_t bars, first_s, last_s;   // the times of the first and last bar
+  series_key key;                 // valid during the callback
+  int64_t bars, first_s, last_s;  // the times of the first and last bar
   int64_t updated_ns;
 } store_series;
 
@@ -123,7 +125,7 @@ struct store_write {
     } create;
     const store_event *append;
     struct {
-      const char *symbol, *timeframe;
+      const series_key *key;
       const store_ledger *ledger;
       const store_bars *bars;
       const store_event *event;
@@ -138,9 +140,8 @@ struct store_write {
 
 // Writes without waiting: write->on_done() tells. Set on_done first; what is pointed
 // to must live until then. The blocking functions of these names do this and wait.
-void store_start_segment(store *store, const char *symbol, const char *timeframe,
-                         const store_ledger *ledger, const store_bars *bars,
-                         const store_event *event, store_write *write);
+void store_start_segment(store *store, const series_key *key, const store_ledger *ledger,
+                         const store_bars *bars, const store_event *event, store_write *write);
 void store_start_create(store *store, const struct store_operation *operation, mesh_view event,
                         store_write *write);
 void store_start_append(store *store, const store_event *event, store_write *write);
@@ -151,14 +152,14 @@ void store_start_check(store *store, store_write *write);
 // Stores the bars of one answered interval, what is known of it and the event that reports it (each
 // may be NULL): all or nothing. Bars that are there already are replaced. RESOURCE_EXHAUSTED: the
 // disk is full. ABORTED: as store_append_event().
-MESH_NODISCARD mesh_code store_put_segment(store *store, const char *symbol, const char *timeframe,
+MESH_NODISCARD mesh_code store_put_segment(store *store, const series_key *key,
                                            const store_ledger *ledger, const store_bars *bars,
                                            const store_event *event, mesh_error *err);
 
 // Calls each() for the known intervals that overlap [from, to), oldest first; they do not overlap
 // each other.
 MESH_NODISCARD mesh_code store_read_coverage(
-    store *store, const char *symbol, const char *timeframe, int64_t from_s, int64_t to_s,
+    store *store, const series_key *key, int64_t from_s, int64_t to_s,
     void (*each)(void *arg, const store_coverage *coverage), void *arg, mesh_error *err);
 
 // Reads up to `capacity` bars with from <= time < to, oldest first, into the columns; *count says
@@ -168,26 +169,30 @@ typedef struct store_columns {
   int64_t *times;
   double *open, *high, *low, *close, *volume;
 } store_columns;
-MESH_NODISCARD mesh_code store_read_bars(store *store, const char *symbol, const char *timeframe,
-                                         int64_t from_s, int64_t to_s, const store_columns *columns,
-                                         size_t *count, mesh_error *err);
+MESH_NODISCARD mesh_code store_read_bars(store *store, const series_key *key, int64_t from_s,
+                                         int64_t to_s, const store_columns *columns, size_t *count,
+                                         mesh_error *err);
 
 // How many bars lie in [from, to), and the time of the first of the last `last` of them (from_s if
 // there are fewer). NOT_FOUND if there is no such series.
-MESH_NODISCARD mesh_code store_count_bars(store *store, const char *symbol, const char *timeframe,
-                                          int64_t from_s, int64_t to_s, int64_t last,
-                                          int64_t *count, int64_t *first_s, mesh_error *err);
+MESH_NODISCARD mesh_code store_count_bars(store *store, const series_key *key, int64_t from_s,
+                                          int64_t to_s, int64_t last, int64_t *count,
+                                          int64_t *first_s, mesh_error *err);
 
-// Calls each() for every stored series of `symbol` ("" all), by symbol and length of the timeframe,
-// after the series of `after` (NULL: from the beginning), at most STORE_SERIES_PAGE of them.
-typedef struct store_series_place {
-  const char *symbol, *timeframe;  // borrowed
-} store_series_place;
+// Calls each() for every stored series of `symbol` ("" all), by symbol, length of the timeframe and
+// source, after the series of `after` (NULL: from the beginning), at most STORE_SERIES_PAGE of
+// them.
 enum { STORE_SERIES_PAGE = 512 };
 MESH_NODISCARD mesh_code store_list_series(store *store, const char *symbol,
-                                           const store_series_place *after,
+                                           const series_key *after,
                                            void (*each)(void *arg, const store_series *series),
                                            void *arg, mesh_error *err);
+
+// Calls each() for every source of which something is known of a symbol and timeframe (their key's
+// source is not looked at), bars or not, by name.
+MESH_NODISCARD mesh_code store_list_sources(store *store, const series_key *key,
+                                            void (*each)(void *arg, const store_series *series),
+                                            void *arg, mesh_error *err);
 
 // ---- operations ----
 

@@ -59,6 +59,7 @@ static void fill_store(const char *path, segment *bars) {
   store *store;
   mesh_error err;
   check(store_open(path, NULL, &store, &err), &err);
+  const series_key series = {"SYNA", "1m", SERIES_SOURCE_UNKNOWN};
   for (int i = 0; i < segments(); i++) {
     fill(bars, i);
     store_bars view = {SEGMENT_BARS, bars->times, bars->open,  bars->high,
@@ -68,7 +69,7 @@ static void fill_store(const char *path, segment *bars) {
                                .state = STORE_STORED,
                                .reason = ""};
     store_ledger ledger = {&coverage, 1};
-    check(store_put_segment(store, "SYNA", "1m", &ledger, &view, NULL, &err), &err);
+    check(store_put_segment(store, &series, &ledger, &view, NULL, &err), &err);
   }
   store_close(store);
 }

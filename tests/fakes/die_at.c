@@ -12,18 +12,10 @@
 
 #include "backend/store/store.h"
 
-void __real_store_start_create(store *store, const store_operation *operation, mesh_view event,
-                               store_write *write);
-void __real_store_start_append(store *store, const store_event *event, store_write *write);
-void __real_store_start_segment(store *store, const char *symbol, const char *timeframe,
-                                const store_ledger *ledger, const store_bars *bars,
-                                const store_event *event, store_write *write);
-void __wrap_store_start_create(store *store, const store_operation *operation, mesh_view event,
-                               store_write *write);
-void __wrap_store_start_append(store *store, const store_event *event, store_write *write);
-void __wrap_store_start_segment(store *store, const char *symbol, const char *timeframe,
-                                const store_ledger *ledger, const store_bars *bars,
-                                const store_event *event, store_write *write);
+// As the store declares them, so that the compiler sees where one is not what it was.
+__typeof__(store_start_create) __real_store_start_create, __wrap_store_start_create;
+__typeof__(store_start_append) __real_store_start_append, __wrap_store_start_append;
+__typeof__(store_start_segment) __real_store_start_segment, __wrap_store_start_segment;
 
 static struct {
   bool known, armed, after;
@@ -71,9 +63,9 @@ void __wrap_store_start_append(store *store, const store_event *event, store_wri
   __real_store_start_append(store, event, write);
 }
 
-void __wrap_store_start_segment(store *store, const char *symbol, const char *timeframe,
-                                const store_ledger *ledger, const store_bars *bars,
-                                const store_event *event, store_write *write) {
+void __wrap_store_start_segment(store *store, const series_key *key, const store_ledger *ledger,
+                                const store_bars *bars, const store_event *event,
+                                store_write *write) {
   if (event != NULL) on_event(write);
-  __real_store_start_segment(store, symbol, timeframe, ledger, bars, event, write);
+  __real_store_start_segment(store, key, ledger, bars, event, write);
 }

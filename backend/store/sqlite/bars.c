@@ -115,13 +115,12 @@ static mesh_code read_rows(store *store, int64_t series, int64_t from_s, int64_t
   return code;
 }
 
-mesh_code store_read_bars(store *store, const char *symbol, const char *timeframe, int64_t from_s,
-                          int64_t to_s, const store_columns *columns, size_t *count,
-                          mesh_error *err) {
+mesh_code store_read_bars(store *store, const series_key *key, int64_t from_s, int64_t to_s,
+                          const store_columns *columns, size_t *count, mesh_error *err) {
   int64_t series = 0;
   *count = 0;
   pthread_mutex_lock(&store->read_lock);
-  mesh_code code = store_find_series(store, &store->reader, symbol, timeframe, &series, err);
+  mesh_code code = store_find_series(store, &store->reader, key, &series, err);
   if (code == GRPC_STATUS_OK) code = read_rows(store, series, from_s, to_s, columns, count, err);
   pthread_mutex_unlock(&store->read_lock);
   return code;
@@ -150,15 +149,14 @@ static mesh_code find_start(store *store, int64_t series, int64_t from_s, int64_
   return code;
 }
 
-mesh_code store_count_bars(store *store, const char *symbol, const char *timeframe, int64_t from_s,
-                           int64_t to_s, int64_t last, int64_t *count, int64_t *first_s,
-                           mesh_error *err) {
+mesh_code store_count_bars(store *store, const series_key *key, int64_t from_s, int64_t to_s,
+                           int64_t last, int64_t *count, int64_t *first_s, mesh_error *err) {
   int64_t series = 0;
   *count = 0;
   *first_s = from_s;
   pthread_mutex_lock(&store->read_lock);
   store_connection *reader = &store->reader;
-  mesh_code code = store_find_series(store, reader, symbol, timeframe, &series, err);
+  mesh_code code = store_find_series(store, reader, key, &series, err);
   if (code == GRPC_STATUS_OK) code = count_between(store, reader, series, from_s, to_s, count, err);
   if (code == GRPC_STATUS_OK && last > 0 && *count > last) {
     code = find_start(store, series, from_s, to_s, last, first_s, err);

@@ -185,14 +185,13 @@ static mesh_code read_rows(store *store, int64_t series, int64_t from_s, int64_t
   return code;
 }
 
-mesh_code store_read_coverage(store *store, const char *symbol, const char *timeframe,
-                              int64_t from_s, int64_t to_s,
+mesh_code store_read_coverage(store *store, const series_key *key, int64_t from_s, int64_t to_s,
                               void (*each)(void *arg, const store_coverage *coverage), void *arg,
                               mesh_error *err) {
   int64_t series = 0;
   mesh_error missing;
   pthread_mutex_lock(&store->read_lock);
-  mesh_code code = store_find_series(store, &store->reader, symbol, timeframe, &series, &missing);
+  mesh_code code = store_find_series(store, &store->reader, key, &series, &missing);
   if (code == GRPC_STATUS_OK) {
     code = read_rows(store, series, from_s, to_s, each, arg, err);
   } else if (code == GRPC_STATUS_NOT_FOUND) {

@@ -10,7 +10,7 @@
 #include "backend/store/store.h"
 
 enum {
-  STORE_SCHEMA_VERSION = 5,
+  STORE_SCHEMA_VERSION = 6,
   STORE_PAGE_BYTES = 8192,
   STORE_ID_MAX = 33,  // 32 hexadecimal digits and the NUL
 };
@@ -26,6 +26,7 @@ typedef enum store_sql {
   STORE_SQL_ADD_SERIES,
   STORE_SQL_UPDATE_SERIES,
   STORE_SQL_LIST_SERIES,
+  STORE_SQL_LIST_SOURCES,
   STORE_SQL_COUNT_BARS,
   STORE_SQL_INSERT_ONE_BAR,
   STORE_SQL_INSERT_TEN_BARS,
@@ -89,8 +90,9 @@ struct store {
   int64_t busy_limit_ms;  // how long another process is waited for
   atomic_bool leaving;
   void (*read_moment)(store_moment *out);
-  store_moment seen;  // when it was opened
-  int64_t age_s;      // the store's own clock then; see age.c
+  const char *old_source;  // of series that do not say; only while it is opened
+  store_moment seen;       // when it was opened
+  int64_t age_s;           // the store's own clock then; see age.c
   store_connection reader;
   pthread_mutex_t read_lock;  // held around every use of `reader`
   store_connection writer;    // the writer thread's, from store_writer_start() to _stop()
@@ -271,12 +273,10 @@ MESH_NODISCARD mesh_code store_locate(store *store, const char *name, store_loca
 
 // Finds the id of a series; NOT_FOUND names it.
 MESH_NODISCARD mesh_code store_find_series(store *store, store_connection *connection,
-                                           const char *symbol, const char *timeframe, int64_t *id,
-                                           mesh_error *err);
+                                           const series_key *key, int64_t *id, mesh_error *err);
 
 // The same on the writer; one that is not there is added.
-MESH_NODISCARD mesh_code store_find_or_add_series(store *store, const char *symbol,
-                                                  const char *timeframe, int64_t *id,
+MESH_NODISCARD mesh_code store_find_or_add_series(store *store, const series_key *key, int64_t *id,
                                                   mesh_error *err);
 
 // Notes in the series that `bars` (at least one) came, `added` of them new.

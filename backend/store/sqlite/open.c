@@ -99,6 +99,8 @@ static store *create(const char *path, const store_options *options) {
   created->busy_limit_ms = limit_ms < OPEN_LIMIT_MS ? limit_ms : OPEN_LIMIT_MS;
   bool chosen = options != NULL && options->read_moment != NULL;
   created->read_moment = chosen ? options->read_moment : store_read_moment;
+  bool told = options != NULL && options->old_source != NULL;
+  created->old_source = told ? options->old_source : SERIES_SOURCE_UNKNOWN;
   pthread_mutex_init(&created->read_lock, NULL);
   return created;
 }

@@ -1,5 +1,6 @@
 // The schema, its version, and who owns the file.
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "backend/store/sqlite/internal.h"
 #include "mesh/runtime/log.h"
@@ -78,6 +79,17 @@ static const char add_ledger[] =
     "UPDATE coverage SET state=4, reason='stored by an older version'"
     " WHERE state=1 AND from_s=(SELECT last_s FROM series WHERE id=coverage.series);";
 
+// Until then series did not say whose they are.
+static const char add_source[] =
+    "ALTER TABLE series RENAME TO series_5;"
+    "CREATE TABLE series("
+    " id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, timeframe TEXT NOT NULL, source TEXT NOT NULL,"
+    " bars INTEGER NOT NULL DEFAULT 0, first_s INTEGER, last_s INTEGER,"
+    " updated_ns INTEGER NOT NULL DEFAULT 0, UNIQUE(symbol, timeframe, source));"
+    "INSERT INTO series SELECT id, symbol, timeframe, %Q, bars, first_s, last_s, updated_ns"
+    " FROM series_5;"
+    "DROP TABLE series_5;";
+
 static const char model_tables[] =
     "CREATE TABLE models("
     " name TEXT NOT NULL, version INTEGER NOT NULL, created_ns INTEGER NOT NULL,"
@@ -132,10 +144,20 @@ static mesh_code write_version(store *store, mesh_error *err) {
   return store_execute(store, store->writer.db, versions, "cannot write the version", err);
 }
 
+static mesh_code name_sources(store *store, const char *doing, mesh_error *err) {
+  char *sql = sqlite3_mprintf(add_source, store->old_source);
+  if (sql == NULL) abort();
+  mesh_code code = store_execute(store, store->writer.db, sql, doing, err);
+  sqlite3_free(sql);
+  return code;
+}
+
 static mesh_code create_tables(store *store, mesh_error *err) {
+  static const char doing[] = "cannot make the tables";
   const char *const scripts[] = {series_tables, operation_tables, model_tables, identity_and_age,
                                  add_ledger};
-  mesh_code code = run_all(store, scripts, 5, "cannot make the tables", err);
+  mesh_code code = run_all(store, scripts, 5, doing, err);
+  if (code == GRPC_STATUS_OK) code = name_sources(store, doing, err);
   return code == GRPC_STATUS_OK ? write_version(store, err) : code;
 }
 
@@ -144,11 +166,14 @@ static mesh_code migrate(store *store, int64_t version, mesh_error *err) {
                                 model_tables,         identity_and_age, add_ledger};
   const char *const from_2[] = {model_tables, add_ends, identity_and_age, add_ledger};
   mesh_code code = GRPC_STATUS_OK;
+  char doing[64];
   if (version == STORE_SCHEMA_VERSION) return code;
-  if (version == 1) code = run_all(store, from_1, 6, "cannot bring version 1 up to date", err);
-  if (version == 2) code = run_all(store, from_2, 4, "cannot bring version 2 up to date", err);
-  if (version == 3) code = run_all(store, from_2 + 1, 3, "cannot bring version 3 up to date", err);
-  if (version == 4) code = run_all(store, from_2 + 3, 1, "cannot bring version 4 up to date", err);
+  snprintf(doing, sizeof doing, "cannot bring version %d up to date", (int)version);
+  if (version == 1) code = run_all(store, from_1, 6, doing, err);
+  if (version == 2) code = run_all(store, from_2, 4, doing, err);
+  if (version == 3) code = run_all(store, from_2 + 1, 3, doing, err);
+  if (version == 4) code = run_all(store, from_2 + 3, 1, doing, err);
+  if (code == GRPC_STATUS_OK) code = name_sources(store, doing, err);
   return code == GRPC_STATUS_OK ? write_version(store, err) : code;
 }
 

@@ -1,24 +1,30 @@
-// Series: a symbol and a timeframe, and what is known of their bars at a glance.
+// Series: a symbol, a timeframe and a source, and what is known of their bars at a glance.
 #include <time.h>
 
 #include "backend/store/sqlite/internal.h"
 #include "market/timeframe.h"
 #include "mesh/runtime/time.h"
 
-mesh_code store_find_series(store *store, store_connection *connection, const char *symbol,
-                            const char *timeframe, int64_t *id, mesh_error *err) {
+static void bind_key(sqlite3_stmt *statement, const series_key *key) {
+  store_bind_text(statement, 1, key->symbol);
+  store_bind_text(statement, 2, key->timeframe);
+  store_bind_text(statement, 3, key->source);
+}
+
+mesh_code store_find_series(store *store, store_connection *connection, const series_key *key,
+                            int64_t *id, mesh_error *err) {
   sqlite3_stmt *statement;
-  mesh_code code =
-      store_prepare(store, connection, STORE_SQL_FIND_SERIES,
-                    "SELECT id FROM series WHERE symbol=? AND timeframe=?", &statement, err);
+  mesh_code code = store_prepare(
+      store, connection, STORE_SQL_FIND_SERIES,
+      "SELECT id FROM series WHERE symbol=? AND timeframe=? AND source=?", &statement, err);
   if (code != GRPC_STATUS_OK) return code;
-  sqlite3_bind_text(statement, 1, symbol, -1, SQLITE_STATIC);
-  sqlite3_bind_text(statement, 2, timeframe, -1, SQLITE_STATIC);
+  bind_key(statement, key);
   int step = sqlite3_step(statement);
   if (step == SQLITE_ROW) {
     *id = sqlite3_column_int64(statement, 0);
   } else if (step == SQLITE_DONE) {
-    code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no stored series %s %s", symbol, timeframe);
+    code = mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no stored series %s %s%s%s", key->symbol,
+                     key->timeframe, key->source[0] != '\0' ? " of " : "", key->source);
   } else {
     code = store_fail(store, connection->db, "cannot find a series", err);
   }
@@ -26,19 +32,18 @@ mesh_code store_find_series(store *store, store_connection *connection, const ch
   return code;
 }
 
-mesh_code store_find_or_add_series(store *store, const char *symbol, const char *timeframe,
-                                   int64_t *id, mesh_error *err) {
+mesh_code store_find_or_add_series(store *store, const series_key *key, int64_t *id,
+                                   mesh_error *err) {
   sqlite3_stmt *statement;
-  mesh_code code = store_prepare(store, &store->writer, STORE_SQL_ADD_SERIES,
-                                 "INSERT OR IGNORE INTO series(symbol, timeframe) VALUES(?, ?)",
-                                 &statement, err);
+  mesh_code code = store_prepare(
+      store, &store->writer, STORE_SQL_ADD_SERIES,
+      "INSERT OR IGNORE INTO series(symbol, timeframe, source) VALUES(?, ?, ?)", &statement, err);
   if (code != GRPC_STATUS_OK) return code;
-  sqlite3_bind_text(statement, 1, symbol, -1, SQLITE_STATIC);
-  sqlite3_bind_text(statement, 2, timeframe, -1, SQLITE_STATIC);
+  bind_key(statement, key);
   code = store_step(store, statement, "cannot add a series", err);
   store_release(statement);
   if (code != GRPC_STATUS_OK) return code;
-  return store_find_series(store, &store->writer, symbol, timeframe, id, err);
+  return store_find_series(store, &store->writer, key, id, err);
 }
 
 static int64_t wall_ns(void) {
@@ -85,43 +90,74 @@ mesh_code store_add_series_functions(store *store, mesh_error *err) {
   return store_fail(store, store->reader.db, "cannot add a function", err);
 }
 
-static mesh_code list_rows(store *store, const char *symbol, const store_series_place *after,
+// Passes on the rows of a statement: symbol, timeframe, source, bars, first, last, updated.
+static mesh_code pass_rows(store *store, sqlite3_stmt *statement,
                            void (*each)(void *arg, const store_series *series), void *arg,
                            mesh_error *err) {
-  sqlite3_stmt *statement;
-  store_connection *reader = &store->reader;
-  mesh_code code = store_prepare(store, reader, STORE_SQL_LIST_SERIES,
-                                 "SELECT symbol, timeframe, bars, first_s, last_s, updated_ns"
-                                 " FROM series WHERE bars>0 AND (?1='' OR symbol=?1)"
-                                 " AND symbol>=?2 AND (symbol>?2 OR (timeframe_s(timeframe),"
-                                 " timeframe) > (timeframe_s(?3), ?3))"
-                                 " ORDER BY symbol, timeframe_s(timeframe), timeframe LIMIT ?4",
-                                 &statement, err);
-  if (code != GRPC_STATUS_OK) return code;
-  store_bind_text(statement, 1, symbol);
-  store_bind_text(statement, 2, after != NULL ? after->symbol : "");
-  store_bind_text(statement, 3, after != NULL ? after->timeframe : "");
-  sqlite3_bind_int(statement, 4, STORE_SERIES_PAGE);
+  mesh_code code = GRPC_STATUS_OK;
   int step;
   while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
-    store_series series = {.symbol = store_text_column(statement, 0),
-                           .timeframe = store_text_column(statement, 1),
-                           .bars = sqlite3_column_int64(statement, 2),
-                           .first_s = sqlite3_column_int64(statement, 3),
-                           .last_s = sqlite3_column_int64(statement, 4),
-                           .updated_ns = sqlite3_column_int64(statement, 5)};
+    store_series series = {.key = {.symbol = store_text_column(statement, 0),
+                                   .timeframe = store_text_column(statement, 1),
+                                   .source = store_text_column(statement, 2)},
+                           .bars = sqlite3_column_int64(statement, 3),
+                           .first_s = sqlite3_column_int64(statement, 4),
+                           .last_s = sqlite3_column_int64(statement, 5),
+                           .updated_ns = sqlite3_column_int64(statement, 6)};
     each(arg, &series);
   }
-  if (step != SQLITE_DONE) code = store_fail(store, reader->db, "cannot list the series", err);
+  if (step != SQLITE_DONE)
+    code = store_fail(store, store->reader.db, "cannot list the series", err);
   store_release(statement);
   return code;
 }
 
-mesh_code store_list_series(store *store, const char *symbol, const store_series_place *after,
+#define SERIES_COLUMNS "symbol, timeframe, source, bars, first_s, last_s, updated_ns"
+
+static mesh_code list_rows(store *store, const char *symbol, const series_key *after,
+                           void (*each)(void *arg, const store_series *series), void *arg,
+                           mesh_error *err) {
+  static const series_key first = {"", "", ""};
+  sqlite3_stmt *statement;
+  mesh_code code =
+      store_prepare(store, &store->reader, STORE_SQL_LIST_SERIES,
+                    "SELECT " SERIES_COLUMNS
+                    " FROM series WHERE bars>0 AND (?4='' OR symbol=?4)"
+                    " AND symbol>=?1 AND (symbol>?1 OR (timeframe_s(timeframe), timeframe, source)"
+                    " > (timeframe_s(?2), ?2, ?3))"
+                    " ORDER BY symbol, timeframe_s(timeframe), timeframe, source LIMIT ?5",
+                    &statement, err);
+  if (code != GRPC_STATUS_OK) return code;
+  bind_key(statement, after != NULL ? after : &first);
+  store_bind_text(statement, 4, symbol);
+  sqlite3_bind_int(statement, 5, STORE_SERIES_PAGE);
+  return pass_rows(store, statement, each, arg, err);
+}
+
+mesh_code store_list_series(store *store, const char *symbol, const series_key *after,
                             void (*each)(void *arg, const store_series *series), void *arg,
                             mesh_error *err) {
   pthread_mutex_lock(&store->read_lock);
   mesh_code code = list_rows(store, symbol, after, each, arg, err);
+  pthread_mutex_unlock(&store->read_lock);
+  return code;
+}
+
+mesh_code store_list_sources(store *store, const series_key *key,
+                             void (*each)(void *arg, const store_series *series), void *arg,
+                             mesh_error *err) {
+  sqlite3_stmt *statement;
+  pthread_mutex_lock(&store->read_lock);
+  mesh_code code = store_prepare(store, &store->reader, STORE_SQL_LIST_SOURCES,
+                                 "SELECT " SERIES_COLUMNS
+                                 " FROM series"
+                                 " WHERE symbol=?1 AND timeframe=?2 ORDER BY source",
+                                 &statement, err);
+  if (code == GRPC_STATUS_OK) {
+    store_bind_text(statement, 1, key->symbol);
+    store_bind_text(statement, 2, key->timeframe);
+    code = pass_rows(store, statement, each, arg, err);
+  }
   pthread_mutex_unlock(&store->read_lock);
   return code;
 }

@@ -44,7 +44,7 @@ static mesh_code put_segment(fixture *own, mesh_error *err) {
   store_ledger ledger = {&coverage, 1};
   store_event event = event_of("running", 2);
   event.event = (mesh_view){large, sizeof large};
-  return store_put_segment(own->store, "SPX", "1m", &ledger, &bars.view, &event, err);
+  return store_put_segment(own->store, &spx_1m, &ledger, &bars.view, &event, err);
 }
 
 static mesh_code add_model(fixture *own, mesh_error *err) {

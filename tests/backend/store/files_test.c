@@ -84,7 +84,7 @@ static void a_file_that_may_not_grow_is_a_full_disk(fixture *own) {
 static void a_newer_schema_is_refused(fixture *own) {
   close_store(own);
   sqlite3_close(run_sql(own->path, "PRAGMA user_version=99"));
-  expect_refusal(own, GRPC_STATUS_FAILED_PRECONDITION, "version 99, this program knows up to 5");
+  expect_refusal(own, GRPC_STATUS_FAILED_PRECONDITION, "version 99, this program knows up to 6");
 }
 
 static void another_programs_database_is_refused(fixture *own) {
@@ -139,7 +139,7 @@ static void damaged_pages_are_named_when_met(fixture *own) {
   open_store(own);
   mesh_error err;
   int64_t count, first_s;
-  assert_int_equal(store_count_bars(own->store, "SPX", "1m", 0, 60000, 0, &count, &first_s, &err),
+  assert_int_equal(store_count_bars(own->store, &spx_1m, 0, 60000, 0, &count, &first_s, &err),
                    GRPC_STATUS_DATA_LOSS);
   assert_non_null(strstr(err.message, own->path));
   assert_int_equal(put(own, 0, 600, STORE_STORED, "", 10, &err), GRPC_STATUS_DATA_LOSS);

@@ -7,6 +7,8 @@
 
 #include "tests/unit.h"
 
+const series_key spx_1m = {"SPX", "1m", SERIES_SOURCE_UNKNOWN};
+
 store_moment test_moment = {.wall_s = 1700000000, .boot_s = 100, .boot = "first"};
 
 void read_test_moment(store_moment *out) {
@@ -46,7 +48,7 @@ mesh_code put(fixture *own, int64_t from_s, int64_t to_s, store_coverage_state s
   make_bars(&bars, from_s, count, 100);
   store_coverage coverage = {.from_s = from_s, .to_s = to_s, .state = state, .reason = reason};
   store_ledger ledger = {&coverage, 1};
-  return store_put_segment(own->store, "SPX", "1m", &ledger, &bars.view, NULL, err);
+  return store_put_segment(own->store, &spx_1m, &ledger, &bars.view, NULL, err);
 }
 
 void put_ok(fixture *own, int64_t from_s, int64_t to_s, store_coverage_state state,
@@ -60,7 +62,7 @@ void put_ok(fixture *own, int64_t from_s, int64_t to_s, store_coverage_state sta
 int64_t count_bars(fixture *own) {
   int64_t count, first_s;
   mesh_error err;
-  if (store_count_bars(own->store, "SPX", "1m", INT64_MIN, INT64_MAX, 0, &count, &first_s, &err) !=
+  if (store_count_bars(own->store, &spx_1m, INT64_MIN, INT64_MAX, 0, &count, &first_s, &err) !=
       GRPC_STATUS_OK) {
     fail_msg("%s", err.message);
   }

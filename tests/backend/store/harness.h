@@ -22,6 +22,9 @@ void open_store(fixture *own);
 void close_store(fixture *own);
 void reopen(fixture *own);
 
+// The series that these tests write, of a source that nobody wrote down.
+extern const series_key spx_1m;
+
 enum { BARS_MAX = 1000 };
 
 typedef struct test_bars {

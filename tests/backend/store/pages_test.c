@@ -89,18 +89,21 @@ static void a_page_of_large_models_is_short(fixture *own) {
 
 typedef struct series_page {
   int count, total;
-  char symbol[16], timeframe[8];
+  char symbol[16], timeframe[8], source[8];
 } series_page;
 
 static void take_series(void *arg, const store_series *series) {
   series_page *own = arg;
   if (own->total > 0) {
-    int symbols = strcmp(series->symbol, own->symbol);
-    bool longer = strcmp(own->timeframe, "30m") == 0 && strcmp(series->timeframe, "1h") == 0;
-    assert_true(symbols > 0 || (symbols == 0 && longer));
+    int symbols = strcmp(series->key.symbol, own->symbol);
+    bool same = strcmp(own->timeframe, series->key.timeframe) == 0;
+    bool longer = strcmp(own->timeframe, "30m") == 0 && !same;
+    bool later = same && strcmp(series->key.source, own->source) > 0;
+    assert_true(symbols > 0 || (symbols == 0 && (longer || later)));
   }
-  snprintf(own->symbol, sizeof own->symbol, "%s", series->symbol);
-  snprintf(own->timeframe, sizeof own->timeframe, "%s", series->timeframe);
+  snprintf(own->symbol, sizeof own->symbol, "%s", series->key.symbol);
+  snprintf(own->timeframe, sizeof own->timeframe, "%s", series->key.timeframe);
+  snprintf(own->source, sizeof own->source, "%s", series->key.source);
   own->count++;
   own->total++;
 }
@@ -115,15 +118,16 @@ static void series_come_in_pages(fixture *own) {
   for (int i = 0; i < 2 * SYMBOLS - 1; i++) {
     char symbol[16];
     snprintf(symbol, sizeof symbol, "S%04d", i / 2);
-    assert_int_equal(store_put_segment(own->store, symbol, i % 2 == 0 ? "30m" : "1h", &ledger,
-                                       &bars.view, NULL, &err),
+    // Of some, two sources.
+    series_key key = {symbol, i % 2 == 0 || i % 3 == 0 ? "30m" : "1h", i % 2 == 0 ? "a" : "b"};
+    assert_int_equal(store_put_segment(own->store, &key, &ledger, &bars.view, NULL, &err),
                      GRPC_STATUS_OK);
   }
   series_page got = {0};
   int pages = 0;
   do {
     series_page last = got;
-    store_series_place after = {last.symbol, last.timeframe};
+    series_key after = {last.symbol, last.timeframe, last.source};
     got.count = 0;
     assert_int_equal(
         store_list_series(own->store, "", pages++ > 0 ? &after : NULL, take_series, &got, &err),

@@ -16,7 +16,7 @@ static size_t read_bars(fixture *own, int64_t from_s, int64_t to_s, test_bars *o
   store_columns columns = {BARS_MAX, out->times, out->price, high, low, close, out->volume};
   size_t count = 0;
   mesh_error err;
-  assert_int_equal(store_read_bars(own->store, "SPX", "1m", from_s, to_s, &columns, &count, &err),
+  assert_int_equal(store_read_bars(own->store, &spx_1m, from_s, to_s, &columns, &count, &err),
                    GRPC_STATUS_OK);
   return count;
 }
@@ -42,7 +42,7 @@ static void a_window_is_half_open(fixture *own) {
   assert_int_equal(got.times[0], 60);
   int64_t count, first;
   mesh_error err;
-  assert_int_equal(store_count_bars(own->store, "SPX", "1m", 0, 600, 3, &count, &first, &err),
+  assert_int_equal(store_count_bars(own->store, &spx_1m, 0, 600, 3, &count, &first, &err),
                    GRPC_STATUS_OK);
   assert_int_equal(count, 10);
   assert_int_equal(first, 7 * 60);
@@ -68,14 +68,64 @@ static void an_unknown_series_is_named(fixture *own) {
   store_columns columns = {1, &time, values, values, values, values, values};
   size_t count;
   mesh_error err;
-  assert_int_equal(store_read_bars(own->store, "NOPE", "1d", 0, 1, &columns, &count, &err),
+  const series_key nowhere = {"NOPE", "1d", ""}, elsewhere = {"SPX", "1m", "ib"};
+  put_ok(own, 0, 600, STORE_STORED, "", 10);
+  assert_int_equal(store_read_bars(own->store, &nowhere, 0, 1, &columns, &count, &err),
                    GRPC_STATUS_NOT_FOUND);
   assert_string_equal(err.message, "no stored series NOPE 1d");
+  assert_int_equal(store_read_bars(own->store, &elsewhere, 0, 1, &columns, &count, &err),
+                   GRPC_STATUS_NOT_FOUND);
+  assert_string_equal(err.message, "no stored series SPX 1m of ib");
 }
 
 static void write_name(void *arg, const store_series *series) {
   char *text = arg;
-  sprintf(text + strlen(text), "%s %s ", series->symbol, series->timeframe);
+  sprintf(text + strlen(text), "%s %s ", series->key.symbol, series->key.timeframe);
+}
+
+static void write_coverage(void *arg, const store_coverage *one) {
+  char *text = arg;
+  sprintf(text + strlen(text), "[%lld,%lld)%d%s ", (long long)one->from_s, (long long)one->to_s,
+          (int)one->state, one->reason);
+}
+
+static void write_source(void *arg, const store_series *series) {
+  char *text = arg;
+  sprintf(text + strlen(text), "%s %lld ", series->key.source, (long long)series->bars);
+}
+
+// The same symbol and bars of three sources, one of which has none.
+static void sources_never_mix(fixture *own) {
+  static const char *const sources[] = {"papergate", "ib", "files"};
+  test_bars bars;
+  mesh_error err;
+  make_bars(&bars, 0, 10, 100);
+  store_coverage empty = {.from_s = 0, .to_s = 600, .state = STORE_EMPTY, .reason = "none"};
+  store_ledger ledger = {&empty, 1};
+  for (size_t i = 0; i < 3; i++) {
+    series_key key = {"SPX", "1m", sources[i]};
+    bars.view.count = i == 2 ? 0 : 10 - 3 * i;
+    assert_int_equal(
+        store_put_segment(own->store, &key, i == 2 ? &ledger : NULL, &bars.view, NULL, &err),
+        GRPC_STATUS_OK);
+  }
+  char text[256] = "", of_one[256] = "";
+  assert_int_equal(store_list_sources(own->store, &spx_1m, write_source, text, &err),
+                   GRPC_STATUS_OK);
+  assert_string_equal(text, "files 0 ib 7 papergate 10 ");
+  text[0] = '\0';
+  assert_int_equal(store_list_series(own->store, "", NULL, write_source, text, &err),
+                   GRPC_STATUS_OK);
+  assert_string_equal(text, "ib 7 papergate 10 ");
+  series_key files = {"SPX", "1m", "files"}, ib = {"SPX", "1m", "ib"};
+  assert_int_equal(
+      store_read_coverage(own->store, &files, INT64_MIN, INT64_MAX, write_coverage, of_one, &err),
+      GRPC_STATUS_OK);
+  assert_string_equal(of_one, "[0,600)2none ");
+  assert_int_equal(
+      store_read_coverage(own->store, &ib, INT64_MIN, INT64_MAX, write_coverage, of_one, &err),
+      GRPC_STATUS_OK);
+  assert_string_equal(of_one, "[0,600)2none ");
 }
 
 // As market/timeframe knows them; what it does not know comes last.
@@ -87,8 +137,8 @@ static void series_are_listed_by_length(fixture *own) {
   make_bars(&bars, 0, 1, 100);
   mesh_error err;
   for (size_t i = 0; i < 2 * FRAMES; i++) {
-    assert_int_equal(store_put_segment(own->store, i < FRAMES ? "B" : "A", frames[i % FRAMES], NULL,
-                                       &bars.view, NULL, &err),
+    series_key key = {i < FRAMES ? "B" : "A", frames[i % FRAMES], "ib"};
+    assert_int_equal(store_put_segment(own->store, &key, NULL, &bars.view, NULL, &err),
                      GRPC_STATUS_OK);
   }
   char text[256] = "";
@@ -154,12 +204,6 @@ static void threads_may_write_and_read_at_once(fixture *own) {
 
 // ---- coverage ----
 
-static void write_coverage(void *arg, const store_coverage *one) {
-  char *text = arg;
-  sprintf(text + strlen(text), "[%lld,%lld)%d%s ", (long long)one->from_s, (long long)one->to_s,
-          (int)one->state, one->reason);
-}
-
 static void write_asked(void *arg, const store_coverage *one) {
   char *text = arg;
   sprintf(text + strlen(text), "[%lld,%lld)%d at %lld again ", (long long)one->from_s,
@@ -175,9 +219,9 @@ static void write_asked(void *arg, const store_coverage *one) {
 static void expect_coverage(fixture *own, const char *want) {
   char text[512] = "";
   mesh_error err;
-  assert_int_equal(store_read_coverage(own->store, "SPX", "1m", INT64_MIN, INT64_MAX,
-                                       write_coverage, text, &err),
-                   GRPC_STATUS_OK);
+  assert_int_equal(
+      store_read_coverage(own->store, &spx_1m, INT64_MIN, INT64_MAX, write_coverage, text, &err),
+      GRPC_STATUS_OK);
   assert_string_equal(text, want);
 }
 
@@ -243,11 +287,11 @@ static void when_it_was_asked_is_kept(fixture *own) {
   };
   store_ledger ledger = {parts, sizeof parts / sizeof *parts};
   store_bars none = {0};
-  assert_int_equal(store_put_segment(own->store, "SPX", "1m", &ledger, &none, NULL, &err),
+  assert_int_equal(store_put_segment(own->store, &spx_1m, &ledger, &none, NULL, &err),
                    GRPC_STATUS_OK);
   char text[512] = "";
   assert_int_equal(
-      store_read_coverage(own->store, "SPX", "1m", INT64_MIN, INT64_MAX, write_asked, text, &err),
+      store_read_coverage(own->store, &spx_1m, INT64_MIN, INT64_MAX, write_asked, text, &err),
       GRPC_STATUS_OK);
   assert_string_equal(text,
                       "[0,100)1 at 0 again 0 tries 0 [100,200)2 at 500 again 900 tries 2 "
@@ -255,12 +299,49 @@ static void when_it_was_asked_is_kept(fixture *own) {
                       "[400,600)2 at 600 again never tries 3 ");
 }
 
+// As the series were before version 6.
+#define WITHOUT_SOURCES                                                                \
+  "ALTER TABLE series RENAME TO series_6;"                                             \
+  "CREATE TABLE series("                                                               \
+  " id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, timeframe TEXT NOT NULL,"            \
+  " bars INTEGER NOT NULL DEFAULT 0, first_s INTEGER, last_s INTEGER,"                 \
+  " updated_ns INTEGER NOT NULL DEFAULT 0, UNIQUE(symbol, timeframe));"                \
+  "INSERT INTO series SELECT id, symbol, timeframe, bars, first_s, last_s, updated_ns" \
+  " FROM series_6;"                                                                    \
+  "DROP TABLE series_6;"
+
+// A version that did not keep whose bars they are: its store is told.
+static void version_5_is_brought_up_to_date(fixture *own) {
+  put_ok(own, 0, 600, STORE_STORED, "", 10);
+  put_ok(own, 600, 1200, STORE_EMPTY, "no data", 0);
+  for (int told = 0; told < 2; told++) {
+    close_store(own);
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(own->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=5;" WITHOUT_SOURCES, NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    store_options options = {.old_source = told ? "it's papergate" : NULL};
+    char text[128] = "", covered[128] = "";
+    mesh_error err;
+    assert_int_equal(store_open(own->path, &options, &own->store, &err), GRPC_STATUS_OK);
+    assert_int_equal(store_list_series(own->store, "", NULL, write_source, text, &err),
+                     GRPC_STATUS_OK);
+    assert_string_equal(text, told ? "it's papergate 10 " : "unknown 10 ");
+    series_key key = {"SPX", "1m", told ? "it's papergate" : "unknown"};
+    assert_int_equal(
+        store_read_coverage(own->store, &key, INT64_MIN, INT64_MAX, write_coverage, covered, &err),
+        GRPC_STATUS_OK);
+    assert_string_equal(covered, "[0,600)1 [600,1200)2no data ");
+  }
+}
+
 // What version 4 took for known is looked at again: its end of each series, and what was said to be
 // empty, but for the time before the source's first bar.
 static void version_4_is_brought_up_to_date(fixture *own) {
   static const char to_version_4[] =
       "ALTER TABLE coverage DROP COLUMN asked_s; ALTER TABLE coverage DROP COLUMN again_s;"
-      "ALTER TABLE coverage DROP COLUMN tries; PRAGMA user_version=4;"
+      "ALTER TABLE coverage DROP COLUMN tries; PRAGMA user_version=4;" WITHOUT_SOURCES
       "UPDATE series SET first_s=100, last_s=540;"
       "INSERT INTO coverage SELECT id, -2208988800, 100, 2, 'before the source''s first bar'"
       " FROM series;"
@@ -279,7 +360,7 @@ static void version_4_is_brought_up_to_date(fixture *own) {
   char text[512] = "";
   mesh_error err;
   assert_int_equal(
-      store_read_coverage(own->store, "SPX", "1m", INT64_MIN, INT64_MAX, write_asked, text, &err),
+      store_read_coverage(own->store, &spx_1m, INT64_MIN, INT64_MAX, write_asked, text, &err),
       GRPC_STATUS_OK);
   assert_string_equal(text,
                       "[-2208988800,100)2 at 0 again never tries 0 [100,300)1 at 0 again 0 tries 0 "
@@ -309,7 +390,7 @@ static void coverage_agrees_with_an_array(fixture *own) {
   }
   mesh_error err;
   assert_int_equal(
-      store_read_coverage(own->store, "SPX", "1m", INT64_MIN, INT64_MAX, write_coverage, got, &err),
+      store_read_coverage(own->store, &spx_1m, INT64_MIN, INT64_MAX, write_coverage, got, &err),
       GRPC_STATUS_OK);
   assert_string_equal(got, want);
 }
@@ -417,7 +498,7 @@ static void a_segment_and_its_event_are_one(fixture *own) {
   store_coverage coverage = {.from_s = 0, .to_s = 600, .state = STORE_STORED, .reason = ""};
   store_ledger ledger = {&coverage, 1};
   store_event event = {.operation = "nobody", .sequence = 2, .event = view_of("e")};
-  assert_int_equal(store_put_segment(own->store, "SPX", "1m", &ledger, &bars.view, &event, &err),
+  assert_int_equal(store_put_segment(own->store, &spx_1m, &ledger, &bars.view, &event, &err),
                    GRPC_STATUS_NOT_FOUND);
   expect_coverage(own, "");
 }
@@ -433,6 +514,8 @@ static const row rows[] = {
     {"a long reason is cut between characters", a_long_reason_is_cut_between_characters},
     {"when it was asked is kept", when_it_was_asked_is_kept},
     {"version 4 is brought up to date", version_4_is_brought_up_to_date},
+    {"version 5 is brought up to date", version_5_is_brought_up_to_date},
+    {"sources never mix", sources_never_mix},
     {"neighbours of a kind become one", neighbours_of_a_kind_become_one},
     {"what is new replaces what it overlaps", what_is_new_replaces_what_it_overlaps},
     {"coverage agrees with an array", coverage_agrees_with_an_array},
