@@ -6,6 +6,7 @@
 #include "cli/terminal/print.h"
 #include "market/times.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/runtime/text.h"
 
 // ---- the window ----
 
@@ -19,6 +20,27 @@ static mesh_code read_time(const args *given, const char *flag, Google__Protobuf
   char what[32] = "--";
   strncat(what, flag, sizeof what - 3);
   return times_parse(what, text, &time->seconds, err);
+}
+
+static mesh_code take_described(client *own, mesh_frame frame, void *arg, mesh_error *err) {
+  (void)own;
+  Millrace__V1__Series *series =
+      mesh_message_unpack(&millrace__v1__series__descriptor, frame.data, frame.size_bytes);
+  if (series == NULL) return client_bad_reply("Series", err);
+  mesh_text_copy(arg, SERIES_SOURCE_MAX, series->source);
+  millrace__v1__series__free_unpacked(series, NULL);
+  return GRPC_STATUS_OK;
+}
+
+mesh_code bars_source(client *own, const Millrace__V1__ReadRequest *request,
+                      char out[SERIES_SOURCE_MAX], mesh_error *err) {
+  Millrace__V1__DescribeRequest which = MILLRACE__V1__DESCRIBE_REQUEST__INIT;
+  which.symbol = request->symbol;
+  which.timeframe = request->timeframe;
+  which.source = request->source;
+  out[0] = '\0';
+  return client_call(own, "/millrace.v1.DataService/Describe", &which.base, take_described, out,
+                     err);
 }
 
 mesh_code bars_window_read(const args *given, bars_window *out, mesh_error *err) {

@@ -6,6 +6,7 @@
 
 #include "cli/client.h"
 #include "market/bar_columns.h"
+#include "market/series_key.h"
 #include "millrace/v1/data.pb-c.h"
 
 // One batch of bars, borrowed during the call. Another code than OK ends the stream.
@@ -20,6 +21,10 @@ MESH_NODISCARD mesh_code bars_stream(client *own, const Millrace__V1__ReadReques
 // too.
 MESH_NODISCARD mesh_code bars_read(client *own, const Millrace__V1__ReadRequest *request,
                                    bar_columns *out, mesh_error *err);
+
+// Whose the bars of a request are; its errors are those of bars_stream().
+MESH_NODISCARD mesh_code bars_source(client *own, const Millrace__V1__ReadRequest *request,
+                                     char out[SERIES_SOURCE_MAX], mesh_error *err);
 
 // A part of a request: --from and --to. The timestamps lie in the caller's storage.
 typedef struct bars_window {

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "cli/source.h"
 #include "cli/terminal/chart.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
@@ -77,8 +78,8 @@ static void print_series(FILE *out, const Millrace__V1__Model *model) {
       format_time(used->window->to, to);
     }
     numbers_count(used->bars, bars);
-    row_print(out, "data        %s %s: %s bars, %s..%s, sha256 %.12s", used->symbol,
-              used->timeframe, bars, from, to, used->sha256);
+    row_print(out, "data        %s %s, %s: %s bars, %s..%s, sha256 %.12s", used->symbol,
+              used->timeframe, source_shown(used->source), bars, from, to, used->sha256);
   }
 }
 

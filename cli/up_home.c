@@ -71,19 +71,6 @@ bool up_home_is_taken(const char *home, int *pid) {
   return taken;
 }
 
-bool up_home_mixes(const char *home, const char *source) {
-  char path[PATH_SIZE + 16], known[64] = "", line[32];
-  snprintf(path, sizeof path, "%.*s/sources", MESH_TEXT_SHOWN(home, 4000));
-  int size = snprintf(line, sizeof line, "%s\n", source), fd;
-  if (mesh_private_open(path, O_RDWR | O_CREAT | O_APPEND, &fd, NULL) != GRPC_STATUS_OK)
-    return false;
-  bool ok = read(fd, known, sizeof known - 1) >= 0;
-  bool is_new = strstr(known, line) == NULL;
-  if (ok && is_new) ok = write(fd, line, (size_t)size) == size;
-  close(fd);
-  return ok && strlen(known) > (is_new ? 0 : (size_t)size);
-}
-
 mesh_code up_open_port(int *fd, int *port, mesh_error *err) {
   struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t size = sizeof name;

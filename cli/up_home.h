@@ -14,10 +14,6 @@ MESH_NODISCARD mesh_code up_home_take(const char *home, int *lock, mesh_error *e
 // True if a mesh runs in `home`; *pid (may be NULL) is that of its `up`, 0 where it is not known.
 bool up_home_is_taken(const char *home, int *pid);
 
-// Keeps in `home` that bars come from `source` now, "papergate" or "gateway". True if they have
-// come from the other one before; false, too, where that cannot be read or kept.
-bool up_home_mixes(const char *home, const char *source);
-
 // A socket that listens on a free TCP port of 127.0.0.1. On OK the caller owns *fd: as long as it
 // is open, nobody else gets the port.
 MESH_NODISCARD mesh_code up_open_port(int *fd, int *port, mesh_error *err);

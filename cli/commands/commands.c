@@ -18,6 +18,7 @@
 #include "cli/commands/up.h"
 #include "cli/commands/watch.h"
 #include "cli/patience.h"
+#include "cli/source.h"
 #include "cli/start_options.h"
 
 #define WINDOW_FLAGS                                                            \
@@ -47,6 +48,7 @@ static const args_flag load_flags[] = {
      "from the source's first bar on"},
     PATIENCE_FLAG,
     START_FLAGS,
+    SOURCE_FLAG,
     {0},
 };
 static const args_flag watch_flags[] = {
@@ -57,16 +59,19 @@ static const args_flag show_flags[] = {
     WINDOW_FLAGS,
     {"last", "N", "only the last N bars; default: 500, or all of the window that is given"},
     {"rows", "N", "rows of the table below the chart; default: 8"},
+    SOURCE_FLAG,
     {0},
 };
 static const args_flag gaps_flags[] = {
     WINDOW_FLAGS,
     {"all", NULL, "also what the source says it does not have, and closed markets"},
+    SOURCE_FLAG,
     {0},
 };
 static const args_flag export_flags[] = {
     WINDOW_FLAGS,
     {"out", "FILE", "write there, all or nothing, instead of to standard output"},
+    SOURCE_FLAG,
     {0},
 };
 static const args_flag list_flags[] = {
@@ -105,6 +110,7 @@ static const args_flag train_flags[] = {
     {"checkpoint-seconds", "N",
      "and after so many seconds; default: each epoch, at most each second"},
     START_FLAGS,
+    SOURCE_FLAG,
     {0},
 };
 static const args_flag resume_flags[] = {START_FLAGS, {0}};
@@ -123,6 +129,7 @@ static const args_flag predict_flags[] = {
     {"symbol", "SYMBOL", "default: the one that it learned from"},
     {"last", "N", "only the last N bars; default: 20, or all of the window that is given"},
     {"live", NULL, "then go on with live bars, until Ctrl-C"},
+    SOURCE_FLAG,
     {0},
 };
 static const args_flag model_export_flags[] = {

@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/bars.h"
+#include "cli/source.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/print.h"
 #include "cli/terminal/row.h"
@@ -18,6 +20,9 @@ static void format_time(const Google__Protobuf__Timestamp *time, char out[TIMES_
 
 // ---- list ----
 
+// The first bar's day alone.
+#define SERIES_ROW "%-9s %-3s %-9s %9s  %-10s %-16s %s"
+
 static mesh_code print_series(client *own, mesh_frame frame, void *arg, mesh_error *err) {
   int64_t *rows = arg;
   if (own->json) {
@@ -28,16 +33,16 @@ static mesh_code print_series(client *own, mesh_frame frame, void *arg, mesh_err
       mesh_message_unpack(&millrace__v1__series__descriptor, frame.data, frame.size_bytes);
   if (series == NULL) return client_bad_reply("Series", err);
   if ((*rows)++ == 0) {
-    row_print(stdout, "%-10s %-4s %11s  %-16s %-16s %s", "SYMBOL", "OF", "BARS", "FIRST", "LAST",
-              "LOADED");
+    row_print(stdout, SERIES_ROW, "SYMBOL", "OF", "SOURCE", "BARS", "FIRST", "LAST", "LOADED");
   }
   char count[NUMBERS_TEXT_MAX], first[TIMES_TEXT_MAX], last[TIMES_TEXT_MAX], loaded[TIMES_TEXT_MAX];
   numbers_count(series->bars, count);
   format_time(series->first, first);
+  first[strcspn(first, " ")] = '\0';
   format_time(series->last, last);
   format_time(series->updated, loaded);
-  row_print(stdout, "%-10s %-4s %11s  %-16s %-16s %s", series->symbol, series->timeframe, count,
-            first, last, loaded);
+  row_print(stdout, SERIES_ROW, series->symbol, series->timeframe, source_shown(series->source),
+            count, first, last, loaded);
   millrace__v1__series__free_unpacked(series, NULL);
   return GRPC_STATUS_OK;
 }
@@ -109,6 +114,7 @@ static mesh_code run_gaps(client *own, mesh_error *err) {
   request.from = window.from;
   request.to = window.to;
   request.all = args_get(own->given, "all") != NULL;
+  request.source = source_read(own->given);
   int64_t rows = 0;
   code = client_call(own, "/millrace.v1.DataService/Gaps", &request.base, print_gap, &rows, err);
   if (code == GRPC_STATUS_OK && rows == 0 && !own->json) print_text(stdout, "no gaps\n");

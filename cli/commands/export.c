@@ -6,6 +6,7 @@
 
 #include "cli/bars.h"
 #include "cli/out_file.h"
+#include "cli/source.h"
 #include "cli/terminal/csv.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
@@ -46,6 +47,7 @@ static mesh_code write_series(client *own, const bars_window *window, export_sta
   Millrace__V1__ReadRequest request = MILLRACE__V1__READ_REQUEST__INIT;
   request.symbol = (char *)own->given->words[0];
   request.timeframe = (char *)own->given->words[1];
+  request.source = source_read(own->given);
   request.from = window->from;
   request.to = window->to;
   mesh_code code = bars_stream(own, &request, write_batch, state, err);

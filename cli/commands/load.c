@@ -1,11 +1,13 @@
 #include "cli/commands/load.h"
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/bars.h"
 #include "cli/follow.h"
 #include "cli/patience.h"
+#include "cli/source.h"
 #include "cli/start_options.h"
 #include "cli/terminal/chart.h"
 #include "cli/terminal/output.h"
@@ -20,12 +22,13 @@ static Millrace__V1__LoadRequest__Mode mode_of(const char *text) {
 }
 
 // After the summary: what the newest bars look like.
-static void draw_chart(client *own, const bars_window *window) {
+static void draw_chart(client *own, const bars_window *window, const char *source) {
   Millrace__V1__ReadRequest request = MILLRACE__V1__READ_REQUEST__INIT;
   request.symbol = (char *)own->given->words[0];
   request.timeframe = (char *)own->given->words[1];
   request.from = window->from;
   request.to = window->to;
+  request.source = (char *)(uintptr_t)source;
   request.last = CHART_BARS;
   bar_columns stored = {0};
   mesh_error err;
@@ -44,7 +47,9 @@ static mesh_code follow_load(client *own, const Millrace__V1__LoadRequest *reque
   mesh_code code = follow_run(&load, own, "/millrace.v1.DataService/Load", &request->base, err);
   if (code == GRPC_STATUS_OK && load.outcome != NULL) {
     code = follow_conclude(&load, err);
-    if (code == GRPC_STATUS_OK && own->terminal) draw_chart(own, window);
+    const Millrace__V1__Succeeded *done = load.outcome->succeeded;
+    bool has_result = code == GRPC_STATUS_OK && done->load != NULL;
+    if (has_result && own->terminal) draw_chart(own, window, done->load->source);
   }
   follow_clear(&load);
   return code;
@@ -63,6 +68,7 @@ static mesh_code run(client *own, mesh_error *err) {
   request.mode = mode_of(args_get(own->given, "mode"));
   request.from = window.from;
   request.to = window.to;
+  request.source = source_read(own->given);
   request.start = &start.message;
   code = patience_read(own->given, &request.patience_ms, err);
   if (code != GRPC_STATUS_OK) return code;

@@ -8,9 +8,11 @@
 #include "cli/bars.h"
 #include "cli/model_text.h"
 #include "cli/out_file.h"
+#include "cli/source.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
+#include "market/series_key.h"
 #include "market/times.h"
 #include "mesh/rpc/pack.h"
 #include "mesh/runtime/text.h"
@@ -147,7 +149,7 @@ typedef struct signals {
   int64_t heard_ns;  // when the last one came, monotonic
   int64_t shown_s;   // the time of the bar on the line that is still open; 0: none is
   int64_t ended_s;   // of the last bar that has ended; a call that is made again repeats some
-  bool warned;
+  bool warned, told;
 } signals;
 
 static void print_signal(const client *own, signals *state, const Millrace__V1__Signal *signal) {
@@ -179,6 +181,10 @@ static mesh_code take_signal(client *own, mesh_frame frame, void *arg, mesh_erro
     print_text(stderr, "millrace: warning: %s\n", signal->warning);
     state->warned = true;
   }
+  if (!own->json && !state->told && strcmp(signal->source, SERIES_SOURCE_PAPERGATE) == 0) {
+    print_text(stderr, "millrace: the stored bars are simulated (papergate)\n");
+  }
+  state->told = true;
   if (!shown && !own->json) print_signal(own, state, signal);
   millrace__v1__signal__free_unpacked(signal, NULL);
   if (shown) return GRPC_STATUS_OK;
@@ -223,6 +229,7 @@ static mesh_code run_predict(client *own, mesh_error *err) {
   Millrace__V1__PredictRequest request = MILLRACE__V1__PREDICT_REQUEST__INIT;
   request.name = name;
   request.version = (int32_t)version;
+  request.source = source_read(own->given);
   if (symbol != NULL) request.symbol = (char *)(uintptr_t)symbol;
   request.from = window.from;
   request.to = window.to;

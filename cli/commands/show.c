@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/bars.h"
+#include "cli/source.h"
 #include "cli/terminal/chart.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
@@ -36,10 +37,12 @@ static void print_table(const bar_columns *all, int64_t rows) {
   }
 }
 
-static void show_text(const client *own, const bar_columns *all, int64_t table_rows) {
+static void show_text(const client *own, const char *source, const bar_columns *all,
+                      int64_t table_rows) {
   char count[NUMBERS_TEXT_MAX];
   numbers_count((int64_t)all->count, count);
-  print_text(stdout, "%s %s, %s bars\n", own->given->words[0], own->given->words[1], count);
+  print_text(stdout, "%s %s, %s: %s bars\n", own->given->words[0], own->given->words[1],
+             source_shown(source), count);
   int room = output_rows() - (int)table_rows - 6;
   int rows = room > CHART_ROWS_TALL    ? CHART_ROWS_TALL
              : room < CHART_ROWS_LEAST ? CHART_ROWS_LEAST
@@ -67,11 +70,15 @@ static mesh_code run(client *own, mesh_error *err) {
   request.timeframe = (char *)own->given->words[1];
   request.from = window.from;
   request.to = window.to;
+  request.source = source_read(own->given);
   request.last = last;
   bar_columns all = {0};
+  char source[SERIES_SOURCE_MAX] = "";
+  code = own->json ? code : bars_source(own, &request, source, err);
+  if (code != GRPC_STATUS_OK) return code;
   code = bars_read(own, &request, &all, err);
   if (code == GRPC_STATUS_OK && own->json) bars_print_json(stdout, &all);
-  if (code == GRPC_STATUS_OK && !own->json) show_text(own, &all, table_rows);
+  if (code == GRPC_STATUS_OK && !own->json) show_text(own, source, &all, table_rows);
   bar_columns_clear(&all);
   return code;
 }

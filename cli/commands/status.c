@@ -10,6 +10,7 @@
 #include "cli/terminal/print.h"
 #include "cli/terminal/row.h"
 #include "grpc/health/v1/health.pb-c.h"
+#include "market/series_key.h"
 #include "mesh/rpc/pack.h"
 #include "mesh/runtime/text.h"
 #include "millrace/v1/ib_host.pb-c.h"
@@ -174,8 +175,9 @@ static void print_host(const client *own, const report *all) {
   snprintf(detail, sizeof detail, "%" PRId64 " requests sent, %d open, %" PRId64 " reconnects",
            host->requests_sent, host->open_requests, host->reconnects);
   print_piece(own, "ib-host", "SERVING", "through the data adapter", all->host_us, detail);
-  snprintf(detail, sizeof detail, "server version %d, client %d", host->server_version,
-           host->client_id);
+  bool simulated = strcmp(host->source, SERIES_SOURCE_PAPERGATE) == 0;
+  snprintf(detail, sizeof detail, "%sserver version %d, client %d", simulated ? "simulated, " : "",
+           host->server_version, host->client_id);
   bool ready = host->gateway == GATEWAY(READY);
   int64_t took_us = host->gateway_round_trip_us > 0 ? host->gateway_round_trip_us : -1;
   print_piece(own, "gateway", gateway_name(host), host->address, took_us,

@@ -9,6 +9,7 @@
 #include "cli/commands/strategy.h"
 #include "cli/follow.h"
 #include "cli/model_text.h"
+#include "cli/source.h"
 #include "cli/start_options.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/print.h"
@@ -138,6 +139,7 @@ static mesh_code run_train(client *own, mesh_error *err) {
   if (code != GRPC_STATUS_OK) return code;
   request.strategy = (char *)text.data;
   request.file = (char *)(uintptr_t)own->given->words[0];
+  request.source = source_read(own->given);
   code = train(own, &request, err);
   free(text.data);
   return code;

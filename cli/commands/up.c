@@ -157,17 +157,8 @@ static void say_open(const up *own) {
   }
 }
 
-// Bars do not say whose they are: a series that was simulated is "up to date" for a real gateway.
-static void say_mixed(const up *own) {
-  const char *source = up_is_ours(own, PAPERGATE) ? "papergate" : "gateway";
-  if (!up_home_mixes(up_setting(own, SETTING_HOME), source)) return;
-  up_say(own, "may hold simulated bars and real ones", "home",
-         "it was started with papergate and with a gateway, and a series does not say whose it is");
-}
-
 static void say_ready(up *own) {
   say_open(own);
-  say_mixed(own);
   char text[CHILD_PATH_MAX + 64];
   mesh_text_format(text, sizeof text, "%lld ms, at %s",
                    (long long)((mesh_now_ns() - own->started_ns) / MESH_MS_NS),

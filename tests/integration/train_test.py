@@ -33,6 +33,8 @@ class ResultTest(TrainingCase):
         self.assertEqual(shown["features"][0], "1h_momentum_oversold")
         self.assertEqual(shown["features"][-1], "1h_rsi_14_raw")
         self.assertEqual(int(shown["series"][0]["bars"]), 5000)
+        self.assertEqual(shown["series"][0]["source"], "papergate")
+        self.assertIn(", simulated: 5,000 bars", self.ok("models", "show", "small", "--output=text").stdout())
         self.assertEqual(shown["result"]["weightsSha256"], result["weightsSha256"])
 
     def test_the_same_training_gives_the_same_weights_and_another_version(self):
@@ -87,6 +89,9 @@ class ResultTest(TrainingCase):
         self.train()
         self.kill_host()  # it is started again meanwhile
         signals = self.json("models", "predict", "small", "--last", "5")
+        self.assertEqual({signal["source"] for signal in signals}, {"papergate"})
+        told = self.ok("models", "predict", "small", "--last", "5", "--output=text").transcript()
+        self.assertEqual(told.count("simulated (papergate)"), 1)
         self.assertEqual(len(signals), 5)
         for one in signals:
             self.assertIn(one["signal"], ["BUY", "HOLD", "SELL"])

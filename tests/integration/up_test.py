@@ -91,18 +91,6 @@ class UpTest(MeshCase):
         told = [(one["piece"], one["detail"].split(",")[0]) for one in events(again, "ended")]
         self.assertEqual(told, [("papergate", "pid %d" % stays)])
 
-    def test_simulated_bars_and_real_ones_are_not_mixed_in_silence(self):
-        gateway = self.papergate()  # as good as a real one to whoever is told its address
-
-        def says(*flags):
-            mesh = self.up("--output=json", *flags)
-            mesh.signal(signal.SIGTERM)
-            self.assertEqual(mesh.wait(), 0, mesh.transcript())
-            return "may hold simulated bars and real ones" in mesh.stdout()
-
-        self.assertEqual([says(), says(), says("--gateway", gateway.address), says("--gateway", gateway.address)],
-                         [False, False, True, True])
-
     def test_sigterm_is_an_orderly_end(self):
         mesh = self.up()
         mesh.signal(signal.SIGTERM)

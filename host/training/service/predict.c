@@ -14,6 +14,7 @@
 #include "market/timeframe.h"
 #include "market/times.h"
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/training_host.pb-c.h"
 #include "requests/training.h"
 
@@ -95,14 +96,15 @@ typedef struct predicting {
   using base;  // with the model
   const Millrace__V1__PredictRequest *request;
   const char *symbol;
-  bar_columns *series;         // by timeframe; this and the rest are owned
-  train_engine *engine;        // with the model's weights
-  size_t first, end;           // base bars that are predicted
-  size_t stored;               // base bars that are no live ones
-  int64_t from_s;              // and told, from this time on
-  float *features;             // of all base bars
-  float *outputs;              // of those that are predicted
-  size_t *whole, whole_count;  // those of them that have all their features
+  char source[SERIES_SOURCE_MAX];  // whose the stored bars are
+  bar_columns *series;             // by timeframe; this and the rest are owned
+  train_engine *engine;            // with the model's weights
+  size_t first, end;               // base bars that are predicted
+  size_t stored;                   // base bars that are no live ones
+  int64_t from_s;                  // and told, from this time on
+  float *features;                 // of all base bars
+  float *outputs;                  // of those that are predicted
+  size_t *whole, whole_count;      // those of them that have all their features
 } predicting;
 
 static const bar_columns *base_of(const predicting *own) {
@@ -259,6 +261,7 @@ static mesh_code send_signal(mesh_call *call, const predicting *own, size_t row,
   signal.forming = forming;
   warn_of_gap(own, row, warning);
   signal.warning = warning;
+  signal.source = (char *)own->source;
   if (outputs == 1) {
     chances[0] = (double)output[0];
   } else {
@@ -288,8 +291,11 @@ static mesh_code read_bars(mesh_call *call, predicting *own, mesh_error *err) {
   if (own->series == NULL) abort();
   mesh_code code = GRPC_STATUS_OK;
   for (int i = 0; i < strategy->timeframe_count && code == GRPC_STATUS_OK; i++) {
-    code = series_cache_read(&own->base.host->cache, mesh_call_scope(call), own->symbol,
-                             strategy->timeframes[i], &window, &own->series[i], err);
+    series_name name = {.symbol = own->symbol, .timeframe = strategy->timeframes[i]};
+    mesh_text_copy(name.source, sizeof name.source, own->request->source);
+    code = series_cache_read(&own->base.host->cache, mesh_call_scope(call), &name, &window,
+                             &own->series[i], err);
+    if (i == strategy->base) memcpy(own->source, name.source, sizeof own->source);
   }
   return code;
 }

@@ -193,15 +193,18 @@ static mesh_code read_series(training_run *own, mesh_error *err) {
       .to_s = request->to != NULL ? request->to->seconds : strategy->to_s};
   size_t count = (size_t)strategy->symbol_count * (size_t)strategy->timeframe_count;
   own->series = calloc(count, sizeof *own->series);
-  if (own->series == NULL) abort();
+  own->names = calloc(count, sizeof *own->names);
+  if (own->series == NULL || own->names == NULL) abort();
   for (size_t i = 0; i < count; i++) {
-    const char *symbol = strategy->symbols[i / (size_t)strategy->timeframe_count];
-    const char *timeframe = strategy->timeframes[i % (size_t)strategy->timeframe_count];
+    series_name *name = &own->names[i];
+    name->symbol = strategy->symbols[i / (size_t)strategy->timeframe_count];
+    name->timeframe = strategy->timeframes[i % (size_t)strategy->timeframe_count];
+    mesh_text_copy(name->source, sizeof name->source, request->source);
     char note[TRAINING_TEXT_MAX];
-    mesh_text_format(note, sizeof note, "reading %s %s", symbol, timeframe);
+    mesh_text_format(note, sizeof note, "reading %s %s", name->symbol, name->timeframe);
     show_note(own, note);
     mesh_code code = series_cache_read(&own->host->cache, mesh_operation_scope(own->operation),
-                                       symbol, timeframe, &window, &own->series[i], err);
+                                       name, &window, &own->series[i], err);
     if (code == GRPC_STATUS_OK) code = check_bars(own, i + 1, err);
     if (code != GRPC_STATUS_OK) return code;
   }
@@ -319,6 +322,7 @@ static void do_release(void *arg) {
   for (int i = 0; own->series != NULL && i < count; i++)
     bar_columns_clear(&own->series[i]);
   free(own->series);
+  free(own->names);
   own->trainer = NULL;
   own->engine = NULL;
   own->data = NULL;

@@ -26,6 +26,7 @@ typedef struct training_run {
   bool file_failed;                       // what failed was a file, not the device
   bool on_gpu, gpu_failed;                // it had more against the training than too little memory
   bar_columns *series;                    // [symbol * timeframe_count + timeframe]
+  series_name *names;                     // theirs
   char resume_from[CHECKPOINT_NAME_MAX];  // the manager's last checkpoint; "": from the beginning
   mesh_operation *operation;
   mesh_cancel_hook hook;  // asks `stop`

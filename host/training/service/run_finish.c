@@ -179,6 +179,7 @@ static void list_series(about *out, const training_run *own) {
     used->symbol = out->symbols[i / (size_t)strategy->timeframe_count];
     used->timeframe = (char *)(uintptr_t)timeframe;
     used->bars = (int64_t)from->count;
+    used->source = own->names[i].source;
     series_hash(from, out->hashes[i]);
     used->sha256 = out->hashes[i];
     out->series_list[i] = used;

@@ -68,13 +68,13 @@ static mesh_code read_once(const series_source *source, mesh_scope *scope,
   return code;
 }
 
-mesh_code series_read(const series_source *source, mesh_scope *scope, const char *symbol,
-                      const char *timeframe, const series_window *window, bar_columns *out,
-                      mesh_error *err) {
+mesh_code series_read(const series_source *source, mesh_scope *scope, const series_name *name,
+                      const series_window *window, bar_columns *out, mesh_error *err) {
   Millrace__V1__ReadRequest request = MILLRACE__V1__READ_REQUEST__INIT;
   Google__Protobuf__Timestamp from = GOOGLE__PROTOBUF__TIMESTAMP__INIT, to = from;
-  request.symbol = (char *)(uintptr_t)symbol;
-  request.timeframe = (char *)(uintptr_t)timeframe;
+  request.symbol = (char *)(uintptr_t)name->symbol;
+  request.timeframe = (char *)(uintptr_t)name->timeframe;
+  request.source = (char *)(uintptr_t)name->source;
   from.seconds = window->from_s;
   to.seconds = window->to_s;
   request.from = window->from_s == INT64_MIN ? NULL : &from;
@@ -91,14 +91,15 @@ mesh_code series_read(const series_source *source, mesh_scope *scope, const char
   bar_columns_clear(out);
   if (code == GRPC_STATUS_RESOURCE_EXHAUSTED) {
     char what[64];
-    mesh_text_format(what, sizeof what, "%.*s %s", MESH_TEXT_SHOWN(symbol, 40), timeframe);
+    mesh_text_format(what, sizeof what, "%.*s %s", MESH_TEXT_SHOWN(name->symbol, 40),
+                     name->timeframe);
     return mesh_error_prefix(err, what);
   }
   if (code != GRPC_STATUS_NOT_FOUND)
     return mesh_scope_check(scope, NULL) == GRPC_STATUS_OK ? code : mesh_scope_check(scope, err);
   return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
-                   "%s %s is not stored; load it first: millrace data load %s %s", symbol,
-                   timeframe, symbol, timeframe);
+                   "%s %s is not stored; load it first: millrace data load %s %s", name->symbol,
+                   name->timeframe, name->symbol, name->timeframe);
 }
 
 train_bars series_bars(const bar_columns *own) {

@@ -4,6 +4,7 @@
 
 #include "host/training/bars.h"
 #include "market/bar_columns.h"
+#include "market/series_key.h"
 #include "mesh/program/file.h"
 #include "mesh/rpc/call.h"
 #include "mesh/rpc/link.h"
@@ -15,6 +16,13 @@ typedef struct series_window {
   int64_t from_s, to_s, last;
 } series_window;
 
+// Which series. Strings are borrowed; `source` is asked for, "" for any, and found by
+// series_cache_read().
+typedef struct series_name {
+  const char *symbol, *timeframe;
+  char source[SERIES_SOURCE_MAX];
+} series_name;
+
 // Where a series comes from, and how much of it there may be.
 typedef struct series_source {
   mesh_pool *pool;  // where bars are decoded and put together
@@ -23,12 +31,11 @@ typedef struct series_source {
 } series_source;
 
 // Reads a series, below `scope`, waiting for a backend that is being started again.
-// FAILED_PRECONDITION: it is not stored; says how to load it. RESOURCE_EXHAUSTED: it is too large.
-// On OK release it with bar_columns_clear().
+// FAILED_PRECONDITION: it is not stored, and how to load it; or several sources have it.
+// RESOURCE_EXHAUSTED: it is too large. On OK release it with bar_columns_clear().
 MESH_NODISCARD mesh_code series_read(const series_source *source, mesh_scope *scope,
-                                     const char *symbol, const char *timeframe,
-                                     const series_window *window, bar_columns *out,
-                                     mesh_error *err);
+                                     const series_name *name, const series_window *window,
+                                     bar_columns *out, mesh_error *err);
 
 // What its bars take, in bytes.
 size_t series_bytes(const bar_columns *own);

@@ -13,6 +13,7 @@ enum { SYMBOL_MAX = 64, TIMEFRAME_MAX = 8 };
 // What changes whenever something of a series is written.
 typedef struct revision {
   int64_t bars, first_s, last_s, updated_ns;
+  char source[SERIES_SOURCE_MAX];
 } revision;
 
 typedef struct series_cache_entry {
@@ -30,41 +31,39 @@ static int64_t nanoseconds(const Google__Protobuf__Timestamp *time) {
   return time == NULL ? 0 : mesh_time_join(time->seconds, time->nanos);
 }
 
-// True if `frame` is of the timeframe; its revision then.
-static bool take_revision(mesh_frame frame, const char *timeframe, revision *out) {
-  Millrace__V1__Series *stored =
-      mesh_message_unpack(&millrace__v1__series__descriptor, frame.data, frame.size_bytes);
-  if (stored == NULL) return false;
-  bool found = strcmp(stored->timeframe, timeframe) == 0;
-  if (found) {
-    *out =
-        (revision){stored->bars, stored->first != NULL ? stored->first->seconds : 0,
-                   stored->last != NULL ? stored->last->seconds : 0, nanoseconds(stored->updated)};
-  }
-  millrace__v1__series__free_unpacked(stored, NULL);
-  return found;
+static void take_revision(const Millrace__V1__Series *stored, revision *out) {
+  *out = (revision){stored->bars, stored->first != NULL ? stored->first->seconds : 0,
+                    stored->last != NULL ? stored->last->seconds : 0, nanoseconds(stored->updated),
+                    ""};
+  mesh_text_copy(out->source, sizeof out->source, stored->source);
 }
 
 // False where it cannot be found out: then the bars are read, which says why.
-static bool ask_revision(mesh_scope *scope, mesh_link *backend, const char *symbol,
-                         const char *timeframe, revision *out) {
-  Millrace__V1__ListSeriesRequest request = MILLRACE__V1__LIST_SERIES_REQUEST__INIT;
-  request.symbol = (char *)(uintptr_t)symbol;
+static bool ask_revision(mesh_scope *scope, mesh_link *backend, const series_name *name,
+                         revision *out) {
+  Millrace__V1__DescribeRequest request = MILLRACE__V1__DESCRIBE_REQUEST__INIT;
+  request.symbol = (char *)(uintptr_t)name->symbol;
+  request.timeframe = (char *)(uintptr_t)name->timeframe;
+  request.source = (char *)(uintptr_t)name->source;
   mesh_call *call;
   mesh_frame frame;
-  bool found = false;
-  if (mesh_message_open(scope, backend, "/millrace.v1.DataService/List", &request.base, NULL, &call,
-                        NULL) != GRPC_STATUS_OK)
+  if (mesh_message_open(scope, backend, "/millrace.v1.DataService/Describe", &request.base, NULL,
+                        &call, NULL) != GRPC_STATUS_OK)
     return false;
-  while (mesh_call_receive(call, &frame, NULL) == GRPC_STATUS_OK && !frame.end)
-    found = take_revision(frame, timeframe, out) || found;
+  Millrace__V1__Series *stored = NULL;
+  if (mesh_call_receive(call, &frame, NULL) == GRPC_STATUS_OK && !frame.end) {
+    stored = mesh_message_unpack(&millrace__v1__series__descriptor, frame.data, frame.size_bytes);
+  }
   mesh_call_close(call);
-  return found;
+  if (stored == NULL) return false;
+  take_revision(stored, out);
+  millrace__v1__series__free_unpacked(stored, NULL);
+  return true;
 }
 
 static bool same_revision(const revision *a, const revision *b) {
   return a->bars == b->bars && a->first_s == b->first_s && a->last_s == b->last_s &&
-         a->updated_ns == b->updated_ns;
+         a->updated_ns == b->updated_ns && strcmp(a->source, b->source) == 0;
 }
 
 // ---- entries ----
@@ -126,31 +125,31 @@ static void copy(const series_cache *cache, mesh_loop *loop, bar_columns *to,
 
 // ---- finding and keeping ----
 
-static entry **find(series_cache *cache, const char *symbol, const char *timeframe,
-                    const series_window *window) {
+static entry **find(series_cache *cache, const series_name *name, const series_window *window) {
   entry **at = &cache->newest;
   for (; *at != NULL; at = &(*at)->next) {
     const series_window *have = &(*at)->window;
-    if (strcmp((*at)->symbol, symbol) == 0 && strcmp((*at)->timeframe, timeframe) == 0 &&
-        have->from_s == window->from_s && have->to_s == window->to_s && have->last == window->last)
+    if (strcmp((*at)->symbol, name->symbol) == 0 &&
+        strcmp((*at)->timeframe, name->timeframe) == 0 && have->from_s == window->from_s &&
+        have->to_s == window->to_s && have->last == window->last)
       break;
   }
   return at;
 }
 
 // Puts a copy in front; what was used longest ago goes.
-static void keep(series_cache *cache, mesh_loop *loop, const char *symbol, const char *timeframe,
+static void keep(series_cache *cache, mesh_loop *loop, const series_name *name,
                  const series_window *window, const revision *revision, const bar_columns *read) {
   if (sizeof(entry) + series_bytes(read) > cache->limit_bytes) return;
   entry *made = calloc(1, sizeof *made);
   if (made == NULL) abort();
-  mesh_text_copy(made->symbol, sizeof made->symbol, symbol);
-  mesh_text_copy(made->timeframe, sizeof made->timeframe, timeframe);
+  mesh_text_copy(made->symbol, sizeof made->symbol, name->symbol);
+  mesh_text_copy(made->timeframe, sizeof made->timeframe, name->timeframe);
   made->window = *window;
   made->revision = *revision;
   copy(cache, loop, &made->series, read);
   // Another fiber may have kept the same meanwhile.
-  entry **same = find(cache, symbol, timeframe, window);
+  entry **same = find(cache, name, window);
   if (*same != NULL) drop(cache, same);
   made->next = cache->newest;
   cache->newest = made;
@@ -173,10 +172,9 @@ void series_cache_clear(series_cache *cache) {
 // ---- reading ----
 
 // True if it is kept as it is now: *out is a copy then.
-static bool take_kept(series_cache *cache, mesh_loop *loop, const char *symbol,
-                      const char *timeframe, const series_window *window, const revision *now,
-                      bar_columns *out) {
-  entry **at = find(cache, symbol, timeframe, window), *one = *at;
+static bool take_kept(series_cache *cache, mesh_loop *loop, const series_name *name,
+                      const series_window *window, const revision *now, bar_columns *out) {
+  entry **at = find(cache, name, window), *one = *at;
   if (one == NULL) return false;
   if (!same_revision(&one->revision, now)) {
     drop(cache, at);
@@ -191,32 +189,31 @@ static bool take_kept(series_cache *cache, mesh_loop *loop, const char *symbol,
   return true;
 }
 
-static mesh_code read_cached(series_cache *cache, mesh_scope *scope, const char *symbol,
-                             const char *timeframe, const series_window *window, bar_columns *out,
-                             mesh_error *err) {
+static mesh_code read_cached(series_cache *cache, mesh_scope *scope, series_name *name,
+                             const series_window *window, bar_columns *out, mesh_error *err) {
   mesh_link *backend = cache->source.backend;
   revision before = {0}, after = {0};
-  bool usable = cache->limit_bytes > 0 && strlen(symbol) < SYMBOL_MAX &&
-                strlen(timeframe) < TIMEFRAME_MAX &&
-                ask_revision(scope, backend, symbol, timeframe, &before);
-  if (usable && take_kept(cache, scope->loop, symbol, timeframe, window, &before, out)) {
+  bool known = ask_revision(scope, backend, name, &before);
+  if (known) memcpy(name->source, before.source, sizeof name->source);
+  bool usable = known && cache->limit_bytes > 0 && strlen(name->symbol) < SYMBOL_MAX &&
+                strlen(name->timeframe) < TIMEFRAME_MAX;
+  if (usable && take_kept(cache, scope->loop, name, window, &before, out)) {
     cache->hits++;
     return GRPC_STATUS_OK;
   }
   cache->misses++;
-  mesh_code code = series_read(&cache->source, scope, symbol, timeframe, window, out, err);
+  mesh_code code = series_read(&cache->source, scope, name, window, out, err);
   // A load may have written while bars were read: then nobody knows what these are.
-  if (code == GRPC_STATUS_OK && usable && ask_revision(scope, backend, symbol, timeframe, &after) &&
-      same_revision(&before, &after) && *find(cache, symbol, timeframe, window) == NULL) {
-    keep(cache, scope->loop, symbol, timeframe, window, &before, out);
+  if (code == GRPC_STATUS_OK && usable && ask_revision(scope, backend, name, &after) &&
+      same_revision(&before, &after) && *find(cache, name, window) == NULL) {
+    keep(cache, scope->loop, name, window, &before, out);
   }
   return code;
 }
 
-mesh_code series_cache_read(series_cache *cache, mesh_scope *scope, const char *symbol,
-                            const char *timeframe, const series_window *window, bar_columns *out,
-                            mesh_error *err) {
-  mesh_code code = read_cached(cache, scope, symbol, timeframe, window, out, err);
+mesh_code series_cache_read(series_cache *cache, mesh_scope *scope, series_name *name,
+                            const series_window *window, bar_columns *out, mesh_error *err) {
+  mesh_code code = read_cached(cache, scope, name, window, out, err);
   free_gone(cache, scope->loop);
   return code;
 }

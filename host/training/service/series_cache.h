@@ -19,11 +19,10 @@ typedef struct series_cache {
 // Frees all that is kept; nobody copies any more. It can be used again.
 void series_cache_clear(series_cache *cache);
 
-// As series_read(), but for what is kept: then only the state of the series is asked for. *out is
-// the caller's own copy.
+// As series_read(), but for what is kept: then only the state of the series is asked for. On OK
+// name->source says whose it is, and *out is the caller's own copy.
 MESH_NODISCARD mesh_code series_cache_read(series_cache *cache, mesh_scope *scope,
-                                           const char *symbol, const char *timeframe,
-                                           const series_window *window, bar_columns *out,
-                                           mesh_error *err);
+                                           series_name *name, const series_window *window,
+                                           bar_columns *out, mesh_error *err);
 
 #endif
