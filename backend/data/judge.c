@@ -122,6 +122,7 @@ typedef struct sitting {
   const judge_answer *answer;
   judgement *out;
   interval refused[JUDGE_REFUSED_MAX];  // of bars in the interval that cannot be
+  const char *flaws[JUDGE_REFUSED_MAX];
   size_t refused_count;
   int64_t last_s;  // the newest bar's time that is whole, right or not
   bool has_last;
@@ -136,12 +137,17 @@ static void refuse(sitting *own, int64_t time_s, size_t bars, flaw found) {
   if (time_s < asked.from_s || time_s >= asked.to_s) return;
   int64_t to_s = timeframe_end(own->answer->frame, time_s);
   if (to_s > asked.to_s) to_s = asked.to_s;
-  interval *last = own->refused_count > 0 ? &own->refused[own->refused_count - 1] : NULL;
-  if (last != NULL && (last->to_s >= time_s || own->refused_count == JUDGE_REFUSED_MAX)) {
+  size_t count = own->refused_count;
+  interval *last = count > 0 ? &own->refused[count - 1] : NULL;
+  bool joins = last != NULL && last->to_s >= time_s && own->flaws[count - 1] == found.text;
+  if (joins || count == JUDGE_REFUSED_MAX) {
     if (to_s > last->to_s) last->to_s = to_s;
-  } else {
-    own->refused[own->refused_count++] = (interval){time_s, to_s};
+    return;
   }
+  if (last != NULL && last->to_s > time_s) last->to_s = time_s;
+  name_flaw(time_s, found, out->reasons[count]);
+  own->flaws[count] = found.text;
+  own->refused[own->refused_count++] = (interval){time_s, to_s};
 }
 
 // Sorts out one time's bars; true if one of them is to be kept.
@@ -209,7 +215,7 @@ static void add_settled(sitting *own, int64_t from_s, int64_t to_s) {
     interval one = own->refused[i];
     add_part(own, from_s, one.from_s < to_s ? one.from_s : to_s, STORE_STORED, "");
     if (one.to_s > to_s) one.to_s = to_s;
-    add_part(own, one.from_s, one.to_s, STORE_REFUSED, own->out->first_refused);
+    add_part(own, one.from_s, one.to_s, STORE_REFUSED, own->out->reasons[i]);
     if (one.to_s > from_s) from_s = one.to_s;
   }
   add_part(own, from_s, to_s, STORE_STORED, "");

@@ -32,6 +32,7 @@ typedef struct judgement {
   size_t unfinished;                   // bars that were not whole yet
   bool empty;                          // the source has nothing of the interval
   char empty_reason[256];
+  char reasons[JUDGE_REFUSED_MAX][JUDGE_TEXT_MAX];  // of the parts that are REFUSED
   store_coverage parts[2 * JUDGE_REFUSED_MAX + 2];  // what is known of all that was asked
   size_t part_count;                                // oldest first
 } judgement;
@@ -44,7 +45,8 @@ typedef struct judgement {
 // STORED is up to the last bar, and with it where a later one came or its end is a bar and
 // JUDGE_SETTLE_S ago: what a source has late is not missed. Behind that it is OPEN. Where nothing
 // came it is EMPTY as far as that is so long ago, and OPEN behind. A bar that was refused is
-// REFUSED. The texts of `parts` are in `out`, which must stay where it is.
+// REFUSED, with its own flaw as the reason; neighbours of one flaw are one part, with the first
+// one's. The texts of `parts` are in `out`, which must stay where it is.
 void judge(const judge_answer *answer, bar_columns *bars, judgement *out);
 
 // When, by our clock, something is worth asking again that was answered the same way `tries` times

@@ -176,6 +176,26 @@ static void check_answer(void **state) {
   bar_columns_clear(&bars);
 }
 
+static void each_part_says_its_own_flaw(void **state) {
+  (void)state;
+  bar_columns bars = {0};
+  read_bars("0 1! 2! 3 3+ 4 6!", &bars);
+  judge_answer answer = {frame_of("1m"), {0, 9 * MINUTE}, OLD * MINUTE, NOW * MINUTE, "", 0};
+  judgement out;
+  char text[600] = "";
+  judge(&answer, &bars, &out);
+  for (size_t i = 0; i < out.part_count; i++) {
+    if (out.parts[i].state != STORE_REFUSED) continue;
+    sprintf(text + strlen(text), "%d-%d %s\n", (int)out.parts[i].from_s / MINUTE,
+            (int)out.parts[i].to_s / MINUTE, out.parts[i].reason);
+  }
+  assert_string_equal(text,
+                      "1-3 1970-01-01T00:01:00Z: high 9 < low 10\n"
+                      "3-4 1970-01-01T00:03:00Z: there twice, and not the same\n"
+                      "6-7 1970-01-01T00:06:00Z: high 9 < low 10\n");
+  bar_columns_clear(&bars);
+}
+
 // ---- what is known is all that was asked, whatever came ----
 
 static uint64_t next_random(uint64_t *seed) {
@@ -259,6 +279,7 @@ static int check_answers(void) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(each_part_says_its_own_flaw),
       cmocka_unit_test(parts_are_all_that_was_asked),
       cmocka_unit_test(a_week_may_be_dated_by_its_friday),
   };
