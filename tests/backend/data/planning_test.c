@@ -26,7 +26,8 @@ static const timeframe *frame_of(const char *text) {
   return frame;
 }
 
-static const char *const frames[] = {"1m", "5m", "15m", "30m", "1h", "2h", "4h", "1d", "1w"};
+static const char *const frames[] = {"1m", "2m", "3m", "5m", "10m", "15m", "20m", "30m",
+                                     "1h", "2h", "3h", "4h", "8h",  "1d",  "1w"};
 
 static interval random_interval(uint64_t *seed, const timeframe *frame) {
   int64_t from = (int64_t)(next_random(seed) % 2000000000) - 500000000;
@@ -80,7 +81,7 @@ static void check_segments(const timeframe *frame, const intervals *gaps,
 static void segments_are_the_gaps(void) {
   uint64_t seed = 20261124;
   for (int round = 0; round < ROUNDS; round++) {
-    const timeframe *frame = frame_of(frames[round % 9]);
+    const timeframe *frame = frame_of(frames[(size_t)round % (sizeof frames / sizeof *frames)]);
     interval asked = random_interval(&seed, frame);
     intervals known = {0}, gaps = {0}, segments = {0};
     for (uint64_t i = next_random(&seed) % 6; i > 0; i--) {

@@ -1,0 +1,39 @@
+"""Every length of a bar that can be loaded, against the minutes that its bars are made of."""
+
+import unittest
+
+from mesh_processes import MeshCase, outcome
+
+MINUTES = {"2m": 2, "3m": 3, "5m": 5, "10m": 10, "15m": 15, "20m": 20, "30m": 30, "1h": 60, "2h": 120, "3h": 180,
+           "4h": 240, "8h": 480, "1d": 1440, "1w": 10080}
+WEEK = ["--from", "2020-03-02", "--to", "2020-03-09"]
+
+
+def joined(rows):
+    """One bar of many; volumes are whole numbers."""
+    return [rows[0][0], rows[0][1], max(row[2] for row in rows), min(row[3] for row in rows), rows[-1][4],
+            sum(row[5] for row in rows)]
+
+
+class TimeframesTest(MeshCase):
+    def rows(self, timeframe):
+        loaded = outcome(self.json("data", "load", "SYNA", timeframe, *WEEK))["succeeded"]["load"]
+        self.assertEqual(loaded["missing"], [])
+        lines = self.ok("data", "export", "SYNA", timeframe, "--output=text").stdout().splitlines()[1:]
+        return [[line.split(",")[0], *map(float, line.split(",")[1:])] for line in lines]
+
+    def test_each_is_made_of_its_minutes(self):
+        self.up()
+        minutes = self.rows("1m")
+        self.assertEqual(len(minutes), 7 * 1440)
+        for timeframe, length in MINUTES.items():
+            with self.subTest(timeframe):
+                want = [joined(minutes[i:i + length]) for i in range(0, len(minutes), length)]
+                self.assertEqual(self.rows(timeframe), want)
+                self.assertEqual(self.json("data", "gaps", "SYNA", timeframe), [])
+        listed = [one["timeframe"] for one in self.json("data", "list", "SYNA")]
+        self.assertEqual(listed, ["1m", *MINUTES])
+
+
+if __name__ == "__main__":
+    unittest.main()
