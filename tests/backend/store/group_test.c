@@ -16,7 +16,7 @@ enum { MEMBERS = 8 };
 // Writes that are queued while the writer thread is held: they are one group.
 typedef struct group {
   fixture *own;
-  sem_t gate, told;
+  sem_t held, gate, told;
   store_event first_event, events[MEMBERS];
   store_write first, writes[MEMBERS];
   char names[MEMBERS][32];
@@ -25,6 +25,7 @@ typedef struct group {
 
 static void hold_writer(store_write *write) {
   group *self = write->arg;
+  sem_post(&self->held);
   sem_wait(&self->gate);
 }
 
@@ -59,6 +60,7 @@ static void count_then_told(store_write *write) {
 // Gives each member an operation, and holds the writer thread.
 static void begin_group(group *self, fixture *own) {
   self->own = own;
+  sem_init(&self->held, 0, 0);
   sem_init(&self->gate, 0, 0);
   sem_init(&self->told, 0, 0);
   add_operation(own, "first", 1);
@@ -71,6 +73,7 @@ static void begin_group(group *self, fixture *own) {
   self->first_event = event_of("first", 2);
   self->first = (store_write){.on_done = hold_writer, .arg = self};
   store_start_append(own->store, &self->first_event, &self->first);
+  sem_wait(&self->held);  // else it might take the first members with it
 }
 
 // Queues all of them, lets the writer thread go on, and waits until each was told.
@@ -80,6 +83,7 @@ static void run_group(group *self) {
   sem_post(&self->gate);
   for (int i = 0; i < MEMBERS; i++)
     sem_wait(&self->told);
+  sem_destroy(&self->held);
   sem_destroy(&self->gate);
   sem_destroy(&self->told);
 }
