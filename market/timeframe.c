@@ -8,11 +8,11 @@
 enum { MINUTE = CIVIL_MINUTE, HOUR = CIVIL_HOUR, DAY = CIVIL_DAY, FIRST_MONDAY = 4 * DAY };
 
 static const timeframe all[TIMEFRAMES] = {
-    {.text = "1s", .seconds = 1},
-    {.text = "5s", .seconds = 5},
-    {.text = "10s", .seconds = 10},
-    {.text = "15s", .seconds = 15},
-    {.text = "30s", .seconds = 30},
+    {.text = "1s", .seconds = 1, .loadable = true},
+    {.text = "5s", .seconds = 5, .loadable = true},
+    {.text = "10s", .seconds = 10, .loadable = true},
+    {.text = "15s", .seconds = 15, .loadable = true},
+    {.text = "30s", .seconds = 30, .loadable = true},
     {.text = "1m", .seconds = MINUTE, .loadable = true},
     {.text = "2m", .seconds = 2 * MINUTE, .loadable = true},
     {.text = "3m", .seconds = 3 * MINUTE, .loadable = true},

@@ -3,6 +3,10 @@
 enum { HOUR = 3600, DAY = 86400, SEGMENTS_MAX = 100000 };
 
 int64_t segments_limit_s(const timeframe *frame) {
+  if (frame->seconds == 1) return HOUR / 2;                 // 1s: 1,800 bars
+  if (frame->seconds < 10) return 2 * HOUR;                 // 5s: 1,440
+  if (frame->seconds < 15) return 4 * HOUR;                 // 10s: 1,440
+  if (frame->seconds < 60) return 8 * HOUR;                 // 15s: 1,920
   if (frame->seconds < 15 * 60) return 7 * (int64_t)DAY;    // 1m: 10,080 bars
   if (frame->seconds < HOUR) return 30 * (int64_t)DAY;      // 15m: 2,880
   if (frame->seconds < 2 * HOUR) return 90 * (int64_t)DAY;  // 1h: 2,160

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "host/ib/governor.h"
 #include "market/currency.h"
 #include "mesh/runtime/text.h"
 
@@ -68,4 +69,12 @@ const char *ib_contract_prices(const ib_contract *contract) {
 
 bool ib_contract_regular_hours(const ib_contract *contract) {
   return strcmp(contract->sec_type, "CASH") != 0;
+}
+
+uint64_t ib_contract_hash(const ib_contract *contract) {
+  uint64_t hash = ib_governed_hash(0, contract->symbol);
+  hash = ib_governed_hash(hash, contract->sec_type);
+  hash = ib_governed_hash(hash, contract->exchange);
+  hash = ib_governed_hash(hash, contract->currency);
+  return ib_governed_hash(hash, ib_contract_prices(contract));
 }

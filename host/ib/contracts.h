@@ -3,6 +3,8 @@
 #ifndef MILLRACE_HOST_IB_CONTRACTS_H
 #define MILLRACE_HOST_IB_CONTRACTS_H
 
+#include <stdint.h>
+
 #include "mesh/runtime/status.h"
 
 typedef struct ib_contract {
@@ -19,6 +21,9 @@ MESH_NODISCARD mesh_code ib_contract_of(const char *symbol, ib_contract *out, me
 
 // What a bar of the contract is made of: "MIDPOINT" for CASH, else "TRADES".
 const char *ib_contract_prices(const ib_contract *contract);
+
+// A hash of the contract, its exchange and what its bars are made of.
+uint64_t ib_contract_hash(const ib_contract *contract);
 
 // Whether bars are of regular hours only: not for CASH, which has none.
 bool ib_contract_regular_hours(const ib_contract *contract);

@@ -26,6 +26,8 @@ void ib_options_help(void) {
       "  --connect-timeout-ms N   of a connect and of each step of the greeting (default 5000)\n"
       "  --backoff-cap-ms N       longest wait between two connects (default 2000)\n"
       "  --pacing-wait-ms N       wait after a pacing violation (default 15000)\n"
+      "  --pacing-speed N         how fast a simulated gateway's clock runs, by which it counts "
+      "(default 1)\n"
       "  --drain-limit-ms N       how long what runs may go on at SIGTERM (default 2000)\n",
       IB_LISTEN_MAX);
   mesh_program_options_help(stdout, 25);
@@ -59,6 +61,7 @@ mesh_code ib_options_parse(int argc, char **argv, ib_options *out, mesh_error *e
       {"connect-timeout-ms", .whole = &session->connect_timeout_ms, .least = 1, .most = 600000},
       {"backoff-cap-ms", .whole = &session->backoff_cap_ms, .least = 1, .most = 600000},
       {"pacing-wait-ms", .number = &session->pacing_wait_ms, .least = 1, .most = 3600000},
+      {"pacing-speed", .whole = &session->pacing_speed, .least = 1, .most = 1000},
       {"drain-limit-ms", .number = &out->drain_limit_ms, .most = 3600000},
   };
   mesh_code code = mesh_program_options_parse(argc, argv, flags, sizeof flags / sizeof *flags,

@@ -25,16 +25,3 @@ int64_t ib_pacer_take(ib_pacer *pacer, int64_t now_ns) {
   pacer->credit_ns -= cost;
   return 0;
 }
-
-int64_t ib_quota_take(ib_quota *quota, int64_t now_ns) {
-  enum { SPAN_S = 600 };
-  if (quota->count == IB_QUOTA) {
-    int64_t free_ns = quota->taken_ns[quota->next] + SPAN_S * SECOND_NS;
-    if (now_ns < free_ns) return free_ns - now_ns;
-  } else {
-    quota->count++;
-  }
-  quota->taken_ns[quota->next] = now_ns;
-  quota->next = (quota->next + 1) % IB_QUOTA;
-  return 0;
-}

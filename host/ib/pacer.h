@@ -19,17 +19,4 @@ void ib_pacer_init(ib_pacer *pacer, int rate_per_s, int64_t now_ns);
 // Takes a message's credit and returns 0, or returns the wait before asking again, in nanoseconds.
 int64_t ib_pacer_take(ib_pacer *pacer, int64_t now_ns);
 
-// ib_quota: at most IB_QUOTA of something in any 10 minutes: IB's rule for head timestamps and for
-// bars of 30 s or less is 60, some are kept back for other programs of the same user. Zero it
-// first.
-enum { IB_QUOTA = 55 };
-
-typedef struct ib_quota {
-  int64_t taken_ns[IB_QUOTA];  // monotonic; a ring, the oldest at `next`
-  int count, next;
-} ib_quota;
-
-// Takes one and returns 0, or returns the wait before asking again, in nanoseconds.
-int64_t ib_quota_take(ib_quota *quota, int64_t now_ns);
-
 #endif

@@ -178,11 +178,23 @@ static mesh_code take_fetch(const ib_service *self, const Millrace__V1__FetchBar
                           err);
 }
 
+// The pacing rules speak of bars of up to 30 seconds.
+static ib_governed govern(const bars_query *query) {
+  enum { SMALL_S = 30 };
+  const ib_bar_window *window = &query->window;
+  if (window->frame->seconds > SMALL_S) return (ib_governed){0};
+  uint64_t contract = ib_contract_hash(&query->contract);
+  uint64_t request = ib_governed_hash(contract, window->end);
+  request = ib_governed_hash(request, window->duration);
+  return (ib_governed){contract, ib_governed_hash(request, window->bar_size)};
+}
+
 static mesh_code fetch(ib_service *self, mesh_call *call, const char *operation, bars_query *query,
                        mesh_error *err) {
   sender to;
   sender_open(&to, self, call, operation);
-  ib_request request = {.kind = IB_ASK_BARS, .on_reply = on_reply, .arg = query};
+  ib_request request = {
+      .kind = IB_ASK_BARS, .governed = govern(query), .on_reply = on_reply, .arg = query};
   mesh_text_copy(request.operation, sizeof request.operation, to.operation);
   mesh_scope *scope = mesh_call_scope(call);
   mesh_code code = ib_request_open(self->session, scope, &request, encode_query, query, err);
@@ -245,7 +257,8 @@ static mesh_code watch(ib_service *self, mesh_call *call, const char *operation,
                        mesh_error *err) {
   sender to;
   sender_open(&to, self, call, operation);
-  ib_request request = {.kind = IB_ASK_LIVE, .on_reply = on_reply, .arg = query};
+  ib_request request = {
+      .kind = IB_ASK_LIVE, .governed = govern(query), .on_reply = on_reply, .arg = query};
   mesh_text_copy(request.operation, sizeof request.operation, to.operation);
   mesh_scope *scope = mesh_call_drain_scope(call);
   mesh_code code = ib_request_open(self->session, scope, &request, encode_query, query, err);

@@ -36,6 +36,8 @@ static mesh_code ask_head(ib_service *self, mesh_scope *scope, const char *symbo
   mesh_code code = ib_contract_of(symbol, &query.contract, err);
   if (code != GRPC_STATUS_OK) return code;
   ib_request request = {.kind = IB_ASK_HEAD, .on_reply = on_head, .arg = &query};
+  request.governed.contract = ib_contract_hash(&query.contract);
+  request.governed.request = ib_governed_hash(request.governed.contract, "first bar");
   code = ib_request_open(self->session, scope, &request, encode_head, &query, err);
   if (code != GRPC_STATUS_OK) return code;
   code = ib_request_wait(&request, scope, err);

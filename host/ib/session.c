@@ -305,6 +305,7 @@ ib_session *ib_session_create(mesh_scope *scope, const ib_session_options *optio
   session->source = "";
   session->next_id = 1;
   snprintf(session->detail, sizeof session->detail, "not connected yet");
+  session->governor.speed = options->pacing_speed;
   ib_pacer_init(&session->pacer, options->messages_per_s, mesh_now_ns());
   mesh_fiber_start(scope, run_session, session);
   return session;

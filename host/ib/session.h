@@ -14,6 +14,7 @@
 
 #include "host/ib/codec.h"
 #include "host/ib/error_table.h"
+#include "host/ib/governor.h"
 #include "market/series_key.h"
 #include "mesh/runtime/fiber.h"
 
@@ -38,6 +39,7 @@ typedef struct ib_session_options {
   int request_timeout_ms;  // from the send to the answer
   int backoff_base_ms, backoff_cap_ms;
   int64_t pacing_wait_ms;  // after a pacing violation
+  int pacing_speed;        // how fast the gateway's clock runs, by which it counts requests
 } ib_session_options;
 
 // What the flags say where they are not given: a paper gateway on this machine, IB's own pace.
@@ -80,7 +82,8 @@ typedef enum ib_request_kind {
 // A request that is open at the gateway. Its owner fills it and keeps it until ib_request_close().
 typedef struct ib_request {
   ib_request_kind kind;
-  char operation[128];  // for ib_session_await_stopped(); "" if nobody will ask
+  char operation[128];   // for ib_session_await_stopped(); "" if nobody will ask
+  ib_governed governed;  // what the pacing rules see of it; zero: nothing
   // Called for each reply message of the request; true when it was the last one. An error goes to
   // `err`.
   bool (*on_reply)(struct ib_request *request, ib_reply reply, ib_fields *fields);

@@ -11,6 +11,11 @@
 #include "host/ib/session.h"
 #include "host/ib/transport.h"
 
+// A request that waits until the pacing rules allow it; in its fiber.
+typedef struct ib_queuer {
+  struct ib_queuer *next;
+} ib_queuer;
+
 enum { STOP_RECORDS = 256, FARMS_MAX = 16 };
 
 // A place of Interactive Brokers' where data come from, that the gateway has lost: "ushmds".
@@ -56,7 +61,9 @@ struct ib_session {
   char doubt[200];   // by what
 
   ib_pacer pacer;
-  ib_quota heads;  // head timestamps of the last 10 minutes
+  ib_governor governor;
+  struct ib_queuer *queue;  // who waits for the governor, the first first
+  mesh_signal moved;        // it is another one's turn
   ib_outbox outbox;
   ib_request *requests;
   int open_requests, next_id;

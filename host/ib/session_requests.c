@@ -31,17 +31,42 @@ static mesh_code sleep_for(mesh_scope *scope, int64_t wait_ns, mesh_error *err) 
   return mesh_sleep_until(scope, mesh_now_ns() + wait_ns, err);
 }
 
-// Waits, for up to ten minutes, until one more head timestamp may be asked for. That holds no
-// place: others go on. Without a message rate nothing is paced.
-static mesh_code await_quota(ib_session *session, ib_request_kind kind, mesh_scope *scope,
-                             mesh_error *err) {
+static void join_queue(ib_session *session, ib_queuer *own) {
+  ib_queuer **end = &session->queue;
+  while (*end != NULL)
+    end = &(*end)->next;
+  *end = own;
+}
+
+static void leave_queue(ib_session *session, ib_queuer *own) {
+  ib_queuer **at = &session->queue;
+  while (*at != own)
+    at = &(*at)->next;
+  *at = own->next;
+  mesh_signal_notify(&session->moved);
+}
+
+// Waits, for up to ten minutes, until the pacing rules allow the request: in the order in which
+// they came, so that no load waits for ever behind another. That holds no place: what the rules do
+// not speak of goes on. There is one when it returns. Without a message rate nothing is paced.
+static mesh_code await_governor(ib_session *session, ib_governed what, mesh_scope *scope,
+                                mesh_error *err) {
+  if (what.request == 0 || session->pacer.rate_per_s <= 0) return GRPC_STATUS_OK;
+  ib_queuer own = {0};
+  join_queue(session, &own);
   mesh_code code = GRPC_STATUS_OK;
-  int64_t wait_ns;
-  bool counts = kind == IB_ASK_HEAD && session->pacer.rate_per_s > 0;
-  while (counts && code == GRPC_STATUS_OK &&
-         (wait_ns = ib_quota_take(&session->heads, mesh_now_ns())) > 0) {
+  while (code == GRPC_STATUS_OK) {
+    if (session->queue != &own) {
+      code = mesh_signal_wait(&session->moved, scope, MESH_NEVER, err);
+      continue;
+    }
+    code = await_turn(session, scope, err);  // what was allowed is sent at once
+    if (code != GRPC_STATUS_OK) break;
+    int64_t wait_ns = ib_governor_take(&session->governor, what, mesh_now_ns());
+    if (wait_ns <= 0) break;
     code = sleep_for(scope, wait_ns, err);
   }
+  leave_queue(session, &own);
   return code;
 }
 
@@ -99,7 +124,7 @@ static void unlink_request(ib_request *request) {
 
 mesh_code ib_request_open(ib_session *session, mesh_scope *scope, ib_request *request,
                           ib_request_encode encode, const void *what, mesh_error *err) {
-  mesh_code code = await_quota(session, request->kind, scope, err);
+  mesh_code code = await_governor(session, request->governed, scope, err);
   if (code == GRPC_STATUS_OK) code = await_turn(session, scope, err);
   if (code != GRPC_STATUS_OK) return code;
   link_request(session, request);  // takes the place while the pace is waited for
@@ -183,6 +208,7 @@ static void finish(ib_request *request, mesh_code code) {
 void ib_requests_reply(ib_session *session, ib_reply reply, int id, ib_fields *fields) {
   ib_request *request = find(session, id);
   if (request == NULL || request->done) return;  // it was cancelled meanwhile
+  if (request->governed.request != 0) ib_governor_answered(&session->governor);
   bool last = request->on_reply(request, reply, fields);
   if (last) {
     finish(request, request->code);
@@ -197,6 +223,9 @@ void ib_requests_error(ib_session *session, const ib_error_reply *error) {
   ib_request *request = find(session, error->request);
   if (request == NULL || request->done) return;
   if (class_ == IB_INFORMATION || class_ == IB_WARNING) return;
+  if (class_ == IB_PACING && request->governed.request != 0) {
+    ib_governor_violated(&session->governor, mesh_now_ns());
+  }
   if (class_ == IB_NO_DATA && request->kind == IB_ASK_LIVE) {
     // Empty history is an answer; a live stream that never begins is not.
     finish(request, mesh_fail(&request->err, GRPC_STATUS_NOT_FOUND, "%s", error->text));

@@ -21,7 +21,8 @@ ib_session_options ib_session_defaults(void) {
                               .request_timeout_ms = 60000,
                               .backoff_base_ms = 50,
                               .backoff_cap_ms = 2000,
-                              .pacing_wait_ms = 15000};
+                              .pacing_wait_ms = 15000,
+                              .pacing_speed = 1};
 }
 
 void ib_session_enter(ib_session *session, ib_session_state state, const char *detail) {

@@ -234,14 +234,14 @@ class HeadTest(LedgerCase):
         return [bar(t) for t in range(ask.from_s - ask.from_s % ask.size_s, ask.end_s, ask.size_s)]
 
     def test_who_waits_for_the_quota_holds_no_place(self):
-        """55 first bars may be asked for in ten minutes; eight requests may be open."""
+        """58 first bars may be asked for in ten minutes; eight requests may be open."""
         with Client(self.host_unix) as client:
             waiting = [client.call("millrace.v1.IbHost/HeadTimestamp", {"symbol": "S%d" % i}, timeout=600)
                        for i in range(70)]
-            wait_for(lambda: self.gateway.heads == 55, "the quota of first bars")
+            wait_for(lambda: self.gateway.heads == 58, "the quota of first bars")
             done = self.load("AAPL", "1m", "--from", "2026-10-01T14:00:00Z", "--to", "2026-10-01T15:00:00Z")
             self.assertEqual(done["barsStored"], 60)
-            self.assertEqual(self.gateway.heads, 55)
+            self.assertEqual(self.gateway.heads, 58)
             for call in waiting:
                 call.cancel()
 

@@ -23,6 +23,7 @@ class TimeframesTest(MeshCase):
         return [[line.split(",")[0], *map(float, line.split(",")[1:])] for line in lines]
 
     def test_each_is_made_of_its_minutes(self):
+        self.set_papergate_flags()  # without its limits
         self.up()
         minutes = self.rows("1m")
         self.assertEqual(len(minutes), 7 * 1440)

@@ -85,7 +85,8 @@ static void a_refusal_lists_what_there_is(void **state) {
   const timeframe *frame;
   assert_int_equal(timeframe_parse("7d", &frame, &err), GRPC_STATUS_INVALID_ARGUMENT);
   assert_string_equal(err.message,
-                      "timeframe '7d' is none of 1m 2m 3m 5m 10m 15m 20m 30m 1h 2h 3h 4h 8h 1d 1w");
+                      "timeframe '7d' is none of 1s 5s 10s 15s 30s 1m 2m 3m 5m 10m 15m 20m 30m 1h "
+                      "2h 3h 4h 8h 1d 1w");
   assert_null(frame);
 }
 

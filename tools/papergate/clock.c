@@ -24,7 +24,10 @@ pg_clock pg_clock_start(int64_t now, int64_t speed) {
                     .speed = speed};
 }
 
+int64_t pg_clock_elapsed_ns(const pg_clock *clock) {
+  return (pg_monotonic_ns() - clock->monotonic_ns) * clock->speed;
+}
+
 int64_t pg_clock_now(const pg_clock *clock) {
-  int64_t elapsed_ns = pg_monotonic_ns() - clock->monotonic_ns;
-  return (clock->base_ns + elapsed_ns * clock->speed) / second_ns;
+  return (clock->base_ns + pg_clock_elapsed_ns(clock)) / second_ns;
 }

@@ -17,6 +17,9 @@ pg_clock pg_clock_start(int64_t now, int64_t speed);
 // Seconds since 1970.
 int64_t pg_clock_now(const pg_clock *clock);
 
+// Nanoseconds that have passed on it since it was started: for intervals.
+int64_t pg_clock_elapsed_ns(const pg_clock *clock);
+
 // This machine's clocks: one for intervals, one for log lines.
 int64_t pg_monotonic_ns(void);
 int64_t pg_realtime_ns(void);

@@ -16,7 +16,9 @@ static bool admit_small(pg_session *session, int64_t req_id, pg_pacing_key key) 
       .identical_seconds = gateway->options.identical_seconds,
       .same_contract_per_2_seconds = gateway->options.same_contract_per_2_seconds,
   };
-  if (pg_pacing_admit(&gateway->pacing, &limits, key, pg_monotonic_ns())) return true;
+  if (pg_pacing_admit(&gateway->pacing, &limits, key, pg_clock_elapsed_ns(&gateway->clock))) {
+    return true;
+  }
   pg_session_error(session, req_id, PG_CODE_HISTORICAL,
                    PG_SERVICE_ERROR "Historical data request pacing violation");
   return false;

@@ -26,8 +26,9 @@ static const timeframe *frame_of(const char *text) {
   return frame;
 }
 
-static const char *const frames[] = {"1m", "2m", "3m", "5m", "10m", "15m", "20m", "30m",
-                                     "1h", "2h", "3h", "4h", "8h",  "1d",  "1w"};
+static const char *const frames[] = {"1s", "5s", "10s", "15s", "30s", "1m",  "2m",
+                                     "3m", "5m", "10m", "15m", "20m", "30m", "1h",
+                                     "2h", "3h", "4h",  "8h",  "1d",  "1w"};
 
 static interval random_interval(uint64_t *seed, const timeframe *frame) {
   int64_t from = (int64_t)(next_random(seed) % 2000000000) - 500000000;

@@ -6,6 +6,7 @@
 #include "host/ib/bar_window.h"
 #include "host/ib/contracts.h"
 #include "host/ib/error_table.h"
+#include "host/ib/governor.h"
 #include "host/ib/pacer.h"
 #include "tests/unit.h"
 
@@ -200,20 +201,56 @@ static void no_second_sees_more_than_the_rate(void) {
   }
 }
 
-static void ten_minutes_see_no_more_than_the_quota(void) {
-  ib_quota quota = {0};
-  int64_t now_ns = 5, sent[4 * IB_QUOTA];
-  for (int i = 0; i < 4 * IB_QUOTA; i++) {
-    for (int64_t wait; (wait = ib_quota_take(&quota, now_ns)) > 0;)
-      now_ns += wait;
-    sent[i] = now_ns;
-    now_ns += INT64_C(1000000000);
+// By brute force over all that was sent: IB's rules, as its documentation has them.
+static void no_pacing_rule_is_broken(void) {
+  enum { SENT = 600, CONTRACTS = 7, REQUESTS = 40 };
+  static int64_t at[SENT];
+  static ib_governed what[SENT];
+  uint64_t seed = 20261126;
+  for (int64_t speed = 1; speed <= 60; speed += 59) {
+    ib_governor governor = {.speed = speed};
+    int64_t now_ns = 5, minute_ns = INT64_C(60000000000) / speed;
+    for (int i = 0; i < SENT; i++) {
+      seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+      what[i] = (ib_governed){1 + (seed >> 33) % CONTRACTS, 1 + (seed >> 43) % REQUESTS};
+      for (int64_t wait; (wait = ib_governor_take(&governor, what[i], now_ns)) > 0;)
+        now_ns += wait;
+      at[i] = now_ns;
+      if ((seed >> 50) % 4 == 0) now_ns += (int64_t)(seed >> 40) % minute_ns / 30;
+    }
+    for (int i = 0; i < SENT; i++) {
+      int in_10_minutes = 0, of_contract = 0;
+      for (int k = i; k >= 0 && at[i] - at[k] < 10 * minute_ns; k--) {
+        in_10_minutes++;
+        bool recent = at[i] - at[k] < minute_ns / 30;
+        of_contract += recent && what[k].contract == what[i].contract;
+        bool same = k < i && what[k].request == what[i].request;
+        assert_false(same && at[i] - at[k] < minute_ns / 4);
+      }
+      assert_in_range(in_10_minutes, 1, 60);
+      assert_in_range(of_contract, 1, 5);
+    }
+    // While there is work, as much as the margins leave: 58 in ten minutes and a quarter of a second.
+    assert_true(at[SENT - 1] - at[0] <= (SENT / 56 + 1) * 10 * minute_ns);
   }
-  for (int i = IB_QUOTA; i < 4 * IB_QUOTA; i++) {
-    assert_true(sent[i] - sent[i - IB_QUOTA] >= INT64_C(600000000000));
+}
+
+static void a_violation_slows_down(void) {
+  static const int waits_s[] = {15, 60, 600, 600};
+  ib_governor governor = {.speed = 1};
+  int64_t now_ns = 5;
+  for (int i = 0; i < 4; i++) {
+    ib_governed what = {1, 1 + (uint64_t)i};
+    assert_int_equal(ib_governor_take(&governor, what, now_ns), 0);
+    ib_governor_violated(&governor, now_ns);
+    what.request = 100;
+    assert_int_equal(ib_governor_take(&governor, what, now_ns), waits_s[i] * INT64_C(1000000000));
+    now_ns += waits_s[i] * INT64_C(1000000000);
   }
-  assert_int_equal(sent[IB_QUOTA - 1] - sent[0],
-                   INT64_C(1000000000) * (IB_QUOTA - 1));  // no wait yet
+  ib_governor_answered(&governor);
+  ib_governor_violated(&governor, now_ns);
+  assert_int_equal(ib_governor_take(&governor, (ib_governed){1, 200}, now_ns),
+                   15 * INT64_C(1000000000));
 }
 
 static void no_rate_is_no_wait(void) {
@@ -232,7 +269,8 @@ static const row rows[] = {
     {"a wrong window is refused", a_wrong_window_is_refused},
     {"bar sizes are found both ways", bar_sizes_are_found_both_ways},
     {"no second sees more than the rate", no_second_sees_more_than_the_rate},
-    {"ten minutes see no more than the quota", ten_minutes_see_no_more_than_the_quota},
+    {"no pacing rule is broken", no_pacing_rule_is_broken},
+    {"a violation slows down", a_violation_slows_down},
     {"no rate is no wait", no_rate_is_no_wait},
 };
 
