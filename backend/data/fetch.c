@@ -41,6 +41,7 @@ static void take_source(char out[SERIES_SOURCE_MAX], const char *said) {
 // ---- the event stream of one attempt ----
 
 typedef struct attempt {
+  const fetch_request *request;
   fetch_result *result;
   bool ended;    // an outcome came
   int64_t told;  // bars, by the outcome
@@ -82,6 +83,15 @@ static mesh_code take_outcome(attempt *own, mesh_view body, mesh_error *err) {
   return code;
 }
 
+static void take_note(const attempt *own, mesh_view body) {
+  if (own->request->on_note == NULL) return;
+  Millrace__V1__Progress *progress =
+      mesh_message_unpack(&millrace__v1__progress__descriptor, body.data, body.size_bytes);
+  if (progress == NULL) return;
+  if (progress->note[0] != '\0') own->request->on_note(own->request->note_arg, progress->note);
+  millrace__v1__progress__free_unpacked(progress, NULL);
+}
+
 static mesh_code take_event(attempt *own, mesh_view bytes, mesh_error *err) {
   mesh_event event;
   mesh_code code = mesh_event_decode(bytes, &event, err);
@@ -92,7 +102,8 @@ static mesh_code take_event(attempt *own, mesh_view bytes, mesh_error *err) {
   if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME) {
     return take_outcome(own, event.body, err);
   }
-  return GRPC_STATUS_OK;  // progress and logs of one segment are not the load's
+  if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_PROGRESS) take_note(own, event.body);
+  return GRPC_STATUS_OK;  // counts and logs of one segment are not the load's
 }
 
 static mesh_code take_frame(attempt *own, mesh_frame frame, mesh_error *err) {
@@ -125,7 +136,7 @@ static mesh_code fetch_once(mesh_scope *scope, mesh_link *adapter, const fetch_r
   mesh_call *call;
   mesh_code code = open_fetch(scope, adapter, request, &call, err);
   if (code != GRPC_STATUS_OK) return code;
-  attempt own = {.result = result};
+  attempt own = {.request = request, .result = result};
   mesh_frame frame;
   while ((code = mesh_call_receive(call, &frame, err)) == GRPC_STATUS_OK && !frame.end) {
     code = take_frame(&own, frame, err);

@@ -11,6 +11,9 @@ typedef struct fetch_request {
   const char *operation;  // names the fetch below: "load-4t7kq2ma/3"
   const char *symbol, *timeframe;
   int64_t from_s, to_s;  // [from, to), seconds since 1970
+  // May be NULL: what the host waits for, for people; called meanwhile, in the caller's fiber.
+  void (*on_note)(void *arg, const char *note);
+  void *note_arg;
 } fetch_request;
 
 typedef struct fetch_result {

@@ -190,13 +190,21 @@ static bool is_away(const load *own, const mesh_error *why) {
   return why->code == GRPC_STATUS_UNAVAILABLE && own->stored + own->empty == 0;
 }
 
+// What a host says is cut to what a note has room for.
+static void on_note(void *arg, const char *note) {
+  char text[LOAD_TEXT_MAX];
+  mesh_text_format(text, sizeof text, "%.*s", MESH_TEXT_SHOWN(note, 200));
+  load_progress(arg, text);
+}
+
 static mesh_code fetch_and_keep(load *own, mesh_scope *scope, size_t index, bool may_be_put_off,
                                 mesh_error *err) {
   interval asked = own->segments.items[index];
   char name[PATIENCE_PIECE_MAX];
   mesh_text_format(name, sizeof name, "%s/%zu", mesh_operation_name(own->operation),
                    (size_t)own->before + index + 1);
-  fetch_request request = {name, own->symbol, own->timeframe->text, asked.from_s, asked.to_s};
+  fetch_request request = {name,    own->symbol, own->timeframe->text, asked.from_s, asked.to_s,
+                           on_note, own};
   load_piece piece = {.own = own, .may_be_put_off = may_be_put_off};
   fetch_result fetched;
   mesh_error why;

@@ -6,8 +6,10 @@
 #include "host/ib/service_internal.h"
 #include "market/bar_columns.h"
 #include "market/timeframe.h"
+#include "market/times.h"
 #include "mesh/operation/event_stream.h"
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/log.h"
 #include "mesh/runtime/text.h"
 #include "millrace/v1/ib_host.pb-c.h"
 #include "requests/data.h"
@@ -16,6 +18,7 @@ enum { BATCH_BARS = 4096, NAME_MAX_BYTES = 128 };
 
 // What is asked of the gateway, and what came.
 typedef struct bars_query {
+  struct sender *to;
   ib_contract contract;
   ib_bar_window window;
   bool live;
@@ -148,6 +151,22 @@ static mesh_code put_outcome(sender *to, Millrace__V1__FetchResult *result, mesh
                      &outcome.base, err);
 }
 
+// The caller sees why nothing comes, and until when. Where it cannot be told it has gone.
+static void on_wait(ib_request *request, int64_t wait_ns) {
+  sender *to = ((bars_query *)request->arg)->to;
+  char until[TIMES_TEXT_MAX], note[128];
+  mesh_error err;
+  Millrace__V1__Progress progress = MILLRACE__V1__PROGRESS__INIT;
+  times_format(mesh_time_seconds(mesh_time_add(mesh_wall_ns(), wait_ns)) + 1, until);
+  snprintf(note, sizeof note, "waits until %s for Interactive Brokers' pace: %d requests in 10 min",
+           until, IB_GOVERNOR_MOST);
+  progress.note = note;
+  mesh_code code = put_message(to, MESH_MERGEABLE, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_PROGRESS,
+                               &progress.base, &err);
+  if (code == GRPC_STATUS_OK) code = mesh_event_stream_flush(to->stream, &err);
+  if (code != GRPC_STATUS_OK) mesh_log(MESH_LOG_DEBUG, "ib-host", "%s", err.message);
+}
+
 static void sender_open(sender *to, ib_service *self, mesh_call *call, const char *operation) {
   to->sequence = 0;
   to->stream = mesh_event_stream_create(call);
@@ -193,8 +212,12 @@ static mesh_code fetch(ib_service *self, mesh_call *call, const char *operation,
                        mesh_error *err) {
   sender to;
   sender_open(&to, self, call, operation);
-  ib_request request = {
-      .kind = IB_ASK_BARS, .governed = govern(query), .on_reply = on_reply, .arg = query};
+  query->to = &to;
+  ib_request request = {.kind = IB_ASK_BARS,
+                        .governed = govern(query),
+                        .on_reply = on_reply,
+                        .on_wait = on_wait,
+                        .arg = query};
   mesh_text_copy(request.operation, sizeof request.operation, to.operation);
   mesh_scope *scope = mesh_call_scope(call);
   mesh_code code = ib_request_open(self->session, scope, &request, encode_query, query, err);
@@ -257,8 +280,12 @@ static mesh_code watch(ib_service *self, mesh_call *call, const char *operation,
                        mesh_error *err) {
   sender to;
   sender_open(&to, self, call, operation);
-  ib_request request = {
-      .kind = IB_ASK_LIVE, .governed = govern(query), .on_reply = on_reply, .arg = query};
+  query->to = &to;
+  ib_request request = {.kind = IB_ASK_LIVE,
+                        .governed = govern(query),
+                        .on_reply = on_reply,
+                        .on_wait = on_wait,
+                        .arg = query};
   mesh_text_copy(request.operation, sizeof request.operation, to.operation);
   mesh_scope *scope = mesh_call_drain_scope(call);
   mesh_code code = ib_request_open(self->session, scope, &request, encode_query, query, err);

@@ -87,6 +87,9 @@ typedef struct ib_request {
   // Called for each reply message of the request; true when it was the last one. An error goes to
   // `err`.
   bool (*on_reply)(struct ib_request *request, ib_reply reply, ib_fields *fields);
+  // May be NULL. Called, in the fiber of ib_request_open(), before the pacing rules make it wait
+  // for over a second.
+  void (*on_wait)(struct ib_request *request, int64_t wait_ns);
   void *arg;
 
   mesh_code code;  // OK, or why it failed

@@ -63,7 +63,8 @@ struct ib_session {
   ib_pacer pacer;
   ib_governor governor;
   struct ib_queuer *queue;  // who waits for the governor, the first first
-  mesh_signal moved;        // it is another one's turn
+  mesh_signal moved;        // it is another one's turn, or all wait until
+  int64_t paced_until_ns;   // monotonic
   ib_outbox outbox;
   ib_request *requests;
   int open_requests, next_id;

@@ -46,17 +46,30 @@ static void leave_queue(ib_session *session, ib_queuer *own) {
   mesh_signal_notify(&session->moved);
 }
 
+// Says once of each long wait of the queue that it is one.
+static void tell_wait(ib_session *session, ib_request *request, int64_t *told_ns) {
+  int64_t until_ns = session->paced_until_ns;
+  int64_t wait_ns = mesh_time_between(mesh_now_ns(), until_ns);
+  if (request->on_wait == NULL || wait_ns <= MESH_S_NS || *told_ns == until_ns) return;
+  *told_ns = until_ns;
+  request->on_wait(request, wait_ns);
+}
+
 // Waits, for up to ten minutes, until the pacing rules allow the request: in the order in which
 // they came, so that no load waits for ever behind another. That holds no place: what the rules do
 // not speak of goes on. There is one when it returns. Without a message rate nothing is paced.
-static mesh_code await_governor(ib_session *session, ib_governed what, mesh_scope *scope,
+static mesh_code await_governor(ib_session *session, ib_request *request, mesh_scope *scope,
                                 mesh_error *err) {
+  ib_governed what = request->governed;
   if (what.request == 0 || session->pacer.rate_per_s <= 0) return GRPC_STATUS_OK;
   ib_queuer own = {0};
+  int64_t told_ns = 0;
   join_queue(session, &own);
   mesh_code code = GRPC_STATUS_OK;
   while (code == GRPC_STATUS_OK) {
     if (session->queue != &own) {
+      tell_wait(session, request, &told_ns);
+      if (session->queue == &own) continue;  // it has moved while that was told
       code = mesh_signal_wait(&session->moved, scope, MESH_NEVER, err);
       continue;
     }
@@ -64,6 +77,9 @@ static mesh_code await_governor(ib_session *session, ib_governed what, mesh_scop
     if (code != GRPC_STATUS_OK) break;
     int64_t wait_ns = ib_governor_take(&session->governor, what, mesh_now_ns());
     if (wait_ns <= 0) break;
+    session->paced_until_ns = mesh_time_add(mesh_now_ns(), wait_ns);
+    if (wait_ns > MESH_S_NS) mesh_signal_notify(&session->moved);  // all of them are told
+    tell_wait(session, request, &told_ns);
     code = sleep_for(scope, wait_ns, err);
   }
   leave_queue(session, &own);
@@ -124,7 +140,7 @@ static void unlink_request(ib_request *request) {
 
 mesh_code ib_request_open(ib_session *session, mesh_scope *scope, ib_request *request,
                           ib_request_encode encode, const void *what, mesh_error *err) {
-  mesh_code code = await_governor(session, request->governed, scope, err);
+  mesh_code code = await_governor(session, request, scope, err);
   if (code == GRPC_STATUS_OK) code = await_turn(session, scope, err);
   if (code != GRPC_STATUS_OK) return code;
   link_request(session, request);  // takes the place while the pace is waited for

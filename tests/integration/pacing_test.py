@@ -31,6 +31,8 @@ class PacingTest(LayersCase):
             self.assertEqual(load.wait(240), 0, load.transcript()[-2000:])
             events = load.json_lines()
             self.assertEqual([one for one in events if "attempt" in one], [])
+            notes = [one["progress"]["note"] for one in events if "progress" in one]
+            self.assertTrue(any(note.startswith("waits until 20") for note in notes), notes)
             result = outcome(events)["succeeded"]["load"]
             self.assertEqual((int(result["barsStored"]), result["missing"]), (self.SECONDS / 5, []))
         with open(self.gateway.log) as file:
