@@ -111,6 +111,29 @@ static mesh_code give_up(const patience *own, const mesh_error *why, mesh_error 
   return err->code;
 }
 
+// The piece that asks: until the source says that it is there.
+static mesh_code ask(patience *own, mesh_scope *scope, int64_t wait_ms, mesh_error *err) {
+  mesh_scope bounded;
+  mesh_scope_open(&bounded, scope);
+  mesh_scope_set_deadline(&bounded, own->until_ns);
+  mesh_code code = await_source(own, &bounded, wait_ms, err);
+  mesh_scope_close(&bounded);
+  own->is_asked = code == GRPC_STATUS_OK;
+  return code;
+}
+
+// The others: until that one has its answer, which may be later than the patience ends.
+static mesh_code await_answer(patience *own, mesh_scope *scope, mesh_error *err) {
+  mesh_code code = GRPC_STATUS_OK;
+  while (own->until_ns != 0 && code == GRPC_STATUS_OK) {
+    int64_t due_ns = own->is_asked ? MESH_NEVER : own->until_ns;
+    code = mesh_signal_wait(&own->changed, scope, due_ns, err);
+    bool answered = own->until_ns == 0 || own->is_asked;
+    if (code != GRPC_STATUS_OK && scope->code == GRPC_STATUS_OK && answered) code = GRPC_STATUS_OK;
+  }
+  return code;
+}
+
 mesh_code patience_wait(patience *own, mesh_scope *scope, const char *piece, int attempt,
                         mesh_error *err) {
   mesh_error why = *err;
@@ -125,15 +148,13 @@ mesh_code patience_wait(patience *own, mesh_scope *scope, const char *piece, int
     // Another piece may have had its answer while that was written.
     if (code != GRPC_STATUS_OK || own->until_ns == 0) return code;
   }
-  mesh_scope bounded;
-  mesh_scope_open(&bounded, scope);
-  mesh_scope_set_deadline(&bounded, own->until_ns);
   if (asks) {
-    code = await_source(own, &bounded, wait_ms, err);
+    own->is_asked = false;
+    mesh_signal_notify(&own->changed);
+    code = ask(own, scope, wait_ms, err);
   } else {
-    code = mesh_signal_wait(&own->over, &bounded, MESH_NEVER, err);
+    code = await_answer(own, scope, err);
   }
-  mesh_scope_close(&bounded);
   if (code == GRPC_STATUS_OK || scope->code != GRPC_STATUS_OK) return code;
   return give_up(own, &why, err);
 }
@@ -141,6 +162,7 @@ mesh_code patience_wait(patience *own, mesh_scope *scope, const char *piece, int
 void patience_end(patience *own) {
   if (own->until_ns == 0) return;
   own->until_ns = 0;
+  own->is_asked = false;
   own->on_change(own->owner, NULL);
-  mesh_signal_notify(&own->over);
+  mesh_signal_notify(&own->changed);
 }

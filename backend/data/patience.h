@@ -21,10 +21,11 @@ typedef struct patience {
   // Its own; zero.
   int64_t since_s;   // since 1970: when the outage began
   int64_t until_ns;  // monotonic: when the patience ends; 0: the source is there
+  bool is_asked;     // it says that it is there, and the piece that asks waits for its answer
   int probes;
   char prober[PATIENCE_PIECE_MAX];  // the piece that asks
   char why[PATIENCE_TEXT_MAX];
-  mesh_signal over;
+  mesh_signal changed;
 } patience;
 
 // Whether `err` says that the source, or a program on the way to it, is away, or has had enough for

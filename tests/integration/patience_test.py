@@ -95,6 +95,16 @@ class GatewayAwayTest(WaitingCase):
         self.wire.mend()
         self.check_all_came(self.start("millrace", *LongSeries.LOAD, "--output=json"))
 
+    def test_a_slow_answer_is_waited_for_when_it_is_back(self):
+        """It is away for a moment, and its answer takes longer than the patience."""
+        self.start_mesh("--latency-ms", "2500")
+        load = self.start("millrace", *LongSeries.LOAD, "--patience", "2s", "--output=json")
+        load.line(lambda line: '"segment"' in line, "stored segment")
+        self.wire.cut()
+        self.await_wait(load)
+        self.wire.mend()
+        self.check_all_came(load)
+
     def test_a_cancel_is_heard(self):
         self.start_mesh()
         self.wire.cut()
