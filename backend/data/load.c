@@ -312,8 +312,9 @@ static void fill_texts(load *own) {
   if (own->has_to) times_format(own->to_s, to);
   mesh_text_format(own->title, sizeof own->title, "%s %s %s..%s", own->symbol, own->timeframe->text,
                    from, to);
-  mesh_text_format(own->work_key, sizeof own->work_key, "load/%s/%s/%d/%s/%s", own->symbol,
-                   own->timeframe->text, (int)own->mode, from, to);
+  mesh_text_format(own->work_key, sizeof own->work_key, "load/%s/%s/%s/%d/%s/%s",
+                   own->request->source, own->symbol, own->timeframe->text, (int)own->mode, from,
+                   to);
 }
 
 static mesh_code take_request(load *own, mesh_error *err) {

@@ -37,7 +37,7 @@ struct load {
   data_manager *manager;
   mesh_operation *operation;
   Millrace__V1__LoadRequest *request;  // owned
-  char symbol[REQUEST_SYMBOL_MAX + 1], title[160], work_key[192];
+  char symbol[REQUEST_SYMBOL_MAX + 1], title[160], work_key[240];
   const timeframe *timeframe;
   char source[SERIES_SOURCE_MAX];  // whose series it is
   bool has_from, has_to;
@@ -85,8 +85,8 @@ struct load {
 // gap; another code ends the load.
 mesh_code load_segment(mesh_scope *scope, size_t index, void *arg, mesh_error *err);
 
-// Finds own->source: what the request says, the gateway that is there, or (with none) the only one
-// of which something is stored; waits for a gateway otherwise.
+// Finds own->source, unless it is known: what the request says, the gateway that is there, or (with
+// none) the only one of which something is stored; waits for a gateway otherwise.
 MESH_NODISCARD mesh_code load_find_source(load *own, mesh_error *err);
 
 // FAILED_PRECONDITION if an answer is of another source.

@@ -136,6 +136,7 @@ static mesh_code keep(load *own, interval asked, fetch_result *fetched, mesh_err
   segment_message message;
   fill_message(&message, asked, found->empty ? SEGMENT_STATE(EMPTY) : SEGMENT_STATE(STORED),
                fetched->attempts);
+  message.report.source = own->source;
   message.report.bars = (int64_t)bars->count;
   message.report.refused = (int64_t)found->refused;
   message.report.reason = found->empty ? found->empty_reason : found->first_refused;

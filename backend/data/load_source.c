@@ -28,6 +28,7 @@ static bool knows_only_source(load *own) {
 
 mesh_code load_find_source(load *own, mesh_error *err) {
   mesh_scope *scope = mesh_operation_scope(own->operation);
+  if (own->source[0] != '\0') return GRPC_STATUS_OK;  // what an adopted one has stored is of it
   mesh_text_copy(own->source, sizeof own->source, own->request->source);
   if (own->source[0] != '\0') return GRPC_STATUS_OK;
   mesh_code code = fetch_source(scope, own->manager->adapter, own->source, err);

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import sqlite3
 import unittest
 
@@ -95,6 +96,29 @@ class SourcesTest(LayersCase):
         self.assertEqual([one["source"] for one in self.json("data", "list")], ["papergate"])
         stored = self.export("LONG", "1h")
         self.assertTrue(set(stored) < set(file_rows(self.series.path)))
+
+    def test_a_load_of_another_source_does_not_join(self):
+        first = self.start("millrace", *LongSeries.LOAD, "--output=json")
+        first.line(lambda line: '"segment"' in line, "stored segment")
+        other = self.millrace(*LongSeries.LOAD, "--source", "ib")
+        self.check_one_line(other, "do not mix", code=REFUSED)
+        self.assertEqual(first.wait(), 0, first.transcript())
+
+    def test_a_load_that_is_adopted_keeps_its_source(self):
+        load = self.start("millrace", *LongSeries.LOAD, "--detach", "--output=json")
+        self.assertEqual(load.wait(), 0, load.transcript())
+        name = load.json_lines()[0]["operation"]
+        watch = self.start("millrace", "ops", "watch", name, "--output=json")
+        watch.line(lambda line: '"segment"' in line, "stored segment")
+        os.kill(self.backend.pid, signal.SIGKILL)
+        self.backend.wait()
+        self.wire.cut()
+        self.wire.there = ("127.0.0.1", self.real.listener.getsockname()[1])
+        self.wire.mend()
+        self.start_backend()
+        self.assertEqual(watch.wait(), REFUSED, watch.transcript()[-2000:])
+        self.assertIn("do not mix", watch.transcript())
+        self.assertEqual([one["source"] for one in self.json("data", "list")], ["papergate"])
 
     def test_what_is_stored_needs_no_gateway(self):
         self.load()
