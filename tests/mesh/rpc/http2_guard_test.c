@@ -248,11 +248,14 @@ static void calls_that_grpc_ends_itself(scene *own) {
   assert_int_equal(own->account->streams, 0);
 }
 
-// The peer makes a mistake on each call, and gRPC gives it up.
+// The peer makes a mistake on each call, each a different one, and gRPC gives it up.
 static void calls_that_grpc_has_to_give_up(scene *own) {
-  for (uint32_t stream = 1; stream <= 2 * RESETS + 1; stream += 2) {
-    begin_call(own, stream);
-    reset(own, false, stream, NGHTTP2_PROTOCOL_ERROR);
+  static const uint32_t mistakes[] = {NGHTTP2_PROTOCOL_ERROR, NGHTTP2_FLOW_CONTROL_ERROR,
+                                      NGHTTP2_STREAM_CLOSED, NGHTTP2_FRAME_SIZE_ERROR};
+  _Static_assert(sizeof mistakes / sizeof *mistakes == RESETS + 1, "each of them counts");
+  for (uint32_t i = 0; i <= RESETS; i++) {
+    begin_call(own, 2 * i + 1);
+    reset(own, false, 2 * i + 1, mistakes[i]);
   }
 }
 
@@ -303,6 +306,15 @@ static void pings_that_are_answered(scene *own) {
 
 static void pings_that_are_not(scene *own) {
   ask(own, NGHTTP2_PING, 101, false);
+}
+
+// gRPC asks whether the peer is there, and the peer answers.
+static void pings_of_grpc(scene *own) {
+  uint8_t eight[8] = {0};
+  for (int i = 0; i < 1000; i++) {
+    grpc(own, NGHTTP2_PING, 0, 0, eight, sizeof eight);
+    peer(own, NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, eight, sizeof eight);
+  }
 }
 
 static void settings_that_are_answered(scene *own) {
@@ -368,6 +380,7 @@ static const row rows[] = {
     {"resets of no call", resets_of_no_call, MESH_HTTP2_PASS, ""},
     {"PINGs that are answered", pings_that_are_answered, MESH_HTTP2_PASS, ""},
     {"PINGs that are not", pings_that_are_not, MESH_HTTP2_END, "more than 100 PINGs"},
+    {"PINGs of gRPC", pings_of_grpc, MESH_HTTP2_PASS, ""},
     {"SETTINGS that are answered", settings_that_are_answered, MESH_HTTP2_PASS, ""},
     {"SETTINGS that are not", settings_that_are_not, MESH_HTTP2_END, "more than 100 SETTINGS"},
     {"answers to what was not asked", answers_to_what_was_not_asked, MESH_HTTP2_PASS, ""},

@@ -123,6 +123,22 @@ static void a_socket_is_private_whatever_the_umask(harness *test, void *arg) {
   tear_down(&own);
 }
 
+// Whoever has taken its place meanwhile keeps it.
+static void a_socket_of_somebody_else_stays(harness *test, void *arg) {
+  (void)arg;
+  scene own;
+  mesh_error err;
+  set_up(&own, test);
+  assert_int_equal(mesh_server_listen(own.server, own.address, NULL, &err), GRPC_STATUS_OK);
+  assert_int_equal(unlink(path_of(&own)), 0);
+  int other = listen_at(path_of(&own), 1);
+  mesh_server_destroy(own.server);
+  own.server = NULL;
+  assert_int_equal(access(path_of(&own), F_OK), 0);
+  close(other);
+  tear_down(&own);
+}
+
 // A program whose second address is refused takes its server down without ever having started it.
 static void one_that_never_started_ends(harness *test, void *arg) {
   (void)arg;
@@ -146,6 +162,7 @@ static const row rows[] = {
     {"a stale socket is replaced", a_stale_socket_is_replaced},
     {"a full queue is somebody", a_full_queue_is_somebody},
     {"a socket is private whatever the umask", a_socket_is_private_whatever_the_umask},
+    {"a socket of somebody else stays", a_socket_of_somebody_else_stays},
     {"one that never started ends", one_that_never_started_ends},
 };
 
