@@ -92,13 +92,21 @@ static bool is_to_say(saying *own) {
   return true;
 }
 
-// Says in HTTP/2 why, and closes.
-static void turn_away(mesh_doorman *own, int fd, const char *name) {
+// Says in HTTP/2 why, and closes. `is_short`: there was no descriptor for it, else no place.
+static void turn_away(mesh_doorman *own, int fd, const char *name, bool is_short) {
   uint8_t words[MESH_HTTP2_GOODBYE_MAX];
-  size_t size = mesh_http2_turn_away("too many connections", words);
+  size_t size =
+      mesh_http2_turn_away(is_short ? "out of file descriptors" : "too many connections", words);
   if (send(fd, words, size, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) shutdown(fd, SHUT_WR);
   close(fd);
   if (!is_to_say(&own->turned_away)) return;
+  if (is_short) {
+    mesh_log(MESH_LOG_WARN, "doorman",
+             "turned away %lld connections, the last of %s: this process has no file descriptor "
+             "left",
+             (long long)own->turned_away.count, name);
+    return;
+  }
   mesh_log(MESH_LOG_WARN, "doorman",
            "turned away %lld connections, the last of %s: there is room for %lld, %lld of one peer",
            (long long)own->turned_away.count, name, (long long)own->peers.room,
@@ -127,9 +135,10 @@ static void let_in(mesh_doorman *own, int fd, const struct sockaddr_storage *fro
   bool in = peer != NULL && mesh_passage_create(fd, &own->http2, &peer->account, &passage, &inside,
                                                 NULL) == GRPC_STATUS_OK;
   if (in) tell_loop(own, inside, passage, peer);
-  if (peer != NULL && !in) mesh_peers_leave(&own->peers, peer);
+  bool is_short = peer != NULL && !in;
+  if (is_short) mesh_peers_leave(&own->peers, peer);
   pthread_mutex_unlock(&own->lock);
-  if (!in) turn_away(own, fd, name);
+  if (!in) turn_away(own, fd, name, is_short);
 }
 
 // Accepts on a listener; -1 with errno. Under the lock, so that its descriptor is still its own.
@@ -153,7 +162,7 @@ static void use_spare(mesh_doorman *own, uint64_t index) {
   close(own->spare);
   struct sockaddr_storage from;
   int fd = accept_one(own, index, &from);
-  if (fd >= 0) turn_away(own, fd, "somebody");
+  if (fd >= 0) turn_away(own, fd, "somebody", true);
   own->spare = eventfd(0, EFD_CLOEXEC);
 }
 

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,13 +224,17 @@ static int connect_tcp(const scene *own) {
   return fd;
 }
 
-static void is_told(scene *own, int fd) {
+static void is_told_of(scene *own, int fd, const char *why) {
   char text[256];
   size_t size;
   assert_true(read_to_end(own, fd, text, sizeof text, &size));
-  assert_non_null(memmem(text, size, "too many connections", 20));
+  assert_non_null(memmem(text, size, why, strlen(why)));
   assert_int_equal(text[9 + 3], 7);         // behind SETTINGS, GOAWAY
   assert_int_equal(text[9 + 9 + 7], 0x0b);  // ENHANCE_YOUR_CALM
+}
+
+static void is_told(scene *own, int fd) {
+  is_told_of(own, fd, "too many connections");
 }
 
 // One peer is this process on the unix socket, another one this address.
@@ -303,29 +308,33 @@ static void descriptors_run_out_and_come_back(harness *test, void *arg) {
   tear_down(&own);
 }
 
-// Those who come then are turned away, one after the other; those who are there notice nothing. (A
-// door that stood still for each of them would take ten seconds and more.)
+// Those who come then are turned away, one after the other, and each hears why; those who are there
+// notice nothing. (A door that stood still for each of them would take ten seconds and more.) Their
+// places are free behind them. *arg descriptors are left: with one of them a connection is
+// accepted, and there is none to pass it on.
 static void calls_go_on_without_descriptors(harness *test, void *arg) {
-  (void)arg;
-  enum { COMERS = 100 };
+  enum { COMERS = 100, PLACES = 20 };
   scene own;
   struct rlimit before, none;
   mesh_limits limits = mesh_limits_default();
+  limits.peer_connections = PLACES;
   set_up(&own, test, &limits);
   answers_again(&own);
-  int fds[COMERS];
-  for (int i = 0; i < COMERS; i++)
-    fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  struct pollfd comers[COMERS];
+  for (int i = 0; i < COMERS; i++) {
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    comers[i] = (struct pollfd){.fd = fd, .events = POLLIN};
+  }
   assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
   int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  none = (struct rlimit){(rlim_t)next, before.rlim_max};
+  none = (struct rlimit){(rlim_t)next + *(const rlim_t *)arg, before.rlim_max};
   close(next);
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
   struct sockaddr_un name = {.sun_family = AF_UNIX};
   snprintf(name.sun_path, sizeof name.sun_path, "%s", own.address + strlen("unix:"));
   int64_t limit_ns = mesh_time_after_ms(mesh_now_ns(), 5000);
   for (int i = 0; i < COMERS; i++) {
-    assert_int_equal(connect(fds[i], (struct sockaddr *)&name, sizeof name), 0);
+    assert_int_equal(connect(comers[i].fd, (struct sockaddr *)&name, sizeof name), 0);
     mesh_error err;
     mesh_frame frame;
     mesh_call *call = begin(&own, own.link, "/test.Peer/Who");
@@ -333,9 +342,19 @@ static void calls_go_on_without_descriptors(harness *test, void *arg) {
     mesh_call_close(call);
   }
   assert_true(mesh_now_ns() < limit_ns);
+  limit_ns = mesh_time_after_ms(mesh_now_ns(), WAIT_MS);
+  while (poll(comers, COMERS, 0) < COMERS && mesh_now_ns() < limit_ns)
+    pause_a_little(&own);
   assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-  for (int i = 0; i < COMERS; i++)
-    close(fds[i]);
+  for (int i = 0; i < COMERS; i++) {
+    is_told_of(&own, comers[i].fd, "out of file descriptors");
+    close(comers[i].fd);
+  }
+  mesh_error err;
+  mesh_link_close(own.link);  // a new connection, not the one from before
+  assert_int_equal(mesh_link_open_apart(test->loop, "peer", own.address, &own.link, &err),
+                   GRPC_STATUS_OK);
+  answers_again(&own);
   tear_down(&own);
 }
 
@@ -393,6 +412,8 @@ typedef struct play {
   void *arg;
 } play;
 
+static rlim_t no_descriptor = 0, one_descriptor = 1;
+
 static const play plays[] = {
     {"a peer has half of the calls", a_peer_has_half_of_the_calls, NULL},
     {"who calls is known", who_calls_is_known, NULL},
@@ -400,7 +421,8 @@ static const play plays[] = {
     {"a connection too many is told", a_connection_too_many_is_told, NULL},
     {"a connection too many of one peer is told", a_connection_too_many_of_one_peer_is_told, NULL},
     {"descriptors run out and come back", descriptors_run_out_and_come_back, NULL},
-    {"calls go on without descriptors", calls_go_on_without_descriptors, NULL},
+    {"calls go on without descriptors", calls_go_on_without_descriptors, &no_descriptor},
+    {"calls go on with one descriptor", calls_go_on_without_descriptors, &one_descriptor},
     {"who gives up calls without end loses all", who_gives_up_calls_without_end_loses_all, NULL},
 };
 
