@@ -56,7 +56,11 @@ mesh_code load_again(void *arg, mesh_scope *scope, const char *name, int attempt
   load_piece *piece = arg;
   load *own = piece->own;
   if (scope->code != GRPC_STATUS_OK) return mesh_scope_check(scope, err);
-  if (patience_is_for(err)) return patience_wait(&own->patience, scope, name, attempt, err);
+  // In an outage no answer at all is more of it.
+  bool lasts = own->patience.until_ns != 0 && err->code == GRPC_STATUS_DEADLINE_EXCEEDED;
+  if (patience_is_for(err) || lasts) {
+    return patience_wait(&own->patience, scope, name, attempt, err);
+  }
   patience_end(&own->patience);
   if (load_is_doubt(err)) {
     return piece->may_be_put_off ? put_off(own, name, attempt, err) : wait_out(piece, scope, err);

@@ -118,7 +118,6 @@ static void take_reply(ib_session *session, int number, ib_fields *fields) {
 static void on_message(void *arg, ib_message message) {
   ib_session *session = arg;
   mesh_error err;
-  session->heard_ns = mesh_now_ns();
   if (session->state == IB_HELLO) {
     ib_greeting greeting;
     if (ib_decode_greeting(message, &greeting, &err) != GRPC_STATUS_OK) {
@@ -198,13 +197,14 @@ static void watch_over(ib_session *session) {
   int64_t half_ns = mesh_ms_ns(session->options.request_timeout_ms) / 2;
   int64_t asked_ns = 0;  // when it was asked; 0: it was not, since it was heard last
   while (!session->closed) {
-    if (session->heard_ns >= asked_ns) asked_ns = 0;
-    int64_t since_ns = asked_ns != 0 ? asked_ns : session->heard_ns;
+    int64_t heard_ns = ib_transport_heard_ns(session->transport);
+    if (heard_ns >= asked_ns) asked_ns = 0;
+    int64_t since_ns = asked_ns != 0 ? asked_ns : heard_ns;
     mesh_error err;
     mesh_code code =
         mesh_signal_wait(&session->changed, session->scope, mesh_time_add(since_ns, half_ns), &err);
     if (session->scope->code != GRPC_STATUS_OK) return;
-    if (code == GRPC_STATUS_OK || session->heard_ns > since_ns) continue;
+    if (code == GRPC_STATUS_OK || ib_transport_heard_ns(session->transport) > since_ns) continue;
     if (asked_ns != 0) {
       char why[80];
       snprintf(why, sizeof why, "it has said nothing for %d ms",

@@ -49,7 +49,6 @@ struct ib_session {
   bool id_taken;
   int failures;  // attempts in a row that did not become READY
   int64_t reconnects, requests_sent, round_trip_us;
-  int64_t heard_ns;       // monotonic: when the last message came
   int64_t clock_s;        // the gateway's, when it last told; 0: never
   int64_t told_time_ns;   // monotonic: when that was
   int64_t asked_time_ns;  // monotonic: when it was last asked for it; 0: never

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct ib_transport {
   int port, timeout_ms;
   pthread_t thread;
   int wake;  // eventfd: something to send, or to close
+  _Atomic int64_t heard_ns;
   ib_inbox inbox;
 
   pthread_mutex_t lock;  // guards what follows
@@ -142,6 +144,7 @@ static bool read_messages(ib_transport *transport, int fd, char why[WHY_MAX]) {
     mesh_text_copy(why, WHY_MAX, got == 0 ? "the gateway closed the connection" : strerror(errno));
     return false;
   }
+  atomic_store(&transport->heard_ns, mesh_now_ns());
   ib_inbox_filled(&transport->inbox, (size_t)got);
   ib_message message;
   ib_take taken;
@@ -254,6 +257,10 @@ void ib_transport_send(ib_transport *transport, ib_outbox *outbox) {
   pthread_mutex_unlock(&transport->lock);
   ib_outbox_clear(outbox);
   if (!ok || size_bytes > 0) wake_thread(transport);
+}
+
+int64_t ib_transport_heard_ns(const ib_transport *transport) {
+  return atomic_load(&transport->heard_ns);
 }
 
 void ib_transport_close(ib_transport *transport) {

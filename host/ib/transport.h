@@ -29,6 +29,9 @@ ib_transport *ib_transport_open(mesh_loop *loop, const char *host, int port, int
 // and has 16 MiB waiting is closed.
 void ib_transport_send(ib_transport *transport, ib_outbox *outbox);
 
+// When bytes came last, whole messages or not; monotonic, 0: none did.
+int64_t ib_transport_heard_ns(const ib_transport *transport);
+
 // Asks for the end; on_closed() follows. Twice is fine.
 void ib_transport_close(ib_transport *transport);
 
