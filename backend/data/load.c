@@ -119,6 +119,9 @@ static mesh_code find_head(load *own, knowledge *all, int64_t *head_s, mesh_erro
     *head_s = all->head_s;
     return GRPC_STATUS_OK;
   }
+  if (own->is_guess) {
+    return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "no gateway is there to ask for the first bar");
+  }
   own->requests++;
   load_piece piece = {.own = own};
   fetch_first first;
@@ -184,6 +187,19 @@ static mesh_code plan(load *own, mesh_error *err) {
   intervals_clear(&all.known);
   free(all.opens);
   return code;
+}
+
+// Without a gateway the only source that is stored may have all that is asked for. Where it has
+// not, the load is of the gateway that comes.
+static mesh_code plan_of_source(load *own, mesh_error *err) {
+  mesh_code code = load_find_source(own, err);
+  if (code == GRPC_STATUS_OK) code = plan(own, err);
+  bool lacks = code == GRPC_STATUS_UNAVAILABLE || own->segments.count > 0;
+  if (!own->is_guess || !lacks) return code;
+  intervals_clear(&own->segments);
+  own->vain_count = 0;
+  code = load_await_source(own, err);
+  return code == GRPC_STATUS_OK ? plan(own, err) : code;
 }
 
 // ---- run ----
@@ -261,8 +277,7 @@ static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeed
   set_patience(own);
   mesh_scope *scope = mesh_operation_scope(operation);
   mesh_code code = load_recall(own, err);
-  if (code == GRPC_STATUS_OK) code = load_find_source(own, err);
-  if (code == GRPC_STATUS_OK) code = plan(own, err);
+  if (code == GRPC_STATUS_OK) code = plan_of_source(own, err);
   if (code == GRPC_STATUS_OK) code = load_keep_window(own, err);
   if (code == GRPC_STATUS_OK) {
     load_progress(own, NULL);

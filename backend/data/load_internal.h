@@ -40,6 +40,7 @@ struct load {
   char symbol[REQUEST_SYMBOL_MAX + 1], title[160], work_key[240];
   const timeframe *timeframe;
   char source[SERIES_SOURCE_MAX];  // whose series it is
+  bool is_guess;  // no gateway was there: it is the only one of which something is stored
   bool has_from, has_to;
   int64_t from_s, to_s;
   Millrace__V1__LoadRequest__Mode mode;
@@ -86,8 +87,11 @@ struct load {
 mesh_code load_segment(mesh_scope *scope, size_t index, void *arg, mesh_error *err);
 
 // Finds own->source, unless it is known: what the request says, the gateway that is there, or (with
-// none) the only one of which something is stored; waits for a gateway otherwise.
+// none) the only one of which something is stored, as a guess. Else waits for a gateway.
 MESH_NODISCARD mesh_code load_find_source(load *own, mesh_error *err);
+
+// Waits for a gateway: own->source is its.
+MESH_NODISCARD mesh_code load_await_source(load *own, mesh_error *err);
 
 // FAILED_PRECONDITION if an answer is of another source.
 MESH_NODISCARD mesh_code load_check_source(const load *own, const char *said, mesh_error *err);

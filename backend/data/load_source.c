@@ -32,12 +32,21 @@ mesh_code load_find_source(load *own, mesh_error *err) {
   mesh_text_copy(own->source, sizeof own->source, own->request->source);
   if (own->source[0] != '\0') return GRPC_STATUS_OK;
   mesh_code code = fetch_source(scope, own->manager->adapter, own->source, err);
-  if (code == GRPC_STATUS_OK || knows_only_source(own)) return GRPC_STATUS_OK;
+  if (code == GRPC_STATUS_OK) return code;
+  own->is_guess = knows_only_source(own);
+  return own->is_guess ? GRPC_STATUS_OK : load_await_source(own, err);
+}
+
+mesh_code load_await_source(load *own, mesh_error *err) {
+  mesh_scope *scope = mesh_operation_scope(own->operation);
   load_piece piece = {.own = own};
-  for (int attempt = 1; code != GRPC_STATUS_OK; attempt++) {
+  mesh_code code;
+  own->is_guess = false;
+  for (int attempt = 1;; attempt++) {
+    code = fetch_source(scope, own->manager->adapter, own->source, err);
+    if (code == GRPC_STATUS_OK) break;
     code = load_again(&piece, scope, "source", attempt, err);
     if (code != GRPC_STATUS_OK) return code;
-    code = fetch_source(scope, own->manager->adapter, own->source, err);
   }
   patience_end(&own->patience);
   return code;

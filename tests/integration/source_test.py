@@ -40,11 +40,14 @@ class SourcesTest(LayersCase):
         self.wire.cut()
         self.wire.there = ("127.0.0.1", port)
         self.wire.mend()
+        self.await_source("papergate" if port == self.simulated.port else "ib")
+
+    def await_source(self, name):
+        """The host has noticed."""
         with Client(self.socket("backend")) as client:
             def source():
-                return next(iter(client.call("millrace.v1.DataAdapter/Status", {}))).get("source")
-            wait_for(lambda: source() == ("papergate" if port == self.simulated.port else "ib"),
-                     "host that knows")
+                return next(iter(client.call("millrace.v1.DataAdapter/Status", {}))).get("source", "")
+            wait_for(lambda: source() == name, "host that knows")
 
     def load(self, *flags):
         return outcome(self.json("data", "load", "SYNA", "1d", *WINDOW, *flags))["succeeded"]["load"]
@@ -125,6 +128,19 @@ class SourcesTest(LayersCase):
         self.assertEqual(self.host.end(), 0)
         again = self.load("--patience", "1s")
         self.assertEqual((again["source"], again["requests"], again["barsInWindow"]), ("papergate", 0, 10))
+
+    def test_a_load_that_waits_is_of_the_gateway_that_comes(self):
+        self.load()
+        self.wire.cut()
+        self.await_source("")
+        load = self.start("millrace", "data", "load", "SYNA", "1d", "--from", "2020-03-02", "--to", "2020-03-20",
+                          "--output=json")
+        load.line(lambda line: "waits since" in line, "word of the wait")
+        self.wire.there = ("127.0.0.1", self.real.listener.getsockname()[1])
+        self.wire.mend()
+        self.assertEqual(load.wait(), 0, load.transcript())
+        result = outcome(load.json_lines())["succeeded"]["load"]
+        self.assertEqual((result["source"], result["barsStored"]), ("ib", 10))
 
     def test_a_store_that_does_not_say_whose_its_bars_are(self):
         """`up` has kept in the home whether they came from papergate or from a gateway."""
