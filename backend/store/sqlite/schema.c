@@ -174,6 +174,11 @@ static mesh_code migrate(store *store, int64_t version, mesh_error *err) {
   if (version == 3) code = run_all(store, from_2 + 1, 3, doing, err);
   if (version == 4) code = run_all(store, from_2 + 3, 1, doing, err);
   if (code == GRPC_STATUS_OK) code = name_sources(store, doing, err);
+  if (code == GRPC_STATUS_OK) {
+    mesh_log(MESH_LOG_INFO, "store",
+             "%s: brought up to date from version %d; its series are taken for those of %s",
+             store->path, (int)version, store->old_source);
+  }
   return code == GRPC_STATUS_OK ? write_version(store, err) : code;
 }
 
