@@ -80,7 +80,8 @@ static mesh_code check_subscribe(const ProtobufCMessage *message, mesh_error *er
   mesh_code code = check_series(request->symbol, request->timeframe, err);
   if (code == GRPC_STATUS_OK) code = request_check_window(request->from, NULL, err);
   // Its clock is the source's.
-  return code == GRPC_STATUS_OK ? request_check_interval(request->after, NULL, err) : code;
+  if (code == GRPC_STATUS_OK) code = request_check_interval(request->after, NULL, err);
+  return code == GRPC_STATUS_OK ? check_source(request->source, err) : code;
 }
 
 static mesh_code check_search(const ProtobufCMessage *message, mesh_error *err) {
@@ -105,7 +106,8 @@ static mesh_code check_watch(const ProtobufCMessage *message, mesh_error *err) {
   mesh_code code = check_optional("operation", request->operation, err);
   if (code == GRPC_STATUS_OK) code = check_series(request->symbol, request->timeframe, err);
   if (code == GRPC_STATUS_OK) code = request_check_interval(request->from, NULL, err);
-  return code == GRPC_STATUS_OK ? request_check_interval(request->after, NULL, err) : code;
+  if (code == GRPC_STATUS_OK) code = request_check_interval(request->after, NULL, err);
+  return code == GRPC_STATUS_OK ? check_source(request->source, err) : code;
 }
 
 static mesh_code check_head(const ProtobufCMessage *message, mesh_error *err) {

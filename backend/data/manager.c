@@ -254,6 +254,7 @@ static mesh_code subscribe(mesh_call *call, mesh_frame frame, void *arg, mesh_er
   watch.timeframe = request->timeframe;
   watch.from = request->from;
   watch.after = request->after;
+  watch.source = request->source;
   mesh_bytes bytes = mesh_message_pack(&watch.base);
   mesh_frame below = {bytes.data, bytes.size_bytes, false};
   mesh_code code =

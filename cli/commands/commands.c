@@ -53,6 +53,7 @@ static const args_flag load_flags[] = {
 };
 static const args_flag watch_flags[] = {
     PATIENCE_FLAG,
+    SOURCE_FLAG,
     {0},
 };
 static const args_flag show_flags[] = {

@@ -3,18 +3,23 @@
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/client.h"
 #include "cli/outage.h"
 #include "cli/patience.h"
+#include "cli/source.h"
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
 #include "market/bar_columns.h"
+#include "market/series_key.h"
 #include "market/times.h"
 #include "mesh/operation/event.h"
 #include "mesh/rpc/pack.h"
+#include "mesh/runtime/text.h"
 #include "millrace/v1/data.pb-c.h"
+#include "millrace/v1/ib_host.pb-c.h"
 
 enum { BACKEND_RETRY_S = 30 };
 
@@ -23,9 +28,10 @@ typedef struct watch {
   int64_t since_ns;  // when it began, or was heard last before it broke, monotonic
   int64_t patience_ms;
   outage away;
-  int64_t shown_s;  // the time of the bar on the line that is still open; 0: none is
-  int64_t ended_s;  // the time of the last bar that has ended
-  bool has_ended;   // there was one
+  int64_t shown_s;                 // the time of the bar on the line that is still open; 0: none is
+  int64_t ended_s;                 // the time of the last bar that has ended
+  bool has_ended;                  // there was one
+  char source[SERIES_SOURCE_MAX];  // whose they are; "" while that is not known
 } watch;
 
 static void print_bar(client *own, watch *state, const bar_columns *batch, size_t i) {
@@ -101,6 +107,31 @@ static mesh_code wait_for(client *own, watch *state, int attempt, mesh_error *er
                       err);
 }
 
+static mesh_code take_status(client *own, mesh_frame frame, void *arg, mesh_error *err) {
+  (void)own;
+  Millrace__V1__HostStatus *status =
+      mesh_message_unpack(&millrace__v1__host_status__descriptor, frame.data, frame.size_bytes);
+  if (status == NULL) return client_bad_reply("HostStatus", err);
+  mesh_text_copy(arg, SERIES_SOURCE_MAX, status->source);
+  millrace__v1__host_status__free_unpacked(status, NULL);
+  return GRPC_STATUS_OK;
+}
+
+// What is watched is of one source: that of the gateway that is there at first. Where it cannot be
+// asked, the subscription says why.
+static void ask_source(client *own, watch *state) {
+  Millrace__V1__HostStatusRequest request = MILLRACE__V1__HOST_STATUS_REQUEST__INIT;
+  mesh_error err;
+  if (state->source[0] != '\0') return;
+  if (client_call(own, "/millrace.v1.DataAdapter/Status", &request.base, take_status, state->source,
+                  &err) != GRPC_STATUS_OK) {
+    state->source[0] = '\0';
+  }
+  if (!own->json && strcmp(state->source, SERIES_SOURCE_PAPERGATE) == 0) {
+    print_text(stderr, "millrace: the bars are simulated (papergate)\n");
+  }
+}
+
 // Goes on behind the last bar that has ended, or from the beginning while there was none.
 static mesh_code subscribe(client *own, watch *state, Millrace__V1__SubscribeRequest *request,
                            mesh_error *err) {
@@ -109,6 +140,8 @@ static mesh_code subscribe(client *own, watch *state, Millrace__V1__SubscribeReq
   after.seconds = state->ended_s;
   request->after = state->has_ended ? &after : NULL;
   own->streaming = false;  // what is away is told, not tried in silence
+  ask_source(own, state);
+  request->source = state->source;
   mesh_code code = client_call(own, method, &request->base, print_frame, state, err);
   request->after = NULL;
   return code == GRPC_STATUS_OK ? client_ended_early(method, err) : code;
@@ -119,6 +152,7 @@ static mesh_code run(client *own, mesh_error *err) {
   request.symbol = (char *)own->given->words[0];
   request.timeframe = (char *)own->given->words[1];
   watch state = {.since_ns = mesh_now_ns()};
+  mesh_text_copy(state.source, sizeof state.source, source_read(own->given));
   mesh_code code = patience_read(own->given, &state.patience_ms, err);
   if (code != GRPC_STATUS_OK) return code;
   for (int attempt = 1;; attempt++) {

@@ -276,10 +276,21 @@ static mesh_code stream_live(ib_request *request, bars_query *query, mesh_scope 
   }
 }
 
-static mesh_code watch(ib_service *self, mesh_call *call, const char *operation, bars_query *query,
+// The caller may know whose bars it has so far: no others follow them.
+static mesh_code check_source(const ib_service *self, const char *wanted, mesh_error *err) {
+  const char *source = ib_session_source(self->session);
+  if (wanted[0] == '\0' || strcmp(wanted, source) == 0) return GRPC_STATUS_OK;
+  return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
+                   "bars of %s are wanted, and the gateway that is there has those of %s: they do "
+                   "not mix",
+                   wanted, source);
+}
+
+static mesh_code watch(ib_service *self, mesh_call *call,
+                       const Millrace__V1__WatchBarsRequest *wanted, bars_query *query,
                        mesh_error *err) {
   sender to;
-  sender_open(&to, self, call, operation);
+  sender_open(&to, self, call, wanted->operation);
   query->to = &to;
   ib_request request = {.kind = IB_ASK_LIVE,
                         .governed = govern(query),
@@ -290,7 +301,8 @@ static mesh_code watch(ib_service *self, mesh_call *call, const char *operation,
   mesh_scope *scope = mesh_call_drain_scope(call);
   mesh_code code = ib_request_open(self->session, scope, &request, encode_query, query, err);
   if (code == GRPC_STATUS_OK) {
-    code = stream_live(&request, query, scope, &to, err);
+    code = check_source(self, wanted->source, err);
+    if (code == GRPC_STATUS_OK) code = stream_live(&request, query, scope, &to, err);
     ib_request_close(&request);
   }
   if (scope->code == GRPC_STATUS_UNAVAILABLE) {
@@ -323,7 +335,7 @@ mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_erro
     code = ib_bar_window_of(request->timeframe, from_s, now_s, now_s, &query.window, err);
   }
   if (code == GRPC_STATUS_OK) {
-    code = watch(self, call, request->operation, &query, err);
+    code = watch(self, call, request, &query, err);
     code = ib_name_symbol(request->symbol, code, err);
   }
   bar_columns_clear(&query.update);

@@ -129,6 +129,16 @@ class SourcesTest(LayersCase):
         again = self.load("--patience", "1s")
         self.assertEqual((again["source"], again["requests"], again["barsInWindow"]), ("papergate", 0, 10))
 
+    def test_a_watch_does_not_go_on_with_another_source(self):
+        watch = self.start("millrace", "data", "watch", "SYNA", "1m", "--output=text")
+        watch.line(lambda line: "open" in line, "bar")
+        self.assertIn("simulated", watch.transcript())
+        self.lay_to(self.real.listener.getsockname()[1])
+        self.assertEqual(watch.wait(), REFUSED, watch.transcript())
+        self.assertIn("do not mix", watch.transcript())
+        self.check_one_line(self.millrace("data", "watch", "SYNA", "1m", "--source", "papergate"), "do not mix",
+                            code=REFUSED)
+
     def test_a_load_that_waits_is_of_the_gateway_that_comes(self):
         self.load()
         self.wire.cut()

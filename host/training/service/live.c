@@ -24,6 +24,7 @@ static mesh_code find_gap(const live_timeframe *own, int64_t from_s, int64_t to_
   from.seconds = from_s;
   to.seconds = to_s;
   request.from = &from;
+  request.source = (char *)(uintptr_t)own->owner->whose;
   request.to = &to;
   mesh_call *call;
   mesh_frame frame = {0};
@@ -139,10 +140,11 @@ static void listen(void *arg) {
 // ---- all of them ----
 
 void live_open(live *own, mesh_scope *scope, const series_source *source, const char *symbol,
-               const strategy *strategy, bar_columns *into) {
+               const char *whose, const strategy *strategy, bar_columns *into) {
   *own = (live){.backend = source->backend,
                 .pool = source->pool,
                 .symbol = symbol,
+                .whose = whose,
                 .count = strategy->timeframe_count};
   mesh_scope_open(&own->scope, scope);
   for (int i = 0; i < own->count; i++) {

@@ -22,7 +22,7 @@ struct live {
   mesh_scope scope;  // of the calls
   mesh_link *backend;
   mesh_pool *pool;
-  const char *symbol;
+  const char *symbol, *whose;
   live_timeframe timeframes[STRATEGY_TIMEFRAMES_MAX];
   int count;
   mesh_signal changed;
@@ -33,7 +33,7 @@ struct live {
 // Subscribes to DataService for `symbol`, below `scope`, until live_close(). `into`: the series by
 // timeframe, of at least one bar each. Everything is borrowed.
 void live_open(live *own, mesh_scope *scope, const series_source *source, const char *symbol,
-               const strategy *strategy, bar_columns *into);
+               const char *whose, const strategy *strategy, bar_columns *into);
 
 // Ends the calls, waits for them, and frees what came and was not taken. In a fiber.
 void live_close(live *own);

@@ -369,8 +369,8 @@ static mesh_code predict_live(mesh_call *call, predicting *own, mesh_error *err)
                      strategy->timeframes[i]);
   }
   own->from_s = INT64_MIN;
-  live_open(&bars, scope, &own->base.host->cache.source, own->symbol, own->base.model->strategy,
-            own->series);
+  live_open(&bars, scope, &own->base.host->cache.source, own->symbol, own->source,
+            own->base.model->strategy, own->series);
   mesh_code code = follow(call, own, &bars, base->times[base->count - 1], err);
   live_close(&bars);
   return scope->code == GRPC_STATUS_UNAVAILABLE ? mesh_fail_draining(err, "training-host") : code;
