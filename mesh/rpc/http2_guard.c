@@ -18,6 +18,7 @@ enum {
   FRAMES_MAX = 16,       // of one header block
   FIELDS_MAX = 256,      // of one header list: gRPC takes 150 bytes for each, however short
   UNANSWERED_MAX = 100,  // SETTINGS and PINGs
+  GOODBYES_MAX = 10,     // a client needs one; to gRPC each is much work
   RESETS_LEAK_S = 10,    // all of them
 };
 
@@ -55,6 +56,7 @@ struct mesh_http2_guard {
   size_t open_count, open_room;
   size_t forgiven;      // resets that count for nothing: of calls that gRPC's goodbye has met
   int settings, pings;  // that gRPC has yet to answer
+  int goodbyes;         // of the peer
 
   mesh_http2_verdict verdict;
   char why[96];
@@ -256,6 +258,9 @@ static void begin_frame(mesh_http2_guard *own, way *from) {
       break;
     case NGHTTP2_GOAWAY:  // whoever leaves takes the calls that are open to a new connection
       if (!in) own->forgiven = own->open_count;
+      if (in && ++own->goodbyes > GOODBYES_MAX) {
+        refuse(own, MESH_HTTP2_END, "more than %d GOAWAYs", GOODBYES_MAX);
+      }
       break;
   }
 }

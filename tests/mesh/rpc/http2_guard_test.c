@@ -286,6 +286,20 @@ static void calls_given_up_after_the_peer_s_goodbye(scene *own) {
     reset(own, true, stream, NGHTTP2_CANCEL);
 }
 
+static void say_goodbye(scene *own, int times) {
+  uint8_t goaway[8] = {0};
+  for (int i = 0; i < times; i++)
+    peer(own, NGHTTP2_GOAWAY, 0, 0, goaway, sizeof goaway);
+}
+
+static void a_few_goodbyes(scene *own) {
+  say_goodbye(own, 10);
+}
+
+static void goodbyes_without_end(scene *own) {
+  say_goodbye(own, 11);
+}
+
 static void resets_of_no_call(scene *own) {
   for (uint32_t stream = 2; stream < 1000; stream++)
     reset(own, true, stream, NGHTTP2_CANCEL);
@@ -378,6 +392,8 @@ static const row rows[] = {
     {"calls given up after the peer's goodbye", calls_given_up_after_the_peer_s_goodbye,
      MESH_HTTP2_EXPEL, "more than 3 calls that were given up"},
     {"resets of no call", resets_of_no_call, MESH_HTTP2_PASS, ""},
+    {"a few goodbyes", a_few_goodbyes, MESH_HTTP2_PASS, ""},
+    {"goodbyes without end", goodbyes_without_end, MESH_HTTP2_END, "more than 10 GOAWAYs"},
     {"PINGs that are answered", pings_that_are_answered, MESH_HTTP2_PASS, ""},
     {"PINGs that are not", pings_that_are_not, MESH_HTTP2_END, "more than 100 PINGs"},
     {"PINGs of gRPC", pings_of_grpc, MESH_HTTP2_PASS, ""},
