@@ -96,6 +96,7 @@ static mesh_code await_source(patience *own, mesh_scope *scope, int64_t wait_ms,
 static void begin(patience *own, const char *piece, const mesh_error *why) {
   own->since_s = mesh_time_seconds(mesh_wall_ns());
   own->until_ns = mesh_time_after_ms(mesh_now_ns(), own->limit_ms);
+  own->is_asked = false;
   own->probes = 0;
   own->why[0] = '\0';
   mesh_text_copy(own->prober, sizeof own->prober, piece);
@@ -118,7 +119,7 @@ static mesh_code ask(patience *own, mesh_scope *scope, int64_t wait_ms, mesh_err
   mesh_scope_set_deadline(&bounded, own->until_ns);
   mesh_code code = await_source(own, &bounded, wait_ms, err);
   mesh_scope_close(&bounded);
-  own->is_asked = code == GRPC_STATUS_OK;
+  own->is_asked = code == GRPC_STATUS_OK && own->until_ns != 0;
   return code;
 }
 

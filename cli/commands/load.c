@@ -39,6 +39,13 @@ static void draw_chart(client *own, const bars_window *window, const char *sourc
   bar_columns_clear(&stored);
 }
 
+// NULL where the outcome has none, or another method's.
+static const Millrace__V1__LoadResult *result_of(const Millrace__V1__Outcome *outcome) {
+  if (outcome->outcome_case != MILLRACE__V1__OUTCOME__OUTCOME_SUCCEEDED) return NULL;
+  const Millrace__V1__Succeeded *done = outcome->succeeded;
+  return done->result_case == MILLRACE__V1__SUCCEEDED__RESULT_LOAD ? done->load : NULL;
+}
+
 static mesh_code follow_load(client *own, const Millrace__V1__LoadRequest *request,
                              const bars_window *window, mesh_error *err) {
   follow load = {.starts = true,
@@ -47,9 +54,10 @@ static mesh_code follow_load(client *own, const Millrace__V1__LoadRequest *reque
   mesh_code code = follow_run(&load, own, "/millrace.v1.DataService/Load", &request->base, err);
   if (code == GRPC_STATUS_OK && load.outcome != NULL) {
     code = follow_conclude(&load, err);
-    const Millrace__V1__Succeeded *done = load.outcome->succeeded;
-    bool has_result = code == GRPC_STATUS_OK && done->load != NULL;
-    if (has_result && own->terminal) draw_chart(own, window, done->load->source);
+    const Millrace__V1__LoadResult *result = result_of(load.outcome);
+    if (code == GRPC_STATUS_OK && result != NULL && own->terminal) {
+      draw_chart(own, window, result->source);
+    }
   }
   follow_clear(&load);
   return code;
