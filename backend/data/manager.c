@@ -6,6 +6,7 @@
 
 #include "backend/data/load.h"
 #include "backend/data/manager_gaps.h"
+#include "backend/data/query.h"
 #include "backend/data/source.h"
 #include "market/bar_columns.h"
 #include "market/timeframe.h"
@@ -79,8 +80,8 @@ static mesh_code send_batches(data_manager *self, mesh_call *call, read_job *job
   if (bytes == NULL) abort();
   mesh_code code;
   do {
-    mesh_pool_run(self->pool, self->loop, do_read_batch, job);
-    code = job->code;
+    code = data_query(self, mesh_call_scope(call), do_read_batch, job, err);
+    if (code == GRPC_STATUS_OK) code = job->code;
     if (code != GRPC_STATUS_OK || job->bars.count == 0) break;
     size_t size_bytes = bar_columns_encode(&job->bars, 0, job->bars.count, false, bytes);
     code = mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
@@ -104,8 +105,9 @@ static mesh_code read_asked(data_manager *self, mesh_call *call,
                   .to_s = seconds_or(request->to, INT64_MAX),
                   .last = request->last,
                   .err = err};
-  mesh_pool_run(self->pool, self->loop, do_start_read, &job);
-  return job.code == GRPC_STATUS_OK ? send_batches(self, call, &job, err) : job.code;
+  mesh_code code = data_query(self, mesh_call_scope(call), do_start_read, &job, err);
+  if (code == GRPC_STATUS_OK) code = job.code;
+  return code == GRPC_STATUS_OK ? send_batches(self, call, &job, err) : code;
 }
 
 static mesh_code read_series(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
@@ -186,8 +188,8 @@ static mesh_code list_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
   mesh_code code;
   do {
     job.count = 0;
-    mesh_pool_run(self->pool, self->loop, do_list, &job);
-    code = job.code;
+    code = data_query(self, mesh_call_scope(call), do_list, &job, err);
+    if (code == GRPC_STATUS_OK) code = job.code;
     for (size_t i = 0; i < job.count && code == GRPC_STATUS_OK; i++) {
       code = send_series(call, &job.series[i], err);
     }
@@ -236,9 +238,10 @@ static mesh_code describe_series(mesh_call *call, mesh_frame frame, void *arg, m
       data_request_take(&millrace__v1__describe_request__descriptor, frame, err);
   if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   describe_job job = {.store = self->store, .request = request, .err = err};
-  mesh_pool_run(self->pool, self->loop, do_describe, &job);
+  mesh_code code = data_query(self, mesh_call_scope(call), do_describe, &job, err);
+  if (code == GRPC_STATUS_OK) code = job.code;
   millrace__v1__describe_request__free_unpacked(request, NULL);
-  return job.code == GRPC_STATUS_OK ? send_series(call, &job.found, err) : job.code;
+  return code == GRPC_STATUS_OK ? send_series(call, &job.found, err) : code;
 }
 
 // ---- Subscribe and Search: the adapter's business, in its own messages ----
@@ -282,6 +285,8 @@ void data_manager_init(data_manager *self) {
       {.name = "Subscribe", .run = subscribe},
       {.name = "Search", .run = search},
   };
+  self->queries = 0;
+  self->query_ended = (mesh_signal){0};
   self->service =
       (mesh_service){"millrace.v1.DataManager", methods, sizeof methods / sizeof *methods, self};
 }

@@ -7,6 +7,7 @@
 #include "mesh/operation/operation.h"
 #include "mesh/rpc/retry.h"
 #include "mesh/rpc/service.h"
+#include "mesh/runtime/fiber.h"
 
 typedef struct data_manager_options {
   int64_t patience_ms;   // how long a source may be away, where a request does not say
@@ -23,6 +24,8 @@ typedef struct data_manager {
   mesh_operations *operations;
   mesh_link *adapter;
   data_manager_options options;
+  int queries;  // that have a thread of the pool now (query.h)
+  mesh_signal query_ended;
 } data_manager;
 
 // Fills the service's table; the other members are the caller's to set first, and borrowed.

@@ -4,6 +4,7 @@
 
 #include "backend/data/gaps.h"
 #include "backend/data/manager.h"
+#include "backend/data/query.h"
 #include "backend/data/settled.h"
 #include "backend/data/source.h"
 #include "market/timeframe.h"
@@ -167,7 +168,8 @@ static mesh_code send_gaps(gaps_job *job, mesh_call *call, mesh_error *err) {
   job->has_window = job->request->from != NULL && job->request->to != NULL;
   job->window = (interval){seconds_or(job->request->from, INT64_MAX),
                            seconds_or(job->request->to, INT64_MIN)};
-  mesh_pool_run(job->self->pool, job->self->loop, do_read_gaps, job);
+  code = data_query(job->self, mesh_call_scope(call), do_read_gaps, job, err);
+  if (code != GRPC_STATUS_OK) return code;
   if (job->code != GRPC_STATUS_OK) return job->code;
   if (!job->heard) {
     return mesh_fail(err, GRPC_STATUS_NOT_FOUND, "no bars of %s %s were asked for yet",
