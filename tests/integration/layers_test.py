@@ -20,7 +20,7 @@ LONG = "X" * 64
 DATA = [
     (["DataService/Load", "DataManager/Load"],
      [({}, NO_SYMBOL), ({**SERIES, **WINDOW}, BACKWARDS),
-      ({"symbol": "SPX", "timeframe": "7m"}, "timeframe '7m' is none of 1m 5m"),
+      ({"symbol": "SPX", "timeframe": "7m"}, "timeframe '7m' is none of 1s 5s"),
       ({**SERIES, "mode": 7}, "mode is 7: use 0 to 3"),
       ({"symbol": LONG, "timeframe": "1d"}, "has 64 bytes, at most 63")]),
     (["DataService/Read", "DataManager/Read"],
@@ -36,7 +36,7 @@ DATA = [
      [({}, NO_SYMBOL), (SERIES, "from and to are needed"), ({**SERIES, **WINDOW}, BACKWARDS),
       ({**SERIES, "from": DAY, "to": NEXT, "operation": "x" * 128}, "is too long")]),
     (["DataAdapter/WatchBars", "IbHost/WatchBars"],
-     [({}, NO_SYMBOL), ({"symbol": "SPX", "timeframe": "1s"}, "timeframe '1s' is none of")]),
+     [({}, NO_SYMBOL), ({"symbol": "SPX", "timeframe": "7s"}, "timeframe '7s' is none of")]),
     (["DataAdapter/HeadTimestamp", "IbHost/HeadTimestamp"], [({}, NO_SYMBOL)]),
     (["DataAdapter/ResolveContract", "IbHost/ResolveContract"], [({"symbol": "\u00fc"}, "byte 0xc3")]),
     (["DataAdapter/SearchSymbols", "IbHost/SearchSymbols"], [({}, "pattern is empty")]),
