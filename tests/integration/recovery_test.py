@@ -1,13 +1,25 @@
 """What outlives a backend: relayed operations, loads, cancels, watchers."""
 
+import glob
 import os
 import signal
+import sqlite3
 import time
 import unittest
+from contextlib import closing
 
 from counting import COUNT, CountingCase, difference, durable
 from mesh_processes import children, file_rows, outcome, read_log, wait_for, MARKET
 from reflected import Client
+
+
+def all_stopped(pid):
+    """Whether each thread of it has seen the SIGSTOP."""
+    for path in glob.glob("/proc/%d/task/*/stat" % pid):
+        with open(path) as file:
+            if file.read().rpartition(")")[2].split()[0] != "T":
+                return False
+    return True
 
 
 class RelayedTest(CountingCase):
@@ -133,11 +145,26 @@ class RelayedTest(CountingCase):
         self.assertEqual(outcome(self.journal(name))["failed"]["code"], 4)
         self.assertEqual(self.steps()[-1][0], "end")
 
+    def stop_between_writes(self, pid):
+        """Stops a backend that holds no lock on its store: one stopped in a write keeps all others out."""
+        with closing(sqlite3.connect(os.path.join(self.home, "millrace.db"), timeout=0,
+                                     isolation_level=None)) as store:
+            while True:
+                os.kill(pid, signal.SIGSTOP)
+                wait_for(lambda: all_stopped(pid), "stopped backend")
+                try:
+                    store.execute("BEGIN IMMEDIATE")
+                    store.execute("ROLLBACK")
+                    return
+                except sqlite3.OperationalError as error:
+                    self.assertIn("locked", str(error))
+                    os.kill(pid, signal.SIGCONT)
+
     def test_two_backends_on_one_store(self):
         name = self.count(to=300, stepUs=10000, checkpointEvery=10)
         self.await_step(30)
         old = children(self.mesh.pid)["millrace-backend"]
-        os.kill(old, signal.SIGSTOP)  # not dead: only away
+        self.stop_between_writes(old)  # not dead: only away
         other = self.start("millrace-backend", "--home", self.home, "--ib-host",
                            self.socket("ib-host"), "--listen", "unix:" + self.path("other.sock"))
         other.line(lambda line: "goes on with 1 operations" in line, "adoption", err=True)
