@@ -13,6 +13,7 @@ enum {
   PIECES = 4,        // at a turn, each way
   LINGER_MS = 5000,  // for a peer to read what gRPC said before it closed
   HURRY_MS = 200,    // likewise, where the connection is to end
+  CLOSE_MS = 1000,   // for gRPC to close it then: it does not while the peer takes nothing
 };
 
 static void end_way(mesh_passage_way *way, const mesh_passage_end *to) {
@@ -122,11 +123,13 @@ mesh_passage_state mesh_passage_carry(mesh_passage *own, uint8_t piece[MESH_PASS
   direction out = {&own->out, &own->inside, &own->outside, mesh_http2_guard_from_grpc};
   bool hurry = atomic_load(&own->hurry);
   if (hurry && !own->in.ended) end_way(&own->in, &own->inside);
+  if (hurry && own->hurry_ns == 0) own->hurry_ns = now_ns;
   bool more = carry_way(own, &in, piece, now_ns);
   if (own->verdict == MESH_HTTP2_PASS) more |= carry_way(own, &out, piece, now_ns);
   if (own->inside.hung_up && own->closed_ns == 0) own->closed_ns = now_ns;
   bool late = own->closed_ns != 0 &&
               now_ns >= mesh_time_after_ms(own->closed_ns, hurry ? HURRY_MS : LINGER_MS);
+  if (hurry && now_ns >= mesh_time_after_ms(own->hurry_ns, CLOSE_MS)) late = true;
   own->state = more ? MESH_PASSAGE_BUSY : MESH_PASSAGE_WAITS;
   if (own->verdict != MESH_HTTP2_PASS || own->out.ended || late) own->state = MESH_PASSAGE_OVER;
   return own->state;

@@ -47,6 +47,7 @@ struct mesh_passage {  // private, but for what is said of others
   mesh_http2_verdict verdict;   // of the guard
   mesh_passage_state state;
   int64_t closed_ns;  // when gRPC closed; 0: it has not
+  int64_t hurry_ns;   // when it was seen that the connection is to end; likewise
   atomic_bool hurry;
 
   bool busy, lingers;  // passages.h's, as what follows

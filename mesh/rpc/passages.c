@@ -35,7 +35,7 @@ static void take_turn(mesh_passages *all, mesh_passage *own) {
     end_passage(all, own);
     return;
   }
-  if (own->closed_ns != 0 && !own->lingers) {
+  if ((own->closed_ns != 0 || own->hurry_ns != 0) && !own->lingers) {
     own->lingers = true;
     all->lingering++;
   }

@@ -6,6 +6,7 @@ import gzip
 import os
 import random
 import resource
+import signal
 import socket
 import struct
 import unittest
@@ -363,6 +364,24 @@ class TimesTest(LimitsCase):
         for _ in came:
             pass  # until it is closed: nothing runs on it
         self.others_notice_nothing()
+
+
+class StopTest(LimitsCase):
+    """With the limits of every mesh."""
+
+    LIMITS = {}
+
+    def test_answers_that_nobody_takes_hold_up_no_stop(self):
+        self.ok("data", "load", "SYNT", "1m", "--from=2024-03-04", "--to=2024-03-18")
+        peer = self.peer()
+        read = frame(DATA, 1, 1, message(b"\x0a\x04SYNT\x12\x021m"))
+        for stream in range(1, 1900, 2):
+            peer.send(frame(HEADERS, 4, stream, request("/millrace.v1.DataService/Read")),
+                      read[:5] + struct.pack(">I", stream) + read[9:])
+        self.ok("ops", "list")  # its frames have come
+        os.kill(self.backend, signal.SIGTERM)
+        wait_for(lambda: children(self.mesh.pid).get("millrace-backend", self.backend) != self.backend,
+                 "end of the backend")
 
 
 class LyingHostTest(LimitsCase):
