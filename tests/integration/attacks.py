@@ -219,6 +219,34 @@ class AttacksTest(MeshCase):
         self.many(200, lambda: [frame(SETTINGS, 0, 0, closed)] +
                   [frame(HEADERS, 4, s, request(CHECK)) + frame(DATA, 1, s, GO) for s in range(1, 100, 2)])
 
+    # ---- answers ----
+
+    def ask_for_much(self, path, body, count=950):
+        """`count` calls on each of two connections, to which no data may be sent, and which answer PINGs."""
+        def attack():
+            peers = [self.peer(), self.peer()]
+            for peer in peers:
+                peer.send(frame(SETTINGS, 0, 0, setting(INITIAL_WINDOW_SIZE, 0)))
+            for s in range(1, 2 * count, 2):
+                for peer in peers:
+                    peer.send(frame(HEADERS, 4, s, request(path)), frame(DATA, 1, s, message(body)))
+            grown = [0]
+
+            def settled():
+                grown.append(memory_mib(self.backend, "VmRSS:"))
+                for peer in peers:
+                    peer.answer_pings()
+                return len(grown) > 40 and max(grown[-20:]) - min(grown[-20:]) < 1
+
+            wait_for(settled, "answers that wait")
+
+        return attack
+
+    def test_lists_that_nobody_takes(self):
+        for _ in range(30):
+            self.ok("data", "load", "SYNT", "1d", "--from=2024-03-04", "--to=2024-03-18")
+        self.measure(self.ask_for_much("/millrace.v1.OperationsService/List", b""))
+
     # ---- other frames ----
 
     def test_pings(self):
@@ -226,6 +254,9 @@ class AttacksTest(MeshCase):
 
     def test_settings(self):
         self.one(100 * frame(SETTINGS, 0, 0, setting(INITIAL_WINDOW_SIZE, 65535)) for _ in range(500))
+
+    def test_goodbyes(self):
+        self.one(100 * frame(GOAWAY, 0, 0, bytes(8)) for _ in range(10000))
 
     def test_priorities(self):
         self.one(100 * frame(PRIORITY, 0, 2 * i + 1, b"\0\0\0\0\7") for i in range(1000))
