@@ -79,8 +79,8 @@ mesh_passage_state mesh_passage_carry(mesh_passage *passage, uint8_t piece[MESH_
 void mesh_passage_end_both(mesh_passage *passage);
 
 // The connection is to end: nothing more comes in, gRPC hears that the peer has gone, and what it
-// has sent before is carried if the peer takes it at once. Any thread, until
-// mesh_passage_destroy().
+// has sent before is carried if the peer takes it at once. It is over a second later at the latest,
+// whether gRPC has closed or not. Any thread, until mesh_passage_destroy().
 void mesh_passage_shut(mesh_passage *passage);
 
 // Closes what is open of it. Nobody watches it: it was ended, or never watched. Any thread. NULL is

@@ -16,9 +16,12 @@ from reflected import Client
 def all_stopped(pid):
     """Whether each thread of it has seen the SIGSTOP."""
     for path in glob.glob("/proc/%d/task/*/stat" % pid):
-        with open(path) as file:
-            if file.read().rpartition(")")[2].split()[0] != "T":
-                return False
+        try:
+            with open(path) as file:
+                if file.read().rpartition(")")[2].split()[0] != "T":
+                    return False
+        except (FileNotFoundError, ProcessLookupError):  # a thread that has just ended
+            continue
     return True
 
 
