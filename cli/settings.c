@@ -71,6 +71,7 @@ static const setting_info infos[SETTING_COUNT] = {
     [SETTING_LIMITS_HEADER_KIB] = {"limits.header_kib", NULL, "8"},
     [SETTING_LIMITS_CONNECTION_MIB] = {"limits.connection_mib", NULL, "8"},
     [SETTING_LIMITS_MEMORY_MIB] = {"limits.memory_mib", NULL, "256"},
+    [SETTING_LIMITS_ANSWERS_MIB] = {"limits.answers_mib", NULL, "32"},
     [SETTING_LIMITS_RESETS] = {"limits.resets", NULL, "200"},
     [SETTING_LIMITS_IDLE_S] = {"limits.idle_s", NULL, "1800"},
     [SETTING_LIMITS_AGE_S] = {"limits.age_s", NULL, "3600"},

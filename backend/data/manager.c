@@ -74,21 +74,26 @@ static void do_read_batch(void *arg) {
                               job->err);
 }
 
+static mesh_bytes encode(const bar_columns *bars) {
+  mesh_bytes bytes = {.data = malloc(bar_columns_bound(bars->count))};
+  if (bytes.data == NULL) abort();
+  bytes.size_bytes = bar_columns_encode(bars, 0, bars->count, false, bytes.data);
+  return bytes;
+}
+
 static mesh_code send_batches(data_manager *self, mesh_call *call, read_job *job, mesh_error *err) {
-  bar_columns_reserve(&job->bars, READ_BATCH);
-  uint8_t *bytes = malloc(bar_columns_bound(READ_BATCH));
-  if (bytes == NULL) abort();
   mesh_code code;
+  size_t count;
   do {
+    bar_columns_reserve(&job->bars, READ_BATCH);
     code = data_query(self, mesh_call_scope(call), do_read_batch, job, err);
     if (code == GRPC_STATUS_OK) code = job->code;
-    if (code != GRPC_STATUS_OK || job->bars.count == 0) break;
-    size_t size_bytes = bar_columns_encode(&job->bars, 0, job->bars.count, false, bytes);
-    code = mesh_call_send(call, (mesh_frame){bytes, size_bytes, false}, err);
-    job->from_s = job->bars.times[job->bars.count - 1] + 1;
-  } while (code == GRPC_STATUS_OK && job->bars.count == READ_BATCH);
-  free(bytes);
-  bar_columns_clear(&job->bars);
+    count = code == GRPC_STATUS_OK ? job->bars.count : 0;
+    if (count > 0) job->from_s = job->bars.times[count - 1] + 1;
+    mesh_bytes batch = count > 0 ? encode(&job->bars) : (mesh_bytes){0};
+    bar_columns_clear(&job->bars);  // a caller may take long
+    if (count > 0) code = mesh_call_send_bytes(call, batch, err);
+  } while (code == GRPC_STATUS_OK && count == READ_BATCH);
   return code;
 }
 

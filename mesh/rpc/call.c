@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <grpc/byte_buffer_reader.h>
+#include <stdlib.h>
 
 #include "mesh/rpc/call_internal.h"
 
@@ -15,6 +16,7 @@ static void on_await_done(mesh_op *op, bool ok) {
   mesh_await *await = MESH_CONTAINER_OF(op, mesh_await, op);
   mesh_call *call = await->call;
   await->ok = ok;
+  mesh_answer_end(&await->answer);
   if (await->fiber != NULL) mesh_fiber_unpark(await->fiber);
   if (call->closed && !mesh_call_is_pending(call)) mesh_call_free(call);
 }
@@ -112,6 +114,16 @@ mesh_frame mesh_call_flatten(mesh_call *call) {
   return (mesh_frame){GRPC_SLICE_START_PTR(call->flat), GRPC_SLICE_LENGTH(call->flat), false};
 }
 
+grpc_slice mesh_call_take(mesh_call *call) {
+  mesh_frame frame = mesh_call_flatten(call);
+  grpc_slice whole = grpc_slice_ref(call->flat);
+  if (GRPC_SLICE_LENGTH(whole) == 0 && frame.size_bytes > 0) {  // it came in one piece
+    whole = grpc_slice_ref(call->received->data.raw.slice_buffer.slices[0]);
+  }
+  drop_received(call);
+  return whole;
+}
+
 // Hands out what was received.
 static mesh_code deliver(mesh_call *call, mesh_frame *frame, mesh_error *err) {
   *frame = mesh_call_flatten(call);
@@ -151,7 +163,11 @@ void mesh_call_start_send(mesh_call *call, mesh_await *await, grpc_byte_buffer *
   size_t count = 0;
   if (call->headers_due) ops[count++].op = GRPC_OP_SEND_INITIAL_METADATA;
   call->headers_due = false;
-  mesh_loop_count_sent(call->scope.loop, grpc_byte_buffer_length(buffer));
+  size_t size_bytes = grpc_byte_buffer_length(buffer);
+  mesh_loop_count_sent(call->scope.loop, size_bytes);
+  if (call->answers != NULL) {
+    mesh_answer_begin(&await->answer, call->answers, &call->scope, (int64_t)size_bytes);
+  }
   ops[count].op = GRPC_OP_SEND_MESSAGE;
   ops[count++].data.send_message.send_message = buffer;
   mesh_call_start(call, await, ops, count);
@@ -169,11 +185,19 @@ static mesh_code send_buffer(mesh_call *call, grpc_byte_buffer *buffer, mesh_err
   return ok ? GRPC_STATUS_OK : mesh_call_send_error(call, err);
 }
 
-mesh_code mesh_call_send(mesh_call *call, mesh_frame frame, mesh_error *err) {
-  grpc_slice slice = grpc_slice_from_copied_buffer((const char *)frame.data, frame.size_bytes);
+mesh_code mesh_call_send_slice(mesh_call *call, grpc_slice slice, mesh_error *err) {
   grpc_byte_buffer *buffer = grpc_raw_byte_buffer_create(&slice, 1);
   grpc_slice_unref(slice);
   return send_buffer(call, buffer, err);
+}
+
+mesh_code mesh_call_send(mesh_call *call, mesh_frame frame, mesh_error *err) {
+  grpc_slice slice = grpc_slice_from_copied_buffer((const char *)frame.data, frame.size_bytes);
+  return mesh_call_send_slice(call, slice, err);
+}
+
+mesh_code mesh_call_send_bytes(mesh_call *call, mesh_bytes bytes, mesh_error *err) {
+  return mesh_call_send_slice(call, grpc_slice_new(bytes.data, bytes.size_bytes, free), err);
 }
 
 mesh_code mesh_call_forward(mesh_call *to, mesh_call *from, mesh_error *err) {

@@ -5,6 +5,7 @@
 #define MILLRACE_MESH_RPC_CALL_H
 
 #include "mesh/rpc/link.h"
+#include "mesh/runtime/bytes.h"
 #include "mesh/runtime/scope.h"
 
 typedef struct mesh_call mesh_call;
@@ -46,12 +47,16 @@ MESH_NODISCARD mesh_code mesh_call_receive(mesh_call *call, mesh_frame *frame, m
 // bytes are copied.
 MESH_NODISCARD mesh_code mesh_call_send(mesh_call *call, mesh_frame frame, mesh_error *err);
 
+// The same of bytes that malloc() gave, without a copy: they are freed, whatever comes back.
+MESH_NODISCARD mesh_code mesh_call_send_bytes(mesh_call *call, mesh_bytes bytes, mesh_error *err);
+
 // Sends on the message that `from` received last, without copying it.
 MESH_NODISCARD mesh_code mesh_call_forward(mesh_call *to, mesh_call *from, mesh_error *err);
 
 // The same for a message that a program of somebody else's may have made: in a method that the
 // server's schema knows, each damaged byte of its text becomes '?' (mesh_wire_mend_text()), so that
-// any library reads it. Copied only where it was damaged or came in pieces.
+// any library reads it. Copied only where it was damaged or came in pieces; `from` has it no
+// longer.
 MESH_NODISCARD mesh_code mesh_call_forward_mended(mesh_call *to, mesh_call *from, mesh_error *err);
 
 // Client side: no more messages will be sent.

@@ -7,6 +7,7 @@
 #include <grpc/byte_buffer.h>
 #include <grpc/grpc.h>
 
+#include "mesh/rpc/answers.h"
 #include "mesh/rpc/call.h"
 #include "mesh/runtime/fiber.h"
 #include "mesh/runtime/view.h"
@@ -20,6 +21,7 @@ typedef struct mesh_await {
   mesh_call *call;
   mesh_fiber *fiber;  // waits; NULL if nobody does
   bool ok;
+  mesh_answer answer;  // what it sends, as far as that is counted
 } mesh_await;
 
 // What differs between the two ends of a call.
@@ -39,9 +41,10 @@ struct mesh_call {
   mesh_cancel_hook hook;  // half->on_cancel() with the scope
 
   mesh_await start, send, receive;
-  mesh_await finish;  // the peer's status (client), or that it closed the call (server)
-  bool headers_due;   // to go with the first message
-  bool closed;        // free it when no op is pending
+  mesh_await finish;      // the peer's status (client), or that it closed the call (server)
+  bool headers_due;       // to go with the first message
+  bool closed;            // free it when no op is pending
+  mesh_answers *answers;  // where its messages are counted (borrowed); NULL: they are not
 
   grpc_byte_buffer *received;
   grpc_slice flat;  // `received` in one piece, where it had several
@@ -79,7 +82,16 @@ mesh_code mesh_call_receive_only(mesh_call *call, mesh_frame *frame, mesh_error 
 // The last received message in one piece.
 mesh_frame mesh_call_flatten(mesh_call *call);
 
-// Starts to send `buffer` (the caller keeps it); `await` completes when the transport took it.
+// The last received message in one piece, which is the caller's; the call has it no longer. What
+// came in pieces is copied, so that the room around them is given back.
+grpc_slice mesh_call_take(mesh_call *call);
+
+// As mesh_call_send(), of a slice that is the call's from now on.
+MESH_NODISCARD mesh_code mesh_call_send_slice(mesh_call *call, grpc_slice slice, mesh_error *err);
+
+// Starts to send `buffer` (the caller keeps it); `await` completes when the transport took it, and
+// its on_done calls mesh_answer_end(). Where the peer has too much to take already, the call is
+// cancelled.
 void mesh_call_start_send(mesh_call *call, mesh_await *await, grpc_byte_buffer *buffer);
 
 // What received headers count for as HTTP/2 says: names, values, and 32 bytes for each field. gRPC

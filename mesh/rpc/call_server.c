@@ -62,17 +62,15 @@ mesh_view mesh_call_layer(const mesh_call *call) {
 
 mesh_code mesh_call_forward_mended(mesh_call *to, mesh_call *from, mesh_error *err) {
   mesh_wire_type type = served_of(to)->reply_type;
-  mesh_frame frame = mesh_call_flatten(from);
-  mesh_view message = {frame.data, frame.size_bytes};
-  if (type.type == NULL || mesh_wire_is_utf8(type, message)) {
-    return mesh_call_forward(to, from, err);
-  }
+  if (type.type == NULL) return mesh_call_forward(to, from, err);
+  grpc_slice slice = mesh_call_take(from);
+  mesh_view message = {GRPC_SLICE_START_PTR(slice), GRPC_SLICE_LENGTH(slice)};
+  if (mesh_wire_is_utf8(type, message)) return mesh_call_send_slice(to, slice, err);
   mesh_bytes mended = {0};
   mesh_bytes_set(&mended, message);
+  grpc_slice_unref(slice);
   mesh_wire_mend_text(type, mended.data, mended.size_bytes);
-  mesh_code code = mesh_call_send(to, (mesh_frame){mended.data, mended.size_bytes, false}, err);
-  free(mended.data);
-  return code;
+  return mesh_call_send_bytes(to, mended, err);
 }
 
 bool mesh_call_accepts_batch(const mesh_call *call) {

@@ -72,7 +72,10 @@ static void share_memory(mesh_connections *all) {
 }
 
 static void count_visit(mesh_connections *all, mesh_peer *peer) {
-  if (peer->visits++ == 0) all->peers++;
+  if (peer->visits++ == 0) {
+    all->peers++;
+    peer->answers = (mesh_answers){.room = &all->answers, .name = peer->name};
+  }
   share_memory(all);
 }
 
@@ -170,6 +173,7 @@ static void on_arrival(mesh_op *op, bool ok) {
   own->calls++;
   if (own->visit.peer != NULL) {
     served->peer = own->visit.peer->name;
+    served->call.answers = &own->visit.peer->answers;
     own->visit.peer->calls++;
     own->all->calls++;
   }
@@ -283,6 +287,7 @@ mesh_code mesh_connections_listen(mesh_connections *all, const char *address, in
                                   mesh_error *err) {
   mesh_code code = GRPC_STATUS_OK;
   if (all->doorman == NULL) {
+    all->answers.most = all->limits->answers_mib << 20;
     code = mesh_doorman_create(all->loop, all->limits, on_visitor, all, &all->doorman, err);
   }
   mesh_listening listening;

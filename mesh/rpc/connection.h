@@ -26,8 +26,9 @@ typedef struct mesh_connections {  // private, but for what the caller fills in
   mesh_doorman *doorman;  // owned; NULL until something is listened on
   mesh_connection *first;
   int count, peers;
-  int calls;            // from outside, that run
-  mesh_signal changed;  // `count`
+  int calls;                  // from outside, that run
+  mesh_answers_room answers;  // likewise, to them
+  mesh_signal changed;        // `count`
 } mesh_connections;
 
 // Listens on `address`; *port (may be NULL) as of mesh_server_listen().

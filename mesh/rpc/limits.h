@@ -17,6 +17,7 @@ typedef struct mesh_limits {
   int64_t header_kib;        // of the headers of one call
   int64_t connection_mib;    // that one connection may make gRPC hold
   int64_t memory_mib;        // that all connections together may, shared equally by peers
+  int64_t answers_mib;       // of messages that all peers together have yet to take
   int64_t resets;            // calls that one peer may give up in a burst; a tenth of it a second
   int64_t idle_s;            // a connection without a call is closed after that; 0: never
   int64_t age_s;             // a connection takes no new calls after that; 0: for ever

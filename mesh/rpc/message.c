@@ -1,12 +1,7 @@
 #include "mesh/rpc/message.h"
 
-#include <stdlib.h>
-
 mesh_code mesh_message_send(mesh_call *call, const ProtobufCMessage *message, mesh_error *err) {
-  mesh_bytes bytes = mesh_message_pack(message);
-  mesh_code code = mesh_call_send(call, (mesh_frame){bytes.data, bytes.size_bytes, false}, err);
-  free(bytes.data);
-  return code;
+  return mesh_call_send_bytes(call, mesh_message_pack(message), err);
 }
 
 void *mesh_message_take(const ProtobufCMessageDescriptor *type, mesh_frame frame, mesh_error *err) {

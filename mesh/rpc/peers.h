@@ -5,6 +5,7 @@
 
 #include <sys/socket.h>
 
+#include "mesh/rpc/answers.h"
 #include "mesh/rpc/http2_guard.h"
 #include "mesh/rpc/limits.h"
 
@@ -17,6 +18,7 @@ enum {
 typedef struct mesh_peer {
   char name[MESH_PEER_NAME_MAX];  // "unix:pid 4711, uid 1000", "ipv4:127.0.0.1"
   int visits, calls;              // that the loop has heard of; the loop's
+  mesh_answers answers;           // to its calls; the loop's
   int connections;                // that are open; the doorman's, as what follows
   mesh_http2_account account;
   struct mesh_peer *next;

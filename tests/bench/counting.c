@@ -13,8 +13,9 @@ enum { ARGUMENTS_MAX = 32 };
 
 // What both give to one peer, which does here what many do: starts by the thousand, and leaves each
 // when it runs. The backend is one peer of the host, on one connection.
-static const char *const limits[] = {"resets=1000000000", "streams=100000", "calls=100000",
-                                     "memory_mib=8192", "connection_mib=4096"};
+static const char *const limits[] = {"resets=1000000000",   "streams=100000",
+                                     "calls=100000",        "memory_mib=8192",
+                                     "connection_mib=4096", "answers_mib=8192"};
 
 // Adds the limits after the first `count` of `argv`.
 static void lift_limits(const char *argv[ARGUMENTS_MAX], size_t count) {

@@ -24,7 +24,10 @@ from mesh_processes import MeshCase, children, wait_for
 
 CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
 MOST_MIB, MOST_WAIT_S, KEPT_MIB = 128, 5, 8
+BARS_MIB = 256  # of answers_mib, and what stands behind each of them in the layers below
 PUSH_PROMISE, HEADER_TABLE_SIZE, INITIAL_WINDOW_SIZE = 5, 1, 4
+LARGEST = 2**31 - 1  # of a window
+READ, SYNT_1M = "/millrace.v1.DataService/Read", b"\x0a\x04SYNT\x12\x021m"
 GO, CANCEL = message(b""), struct.pack(">I", 8)
 NAMED = b"\x40\x01x"  # HPACK: a field called x, kept in the table, where it is number 62
 REFERENCE = bytes([0x80 | 62])
@@ -102,7 +105,7 @@ class AttacksTest(MeshCase):
                         return payload[8:].decode()
         return "-"
 
-    def measure(self, attack):
+    def measure(self, attack, most_mib=MOST_MIB):
         with open("/proc/%d/clear_refs" % self.backend, "w") as file:
             file.write("5")  # the peak begins anew
         before, cpu = memory_mib(self.backend, "VmRSS:"), cpu_s(self.backend)
@@ -120,7 +123,7 @@ class AttacksTest(MeshCase):
         print("\n%-28s peak +%.1f MiB, kept %+.1f, CPU %.2f s, the longest of %d other calls %.3f s; "
               "told: %s" % (self._testMethodName[5:], peak, memory_mib(self.backend, "VmRSS:") - before,
                             cpu_s(self.backend) - cpu, asked, longest_s, told), flush=True)
-        self.assertLess(peak, MOST_MIB)
+        self.assertLess(peak, most_mib)
         self.assertLess(longest_s, MOST_WAIT_S)
         self.assertEqual(refused, 0)
         self.assertEqual(children(self.mesh.pid)["millrace-backend"], self.backend)
@@ -221,12 +224,14 @@ class AttacksTest(MeshCase):
 
     # ---- answers ----
 
-    def ask_for_much(self, path, body, count=950):
-        """`count` calls on each of two connections, to which no data may be sent, and which answer PINGs."""
+    def ask_for_much(self, path, body, window=0, count=950):
+        """`count` calls on each of two connections. With a `window` of 0 no data may be sent to them, and they
+        answer PINGs; else they read nothing."""
         def attack():
             peers = [self.peer(), self.peer()]
             for peer in peers:
-                peer.send(frame(SETTINGS, 0, 0, setting(INITIAL_WINDOW_SIZE, 0)))
+                peer.send(frame(SETTINGS, 0, 0, setting(INITIAL_WINDOW_SIZE, window)),
+                          frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", LARGEST - 65535)))
             for s in range(1, 2 * count, 2):
                 for peer in peers:
                     peer.send(frame(HEADERS, 4, s, request(path)), frame(DATA, 1, s, message(body)))
@@ -234,7 +239,7 @@ class AttacksTest(MeshCase):
 
             def settled():
                 grown.append(memory_mib(self.backend, "VmRSS:"))
-                for peer in peers:
+                for peer in peers if window == 0 else ():
                     peer.answer_pings()
                 return len(grown) > 40 and max(grown[-20:]) - min(grown[-20:]) < 1
 
@@ -246,6 +251,18 @@ class AttacksTest(MeshCase):
         for _ in range(30):
             self.ok("data", "load", "SYNT", "1d", "--from=2024-03-04", "--to=2024-03-18")
         self.measure(self.ask_for_much("/millrace.v1.OperationsService/List", b""))
+
+    def load_bars(self):
+        self.ok("data", "load", "SYNT", "1m", "--from=2024-03-04", "--to=2024-03-18")
+
+    def test_bars_that_nobody_takes(self):
+        self.load_bars()
+        self.measure(self.ask_for_much(READ, SYNT_1M), BARS_MIB)
+
+    def test_bars_that_nobody_reads(self):
+        """They may be sent; but the socket is full."""
+        self.load_bars()
+        self.measure(self.ask_for_much(READ, SYNT_1M, window=LARGEST), BARS_MIB)
 
     # ---- other frames ----
 

@@ -6,7 +6,6 @@ import gzip
 import os
 import random
 import resource
-import signal
 import socket
 import struct
 import unittest
@@ -17,61 +16,14 @@ from http2 import (CONTINUATION, DATA, ENHANCE_YOUR_CALM, FRAME_MAX, GOAWAY, HEA
                    MAX_CONCURRENT_STREAMS, MAX_HEADER_LIST_SIZE, PING, PRIORITY, RST_STREAM, SETTINGS,
                    TRUE_BINARY_METADATA, WINDOW_UPDATE, Host, Peer, field, frame,
                    hidden_in_padding, length, message, request, response, setting)
+from limited import LIMITS, LimitsCase, open_files, resident_kib
 from mesh_processes import MeshCase, children, wait_for
 
 CHECK = "/grpc.health.v1.Health/Check"
 WATCH = "/grpc.health.v1.Health/Watch"
 LOAD = "/millrace.v1.DataService/Load"
-LIMITS = {"STREAMS": 20, "CALLS": 60, "CONNECTIONS": 60, "PEER_CONNECTIONS": 30, "RESETS": 20,
-          "CONNECTION_MIB": 2, "MESSAGE_KIB": 256}
 # google.rpc.RetryInfo of one second, as an Any has it.
 RETRY_IN_1_S = b"type.googleapis.com/google.rpc.RetryInfo\x12\x04\x0a\x02\x08\x01"
-
-
-def resident_kib(pid, line="VmRSS:"):
-    """VmHWM: the most so far."""
-    with open("/proc/%d/status" % pid) as file:
-        return next(int(one.split()[1]) for one in file if one.startswith(line))
-
-
-def open_files(pid):
-    return len(os.listdir("/proc/%d/fd" % pid))
-
-
-class LimitsCase(MeshCase):
-    LIMITS = LIMITS
-
-    def env(self):
-        return {**super().env(),
-                **{"MILLRACE_LIMITS_" + name: str(n) for name, n in self.LIMITS.items()}}
-
-    def setUp(self):
-        super().setUp()
-        self.mesh = self.up("--output=json", env=self.more_env())
-        self.backend = children(self.mesh.pid)["millrace-backend"]
-        self.before_kib = resident_kib(self.backend)
-
-    def more_env(self):
-        return {}
-
-    def peer(self, **options):
-        peer = Peer(os.path.join(self.home, "run", "backend.sock"), **options)
-        self.addCleanup(peer.close)
-        return peer
-
-    def peak_is_within(self, grown_mib):
-        """What the backend took at the most; a sanitizer keeps what is freed, and adds to it."""
-        if "KEEPS_MEMORY" not in os.environ:
-            self.assertLess(resident_kib(self.backend, "VmHWM:"),
-                            self.before_kib + (grown_mib << 10))
-
-    def others_notice_nothing(self, grown_mib=24):
-        """Another caller is answered, by the same backend, which has not kept what it was made to take."""
-        self.ok("ops", "list")
-        self.assertEqual(children(self.mesh.pid)["millrace-backend"], self.backend)
-        if "KEEPS_MEMORY" not in os.environ:
-            wait_for(lambda: resident_kib(self.backend) < self.before_kib + (grown_mib << 10),
-                     "memory of the backend given back")
 
 
 class LimitsTest(LimitsCase):
@@ -364,24 +316,6 @@ class TimesTest(LimitsCase):
         for _ in came:
             pass  # until it is closed: nothing runs on it
         self.others_notice_nothing()
-
-
-class StopTest(LimitsCase):
-    """With the limits of every mesh."""
-
-    LIMITS = {}
-
-    def test_answers_that_nobody_takes_hold_up_no_stop(self):
-        self.ok("data", "load", "SYNT", "1m", "--from=2024-03-04", "--to=2024-03-18")
-        peer = self.peer()
-        read = frame(DATA, 1, 1, message(b"\x0a\x04SYNT\x12\x021m"))
-        for stream in range(1, 1900, 2):
-            peer.send(frame(HEADERS, 4, stream, request("/millrace.v1.DataService/Read")),
-                      read[:5] + struct.pack(">I", stream) + read[9:])
-        self.ok("ops", "list")  # its frames have come
-        os.kill(self.backend, signal.SIGTERM)
-        wait_for(lambda: children(self.mesh.pid).get("millrace-backend", self.backend) != self.backend,
-                 "end of the backend")
 
 
 class LyingHostTest(LimitsCase):

@@ -1,0 +1,137 @@
+// Who loses a call when answers take too much room.
+#include "mesh/rpc/answers.h"
+
+#include <stdlib.h>
+
+#include "tests/unit.h"
+
+enum { CALLS = 8 };
+
+typedef struct fixture {
+  mesh_loop *loop;
+  mesh_answers_room room;
+  mesh_answers peers[3];
+  mesh_scope scopes[CALLS];
+  mesh_answer answers[CALLS];
+} fixture;
+
+static int set_up(void **state) {
+  fixture *own = calloc(1, sizeof *own);
+  own->loop = mesh_loop_create();
+  own->room.most = 100;
+  for (int i = 0; i < 3; i++)
+    own->peers[i] = (mesh_answers){.room = &own->room, .name = "somebody"};
+  for (int i = 0; i < CALLS; i++)
+    mesh_scope_open_root(&own->scopes[i], own->loop);
+  *state = own;
+  return 0;
+}
+
+static int tear_down(void **state) {
+  fixture *own = *state;
+  for (int i = 0; i < CALLS; i++) {
+    mesh_answer_end(&own->answers[i]);
+    mesh_scope_close(&own->scopes[i]);
+  }
+  assert_int_equal(own->room.bytes, 0);
+  assert_null(own->room.first);
+  for (int i = 0; i < 3; i++) {
+    assert_int_equal(own->peers[i].bytes, 0);
+    assert_null(own->peers[i].newest);
+  }
+  mesh_loop_destroy(own->loop);
+  free(own);
+  return 0;
+}
+
+static void begin(fixture *own, int call, int peer, int64_t bytes) {
+  mesh_answer_begin(&own->answers[call], &own->peers[peer], &own->scopes[call], bytes);
+}
+
+// True if the call was ended for want of room.
+static bool is_lost(const fixture *own, int call) {
+  mesh_code code = own->scopes[call].code;
+  if (code == GRPC_STATUS_OK) return false;
+  assert_int_equal(code, GRPC_STATUS_RESOURCE_EXHAUSTED);
+  assert_null(own->answers[call].of);
+  return true;
+}
+
+static void what_fits_stays(void **state) {
+  fixture *own = *state;
+  begin(own, 0, 0, 60);
+  begin(own, 1, 1, 40);
+  assert_false(is_lost(own, 0) || is_lost(own, 1));
+  assert_int_equal(own->room.bytes, 100);
+  mesh_answer_end(&own->answers[0]);
+  mesh_answer_end(&own->answers[0]);  // nothing
+  assert_int_equal(own->room.bytes, 40);
+  begin(own, 2, 0, 60);
+  assert_false(is_lost(own, 1) || is_lost(own, 2));
+}
+
+static void who_holds_most_loses_the_newest(void **state) {
+  fixture *own = *state;
+  begin(own, 0, 0, 30);
+  begin(own, 1, 0, 30);
+  begin(own, 2, 1, 30);
+  begin(own, 3, 2, 20);  // not its own: that of the first peer
+  assert_true(is_lost(own, 1));
+  assert_false(is_lost(own, 0) || is_lost(own, 2) || is_lost(own, 3));
+  assert_int_equal(own->room.bytes, 80);
+  assert_string_equal(
+      own->scopes[1].why,
+      "0 KiB of answers wait to be taken by this caller, of 0 KiB that may for all");
+  assert_int_equal(own->room.ended, 1);
+}
+
+static void who_sends_may_be_the_one(void **state) {
+  fixture *own = *state;
+  begin(own, 0, 0, 30);
+  begin(own, 1, 1, 20);
+  begin(own, 2, 0, 51);
+  assert_true(is_lost(own, 2));
+  assert_false(is_lost(own, 0) || is_lost(own, 1));
+}
+
+static void as_many_are_lost_as_there_have_to_be(void **state) {
+  fixture *own = *state;
+  for (int i = 0; i < 5; i++)
+    begin(own, i, 0, 20);
+  begin(own, 5, 1, 45);
+  assert_true(is_lost(own, 4) && is_lost(own, 3) && is_lost(own, 2));
+  assert_false(is_lost(own, 0) || is_lost(own, 1) || is_lost(own, 5));
+  assert_int_equal(own->room.bytes, 85);
+}
+
+static void one_from_the_middle_may_go(void **state) {
+  fixture *own = *state;
+  for (int i = 0; i < 3; i++)
+    begin(own, i, 0, 30);
+  mesh_answer_end(&own->answers[1]);
+  begin(own, 3, 0, 50);
+  assert_true(is_lost(own, 3));
+  begin(own, 3 + 1, 1, 45);
+  assert_true(is_lost(own, 2));
+  assert_false(is_lost(own, 0) || is_lost(own, 4));
+}
+
+static void one_that_is_too_large_alone_is_lost(void **state) {
+  fixture *own = *state;
+  begin(own, 0, 0, 101);
+  assert_true(is_lost(own, 0));
+  begin(own, 1, 0, 100);
+  assert_false(is_lost(own, 1));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(what_fits_stays, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(who_holds_most_loses_the_newest, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(who_sends_may_be_the_one, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(as_many_are_lost_as_there_have_to_be, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(one_from_the_middle_may_go, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(one_that_is_too_large_alone_is_lost, set_up, tear_down),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
