@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -13,16 +12,14 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "mesh/rpc/listeners.h"
 #include "mesh/rpc/passages.h"
 #include "mesh/runtime/log.h"
 #include "mesh/runtime/time.h"
 
 enum {
-  LISTENERS_MAX = 16,
   EVENTS = 64,
   ACCEPTS_MAX = 64,  // in a row, before what ended is seen
   PAUSE_MS = 100,    // after an accept() that failed for want of something
@@ -32,14 +29,7 @@ enum {
 };
 
 // What epoll says it is about: a listener's index, the wake-up, or else a passage's end.
-enum { ABOUT_WAKE = LISTENERS_MAX };
-
-typedef struct listener {
-  int fd;      // -1 once it is closed
-  char *path;  // of a unix socket, with what is there; NULL on TCP
-  dev_t device;
-  ino_t inode;
-} listener;
+enum { ABOUT_WAKE = MESH_LISTENERS_MAX };
 
 // Somebody who was let in and of whom the loop has not heard.
 typedef struct newcomer {
@@ -70,8 +60,7 @@ struct mesh_doorman {
   int64_t paused_until_ns;  // nobody new is heard of until then; 0: they are
 
   pthread_mutex_t lock;  // guards what follows
-  listener listeners[LISTENERS_MAX];
-  int listener_count;
+  mesh_listeners listeners;
   bool open, telling;  // telling: `tell` is on its way
   mesh_peers peers;    // but for its room, which stays
   newcomer *first, **last;
@@ -143,15 +132,11 @@ static void let_in(mesh_doorman *own, int fd, const struct sockaddr_storage *fro
 
 // Accepts on a listener; -1 with errno. Under the lock, so that its descriptor is still its own.
 static int accept_one(mesh_doorman *own, uint64_t index, struct sockaddr_storage *from) {
-  socklen_t size = sizeof *from;
-  *from = (struct sockaddr_storage){.ss_family = AF_UNIX};
   pthread_mutex_lock(&own->lock);
-  int listening = own->listeners[index].fd, fd = -1;
-  errno = EAGAIN;
-  if (listening >= 0) {
-    fd = accept4(listening, (struct sockaddr *)from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
-  }
+  int fd = mesh_listeners_accept(&own->listeners, (int)index, from);
+  int why = errno;
   pthread_mutex_unlock(&own->lock);
+  errno = why;
   return fd;
 }
 
@@ -242,11 +227,7 @@ static bool handle(mesh_doorman *own, const struct epoll_event *event) {
 // Whether new connections are heard of; those that are there go on.
 static void listen_for_new(mesh_doorman *own, bool on) {
   pthread_mutex_lock(&own->lock);
-  for (int i = 0; i < own->listener_count; i++) {
-    struct epoll_event event = {.events = on ? EPOLLIN : 0, .data.u64 = (uint64_t)i};
-    int fd = own->listeners[i].fd;
-    if (fd >= 0) epoll_ctl(own->epoll, EPOLL_CTL_MOD, fd, &event);
-  }
+  mesh_listeners_watch(&own->listeners, own->epoll, on);
   pthread_mutex_unlock(&own->lock);
   own->paused_until_ns = on ? 0 : mesh_time_after_ms(mesh_now_ns(), PAUSE_MS);
 }
@@ -346,53 +327,25 @@ mesh_code mesh_doorman_create(mesh_loop *loop, const mesh_limits *limits, mesh_d
 mesh_code mesh_doorman_listen(mesh_doorman *own, int fd, const char *path, mesh_error *err) {
   pthread_mutex_lock(&own->lock);
   assert(!own->open);
-  bool room = own->listener_count < LISTENERS_MAX;
-  if (room) {
-    listener *next = &own->listeners[own->listener_count++];
-    *next = (listener){.fd = fd};
-    struct stat made;
-    if (path != NULL && lstat(path, &made) == 0) {
-      next->path = strdup(path);
-      if (next->path == NULL) abort();
-      next->device = made.st_dev;
-      next->inode = made.st_ino;
-    }
-  }
+  bool room = mesh_listeners_add(&own->listeners, fd, path);
   pthread_mutex_unlock(&own->lock);
   if (room) return GRPC_STATUS_OK;
   close(fd);
   return mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED, "a server listens on %d addresses at most",
-                   LISTENERS_MAX);
+                   MESH_LISTENERS_MAX);
 }
 
 void mesh_doorman_open(mesh_doorman *own) {
   pthread_mutex_lock(&own->lock);
   own->open = true;
-  for (int i = 0; i < own->listener_count; i++) {
-    if (!watch_for(own, own->listeners[i].fd, EPOLLIN, (uint64_t)i)) abort();
-  }
+  mesh_listeners_watch(&own->listeners, own->epoll, true);
   pthread_mutex_unlock(&own->lock);
-}
-
-// The file is removed only while it is still ours: another process may have taken the place.
-static void close_listener(listener *own) {
-  if (own->fd < 0) return;
-  struct stat there;
-  if (own->path != NULL && lstat(own->path, &there) == 0 && there.st_dev == own->device &&
-      there.st_ino == own->inode) {
-    unlink(own->path);
-  }
-  close(own->fd);  // epoll forgets it, too
-  own->fd = -1;
-  free(own->path);
-  own->path = NULL;
 }
 
 void mesh_doorman_shut(mesh_doorman *own) {
   pthread_mutex_lock(&own->lock);
   own->open = false;
-  for (int i = 0; i < own->listener_count; i++)
-    close_listener(&own->listeners[i]);
+  mesh_listeners_close(&own->listeners);
   while (own->first != NULL) {
     newcomer *one = own->first;
     own->first = one->next;
