@@ -2,10 +2,7 @@
 
 #include <stddef.h>
 
-#include "mesh/runtime/log.h"
-#include "mesh/runtime/time.h"
-
-enum { SAY_EVERY_S = 10 };
+#include "mesh/runtime/loop.h"
 
 static void enlist(mesh_answers *own) {
   mesh_answers_room *room = own->room;
@@ -32,25 +29,19 @@ static mesh_answers *find_heaviest(const mesh_answers_room *room) {
   return heaviest;
 }
 
-static void say(mesh_answers_room *room, const mesh_answers *of) {
-  int64_t now_ns = mesh_now_ns();
-  if (room->said_ns != 0 && mesh_time_between(room->said_ns, now_ns) < mesh_s_ns(SAY_EVERY_S)) {
-    return;
-  }
-  room->said_ns = now_ns;
+static void say(const mesh_answers *of) {
   mesh_log(
       MESH_LOG_WARN, "server",
       "%s loses calls: it has not taken %lld KiB of answers, the most of all peers (%lld calls "
       "ended so far)",
-      of->name, (long long)(of->bytes >> 10), (long long)room->ended);
+      of->name, (long long)(of->bytes >> 10), (long long)of->room->ended.count);
 }
 
 // Ends a call of whoever holds most.
 static void make_room(mesh_answers_room *room) {
   mesh_answers *of = find_heaviest(room);
   mesh_answer *newest = of->newest;
-  room->ended++;
-  say(room, of);
+  if (mesh_log_is_due(&room->ended, mesh_now_ns())) say(of);
   mesh_scope_cancel(newest->call, GRPC_STATUS_RESOURCE_EXHAUSTED,
                     "%lld KiB of answers wait to be taken by this caller, of %lld KiB that may for "
                     "all",

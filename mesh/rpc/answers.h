@@ -5,6 +5,7 @@
 #ifndef MILLRACE_MESH_RPC_ANSWERS_H
 #define MILLRACE_MESH_RPC_ANSWERS_H
 
+#include "mesh/runtime/log.h"
 #include "mesh/runtime/scope.h"
 
 typedef struct mesh_answers mesh_answers;
@@ -14,8 +15,7 @@ typedef struct mesh_answers_room {
   int64_t most;  // bytes; the owner's
   int64_t bytes;
   mesh_answers *first;  // those who hold something
-  int64_t ended;        // calls that were ended for want of room
-  int64_t said_ns;      // when that was last logged; 0: never
+  mesh_log_pace ended;  // of calls that were ended for want of room
 } mesh_answers_room;
 
 // One message that waits. Zeroed: it does not.

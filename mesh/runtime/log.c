@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "mesh/runtime/text.h"
+#include "mesh/runtime/time.h"
 
 enum {
+  PACE_S = 10,
   TEXT_MAX = 1024,
   SHOWN_MAX = 3 * TEXT_MAX,
   LINE_MAX_BYTES = SHOWN_MAX + 256,  // below PIPE_BUF: one write
@@ -49,6 +51,12 @@ void mesh_log_init(const char *program, mesh_log_level level, bool json) {
   sink.level = level;
   sink.json = json;
   gpr_set_log_function(on_grpc_line);
+}
+
+bool mesh_log_is_due(mesh_log_pace *pace, int64_t now_ns) {
+  bool due = pace->count++ == 0 || now_ns >= mesh_time_after_s(pace->said_ns, PACE_S);
+  if (due) pace->said_ns = now_ns;
+  return due;
 }
 
 bool mesh_log_parse_level(const char *text, mesh_log_level *out) {

@@ -31,6 +31,16 @@ void mesh_log_keep_within(const mesh_log_file *file);
 // Writes one line. `layer` is who speaks: "data-manager", "ib-host".
 void mesh_log(mesh_log_level level, const char *layer, const char *format, ...) MESH_PRINTF(3, 4);
 
+// What may happen without end, because somebody outside decides how often, and is said once in ten
+// seconds, with its count. Zeroed: it has not happened. Its owner's thread.
+typedef struct mesh_log_pace {
+  int64_t count;    // how often it has happened
+  int64_t said_ns;  // when that was said last
+} mesh_log_pace;
+
+// It has happened again; true if it is time to say so. `now_ns` is monotonic.
+bool mesh_log_is_due(mesh_log_pace *pace, int64_t now_ns);
+
 // "debug", "info", "warn", "error" to a level; false if it is none of them.
 bool mesh_log_parse_level(const char *text, mesh_log_level *out);
 

@@ -82,7 +82,7 @@ static void who_holds_most_loses_the_newest(void **state) {
   assert_string_equal(
       own->scopes[1].why,
       "0 KiB of answers wait to be taken by this caller, of 0 KiB that may for all");
-  assert_int_equal(own->room.ended, 1);
+  assert_int_equal(own->room.ended.count, 1);
 }
 
 static void who_sends_may_be_the_one(void **state) {

@@ -138,6 +138,18 @@ static void follow_lines(const char *text, int next[THREADS]) {
   }
 }
 
+static void what_happens_without_end_is_said_seldom(void **state) {
+  (void)state;
+  mesh_log_pace pace = {0};
+  int64_t begin_ns = INT64_C(5000000000);
+  assert_true(mesh_log_is_due(&pace, begin_ns));
+  assert_false(mesh_log_is_due(&pace, begin_ns));
+  assert_false(mesh_log_is_due(&pace, begin_ns + INT64_C(9999999999)));
+  assert_true(mesh_log_is_due(&pace, begin_ns + INT64_C(10000000000)));
+  assert_false(mesh_log_is_due(&pace, begin_ns + INT64_C(19999999999)));
+  assert_int_equal(pace.count, 5);
+}
+
 static void files_stay_within_their_bounds(void **state) {
   (void)state;
   mesh_log_init("log_test", MESH_LOG_INFO, false);
@@ -180,6 +192,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(json_lines_are_json, open_file, close_file),
       cmocka_unit_test_setup_teardown(a_long_message_is_cut_between_characters, open_file,
                                       close_file),
+      cmocka_unit_test(what_happens_without_end_is_said_seldom),
       cmocka_unit_test_setup_teardown(files_stay_within_their_bounds, open_file, close_file),
   };
   return cmocka_run_group_tests_name("log", tests, NULL, NULL);
