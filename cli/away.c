@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/up_home.h"
+#include "mesh/rpc/link.h"
 #include "mesh/rpc/listen.h"
 #include "mesh/runtime/text.h"
 
@@ -16,12 +17,18 @@ bool away_is_of(const char *home, const char *address) {
 }
 
 // ENOENT and ECONNREFUSED: nobody is there. 0: somebody listens.
-static void describe_socket(const char *home, const char *address, char out[AWAY_TEXT_MAX]) {
+static void describe_socket(const char *home, const char *address, const char *why,
+                            char out[AWAY_TEXT_MAX]) {
   int pid, number = mesh_listen_probe(address + strlen("unix:"));
   bool ours = away_is_of(home, address) && up_home_is_taken(home, &pid);
   char mesh[64] = "";
   if (ours) snprintf(mesh, sizeof mesh, " (`millrace up`, pid %d, looks after it)", pid);
-  if (number == 0) {
+  if (number == 0 && strstr(why, MESH_LINK_TURNED_AWAY) != NULL) {
+    mesh_text_format(out, AWAY_TEXT_MAX,
+                     "the backend at %.*s turns callers away: it has too many connections "
+                     "(limits.connections), and its log says whose%s",
+                     MESH_TEXT_SHOWN(address, 200), mesh);
+  } else if (number == 0) {
     mesh_text_format(
         out, AWAY_TEXT_MAX,
         "the backend at %.*s is there but does not answer: it is stopped or overloaded%s",
@@ -44,7 +51,7 @@ static void describe_socket(const char *home, const char *address, char out[AWAY
 void away_describe(const char *home, const char *address, const char *why,
                    char out[AWAY_TEXT_MAX]) {
   if (strncmp(address, "unix:", 5) == 0) {
-    describe_socket(home, address, out);
+    describe_socket(home, address, why, out);
   } else {
     mesh_text_format(out, AWAY_TEXT_MAX,
                      "%.*s; `millrace up --listen %.*s` would start a mesh there",

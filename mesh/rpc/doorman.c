@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "mesh/rpc/farewells.h"
 #include "mesh/rpc/listeners.h"
 #include "mesh/rpc/passages.h"
 #include "mesh/runtime/log.h"
@@ -21,15 +22,19 @@
 
 enum {
   EVENTS = 64,
-  ACCEPTS_MAX = 64,  // in a row, before what ended is seen
-  PAUSE_MS = 100,    // after an accept() that failed for want of something
-  SAY_EVERY_S = 10,
+  ACCEPTS_MAX = 64,   // in a row, before what ended is seen
+  PAUSE_MS = 100,     // after an accept() that failed for want of something
   HEADER_FACTOR = 4,  // what a call may bring and still be answered that it is too much
   STREAM_FACTOR = 2,  // likewise, of calls
 };
 
-// What epoll says it is about: a listener's index, the wake-up, or else a passage's end.
-enum { ABOUT_WAKE = MESH_LISTENERS_MAX };
+// What epoll says it is about: a listener's index, the wake-up, a farewell, or else a passage's
+// end.
+enum {
+  ABOUT_WAKE = MESH_LISTENERS_MAX,
+  ABOUT_FAREWELL,
+  ABOUT_END = ABOUT_FAREWELL + MESH_FAREWELLS_MAX,
+};
 
 // Somebody who was let in and of whom the loop has not heard.
 typedef struct newcomer {
@@ -38,11 +43,6 @@ typedef struct newcomer {
   mesh_peer *peer;
   struct newcomer *next;
 } newcomer;
-
-// How often something is said about a kind of event.
-typedef struct saying {
-  int64_t count, said_ns;
-} saying;
 
 struct mesh_doorman {
   mesh_loop *loop;
@@ -55,8 +55,9 @@ struct mesh_doorman {
   atomic_bool ending;
 
   // The thread's:
-  saying turned_away, ended;
+  mesh_log_pace turned_away, ended;
   mesh_passages passages;
+  mesh_farewells farewells;
   int64_t paused_until_ns;  // nobody new is heard of until then; 0: they are
 
   pthread_mutex_t lock;  // guards what follows
@@ -70,36 +71,33 @@ struct mesh_doorman {
 
 // ---- who comes ----
 
-// True if it is time to say something of the kind again.
-static bool is_to_say(saying *own) {
-  int64_t now_ns = mesh_now_ns();
-  own->count++;
-  if (own->said_ns != 0 && mesh_time_between(own->said_ns, now_ns) < mesh_s_ns(SAY_EVERY_S)) {
-    return false;
-  }
-  own->said_ns = now_ns;
-  return true;
+// Who has most: whoever reads the log wants to know whom to end.
+static void say_full(mesh_doorman *own, const char *name) {
+  pthread_mutex_lock(&own->lock);
+  const mesh_peer *most = mesh_peers_largest(&own->peers);
+  mesh_log(
+      MESH_LOG_WARN, "doorman",
+      "turned away %lld connections, the last of %s: there is room for %lld, %lld of one peer; "
+      "%s has most, %d",
+      (long long)own->turned_away.count, name, (long long)own->peers.room,
+      (long long)own->peers.room_of_peer, most == NULL ? "nobody" : most->name,
+      mesh_peer_staying(most));
+  pthread_mutex_unlock(&own->lock);
 }
 
-// Says in HTTP/2 why, and closes. `is_short`: there was no descriptor for it, else no place.
+// `is_short`: there was no descriptor for it, else no place.
 static void turn_away(mesh_doorman *own, int fd, const char *name, bool is_short) {
-  uint8_t words[MESH_HTTP2_GOODBYE_MAX];
-  size_t size =
-      mesh_http2_turn_away(is_short ? "out of file descriptors" : "too many connections", words);
-  if (send(fd, words, size, MSG_DONTWAIT | MSG_NOSIGNAL) > 0) shutdown(fd, SHUT_WR);
-  close(fd);
-  if (!is_to_say(&own->turned_away)) return;
-  if (is_short) {
-    mesh_log(MESH_LOG_WARN, "doorman",
-             "turned away %lld connections, the last of %s: this process has no file descriptor "
-             "left",
-             (long long)own->turned_away.count, name);
+  bool say = mesh_log_is_due(&own->turned_away, mesh_now_ns());
+  if (!is_short) {
+    mesh_farewells_say(&own->farewells, fd, "too many connections");
+    if (say) say_full(own, name);
     return;
   }
+  mesh_farewell(fd, "out of file descriptors");
+  if (!say) return;
   mesh_log(MESH_LOG_WARN, "doorman",
-           "turned away %lld connections, the last of %s: there is room for %lld, %lld of one peer",
-           (long long)own->turned_away.count, name, (long long)own->peers.room,
-           (long long)own->peers.room_of_peer);
+           "turned away %lld connections, the last of %s: this process has no file descriptor left",
+           (long long)own->turned_away.count, name);
 }
 
 static void tell_loop(mesh_doorman *own, int fd, mesh_passage *passage, mesh_peer *peer) {
@@ -113,21 +111,47 @@ static void tell_loop(mesh_doorman *own, int fd, mesh_passage *passage, mesh_pee
   mesh_loop_post(own->loop, &own->tell);
 }
 
+// There may be no room: then whoever has most connections loses the one that has been without a
+// call for longest, so that who comes with fewer is let in. A peer with calls on all of them keeps
+// them.
+static void make_room(mesh_doorman *own, const mesh_peer_id *who) {
+  int most = mesh_peers_must_have(&own->peers, who);
+  mesh_passage *idle = NULL;
+  for (mesh_passage *one = own->passages.first; most > 0 && one != NULL; one = one->next) {
+    int staying = mesh_peer_staying(((mesh_visit *)one->owner)->peer);
+    if (staying < most || mesh_passage_is_used(one)) continue;
+    if (staying == most && idle != NULL && one->passed_ns >= idle->passed_ns) continue;
+    idle = one;
+    most = staying;
+  }
+  if (idle == NULL) return;
+  idle->yields = true;
+  mesh_peers_yield(&own->peers, ((mesh_visit *)idle->owner)->peer);
+  mesh_passages_dismiss(&own->passages, idle, "too many connections: others need its place");
+}
+
+static mesh_peer *enter(mesh_doorman *own, const mesh_peer_id *who) {
+  mesh_peer *peer = own->open ? mesh_peers_enter(&own->peers, who) : NULL;
+  if (peer != NULL || !own->open) return peer;
+  make_room(own, who);
+  return mesh_peers_enter(&own->peers, who);
+}
+
 static void let_in(mesh_doorman *own, int fd, const struct sockaddr_storage *from) {
-  char name[MESH_PEER_NAME_MAX];
-  mesh_peer_name(fd, from, name);
+  mesh_peer_id who;
+  mesh_peer_identify(fd, from, &who);
   if (from->ss_family != AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
   pthread_mutex_lock(&own->lock);
-  mesh_peer *peer = own->open ? mesh_peers_enter(&own->peers, name) : NULL;
+  mesh_peer *peer = enter(own, &who);
   mesh_passage *passage = NULL;
   int inside;
   bool in = peer != NULL && mesh_passage_create(fd, &own->http2, &peer->account, &passage, &inside,
                                                 NULL) == GRPC_STATUS_OK;
   if (in) tell_loop(own, inside, passage, peer);
   bool is_short = peer != NULL && !in;
-  if (is_short) mesh_peers_leave(&own->peers, peer);
+  if (is_short) mesh_peers_leave(&own->peers, peer, false);
   pthread_mutex_unlock(&own->lock);
-  if (!in) turn_away(own, fd, name, is_short);
+  if (!in) turn_away(own, fd, who.name, is_short);
 }
 
 // Accepts on a listener; -1 with errno. Under the lock, so that its descriptor is still its own.
@@ -186,7 +210,7 @@ static void watch_new(mesh_doorman *own) {
 
 static void say_why(mesh_doorman *own, const mesh_passage *passage) {
   const mesh_visit *visit = passage->owner;
-  if (passage->verdict == MESH_HTTP2_PASS || !is_to_say(&own->ended)) return;
+  if (passage->verdict == MESH_HTTP2_PASS || !mesh_log_is_due(&own->ended, mesh_now_ns())) return;
   mesh_log(MESH_LOG_WARN, "doorman", "%s lost %s: %s (%lld such ends so far)", visit->peer->name,
            passage->verdict == MESH_HTTP2_EXPEL ? "its connections" : "a connection",
            mesh_http2_guard_why(passage->guard), (long long)own->ended.count);
@@ -220,6 +244,10 @@ static bool answer_wake(mesh_doorman *own) {
 static bool handle(mesh_doorman *own, const struct epoll_event *event) {
   if (event->data.u64 < ABOUT_WAKE) return accept_waiting(own, event->data.u64);
   if (event->data.u64 == ABOUT_WAKE) return answer_wake(own);
+  if (event->data.u64 < ABOUT_END) {
+    mesh_farewells_note(&own->farewells, event->data.u64);
+    return true;
+  }
   mesh_passages_note(&own->passages, event->data.ptr, event->events);
   return true;
 }
@@ -286,6 +314,7 @@ static bool watch_for(mesh_doorman *own, int fd, uint32_t events, uint64_t about
 }
 
 static void free_doorman(mesh_doorman *own) {
+  mesh_farewells_fini(&own->farewells);
   if (own->epoll >= 0) close(own->epoll);
   if (own->wake >= 0) close(own->wake);
   if (own->spare >= 0) close(own->spare);
@@ -313,6 +342,7 @@ mesh_code mesh_doorman_create(mesh_loop *loop, const mesh_limits *limits, mesh_d
   own->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   own->spare = eventfd(0, EFD_CLOEXEC);
   own->passages.epoll = own->epoll;
+  mesh_farewells_init(&own->farewells, own->epoll, ABOUT_FAREWELL);
   bool ready = own->epoll >= 0 && own->wake >= 0 && own->spare >= 0 &&
                watch_for(own, own->wake, EPOLLIN, ABOUT_WAKE);
   if (!ready || pthread_create(&own->thread, NULL, stand_at_door, own) != 0) {
@@ -351,7 +381,7 @@ void mesh_doorman_shut(mesh_doorman *own) {
     own->first = one->next;
     close(one->fd);
     mesh_passage_destroy(one->passage);
-    mesh_peers_leave(&own->peers, one->peer);
+    mesh_peers_leave(&own->peers, one->peer, false);
     free(one);
   }
   own->last = &own->first;
@@ -372,9 +402,10 @@ void mesh_visit_end(mesh_visit *visit) {
 }
 
 void mesh_doorman_forget(mesh_doorman *own, mesh_visit *visit) {
+  bool yielded = visit->passage->yields;
   mesh_passage_destroy(visit->passage);
   pthread_mutex_lock(&own->lock);
-  mesh_peers_leave(&own->peers, visit->peer);
+  mesh_peers_leave(&own->peers, visit->peer, yielded);
   pthread_mutex_unlock(&own->lock);
 }
 

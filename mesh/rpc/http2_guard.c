@@ -335,6 +335,15 @@ mesh_http2_verdict mesh_http2_guard_from_grpc(mesh_http2_guard *guard, mesh_view
 
 // ---- what is said ----
 
+mesh_http2_verdict mesh_http2_guard_dismiss(mesh_http2_guard *guard, const char *why) {
+  refuse(guard, MESH_HTTP2_END, "%s", why);
+  return guard->verdict;
+}
+
+size_t mesh_http2_guard_streams(const mesh_http2_guard *guard) {
+  return guard->open_count;
+}
+
 const char *mesh_http2_guard_why(const mesh_http2_guard *guard) {
   return guard->why;
 }

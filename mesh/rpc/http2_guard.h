@@ -52,6 +52,13 @@ mesh_http2_verdict mesh_http2_guard_from_peer(mesh_http2_guard *guard, mesh_view
 mesh_http2_verdict mesh_http2_guard_from_grpc(mesh_http2_guard *guard, mesh_view bytes,
                                               int64_t now_ns);
 
+// Ends the connection for a reason that is not its peer's doing: the verdict, which is END from now
+// on. `why` is cut where it is long.
+mesh_http2_verdict mesh_http2_guard_dismiss(mesh_http2_guard *guard, const char *why);
+
+// How many calls are open on it.
+size_t mesh_http2_guard_streams(const mesh_http2_guard *guard);
+
 // Why the verdict was what it is: "a header list of more than 32768 bytes".
 const char *mesh_http2_guard_why(const mesh_http2_guard *guard);
 

@@ -92,6 +92,7 @@ static bool carry_piece(mesh_passage *own, const direction *to, uint8_t *piece, 
   }
   // Less than was asked for is all that there is; what comes now is told anew.
   if (got < MESH_PASSAGE_PIECE && !to->from->hung_up) to->from->readable = false;
+  own->passed_ns = now_ns;
   own->verdict = to->look(own->guard, (mesh_view){piece, (size_t)got}, now_ns);
   if (own->verdict != MESH_HTTP2_PASS) return false;
   ssize_t sent = send_some(to->to, piece, (size_t)got);
@@ -108,6 +109,15 @@ static bool carry_way(mesh_passage *own, const direction *to, uint8_t *piece, in
     if (!carry_piece(own, to, piece, now_ns)) return false;
   }
   return true;
+}
+
+bool mesh_passage_is_used(const mesh_passage *own) {
+  return own->verdict != MESH_HTTP2_PASS || own->closed_ns != 0 || own->hurry_ns != 0 ||
+         mesh_http2_guard_streams(own->guard) > 0;
+}
+
+void mesh_passage_dismiss(mesh_passage *own, const char *why) {
+  own->verdict = mesh_http2_guard_dismiss(own->guard, why);
 }
 
 static void say_goodbye(mesh_passage *own) {

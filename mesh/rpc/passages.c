@@ -46,6 +46,7 @@ static void take_turn(mesh_passages *all, mesh_passage *own) {
 }
 
 void mesh_passages_add(mesh_passages *all, mesh_passage *own) {
+  own->passed_ns = mesh_now_ns();
   own->previous = NULL;
   own->next = all->first;
   if (own->next != NULL) own->next->previous = own;
@@ -57,6 +58,11 @@ void mesh_passages_note(mesh_passages *all, mesh_passage_end *end, uint32_t even
   mesh_passage *own = end->passage;
   if (own->state == MESH_PASSAGE_OVER) return;  // by what was said of its other end
   mesh_passage_note(end, events);
+  if (!own->busy) take_turn(all, own);
+}
+
+void mesh_passages_dismiss(mesh_passages *all, mesh_passage *own, const char *why) {
+  mesh_passage_dismiss(own, why);
   if (!own->busy) take_turn(all, own);
 }
 

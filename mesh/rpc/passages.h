@@ -18,6 +18,9 @@ void mesh_passages_add(mesh_passages *all, mesh_passage *passage);
 // Takes what epoll said of an end of one.
 void mesh_passages_note(mesh_passages *all, mesh_passage_end *end, uint32_t events);
 
+// Ends one of them, and tells its peer why.
+void mesh_passages_dismiss(mesh_passages *all, mesh_passage *passage, const char *why);
+
 // Gives those a turn that have more to carry, or that linger. Once behind each batch of epoll's.
 void mesh_passages_go_on(mesh_passages *all);
 

@@ -4,12 +4,15 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "mesh/runtime/log.h"
 #include "mesh/runtime/text.h"
 
 enum {
-  DESCRIPTORS_KEPT = 64,  // for files, links and the store
+  // For files, links and the store, and for connections beyond the room: 100.
+  DESCRIPTORS_KEPT = 64 + MESH_FAREWELLS_MAX +
+                     (MESH_PARENT_PLACES + MESH_YIELDING_MAX) * MESH_CONNECTION_DESCRIPTORS,
   ROOM_LEAST = 4,
 };
 
@@ -27,33 +30,67 @@ void mesh_peers_init(mesh_peers *own, const mesh_limits *limits, int64_t descrip
   own->room_of_peer = half < limits->peer_connections ? half : limits->peer_connections;
 }
 
-void mesh_peer_name(int fd, const struct sockaddr_storage *from, char name[MESH_PEER_NAME_MAX]) {
+static void identify_process(int fd, mesh_peer_id *out) {
+  struct ucred who = {0};
+  socklen_t size = sizeof who;
+  getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
+  mesh_text_format(out->name, sizeof out->name, "unix:pid %d, uid %u", (int)who.pid,
+                   (unsigned)who.uid);
+  out->is_parent = who.pid != 0 && who.pid == getppid();  // 0: of another namespace
+}
+
+void mesh_peer_identify(int fd, const struct sockaddr_storage *from, mesh_peer_id *out) {
   char text[INET6_ADDRSTRLEN] = "?";
+  *out = (mesh_peer_id){.is_parent = false};
   if (from->ss_family == AF_INET) {
     inet_ntop(AF_INET, &((const struct sockaddr_in *)from)->sin_addr, text, sizeof text);
-    mesh_text_format(name, MESH_PEER_NAME_MAX, "ipv4:%s", text);
+    mesh_text_format(out->name, sizeof out->name, "ipv4:%s", text);
   } else if (from->ss_family == AF_INET6) {
     inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)from)->sin6_addr, text, sizeof text);
-    mesh_text_format(name, MESH_PEER_NAME_MAX, "ipv6:%s", text);
+    mesh_text_format(out->name, sizeof out->name, "ipv6:%s", text);
   } else {
-    struct ucred who = {0};
-    socklen_t size = sizeof who;
-    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
-    mesh_text_format(name, MESH_PEER_NAME_MAX, "unix:pid %d, uid %u", (int)who.pid,
-                     (unsigned)who.uid);
+    identify_process(fd, out);
   }
 }
 
-mesh_peer *mesh_peers_enter(mesh_peers *own, const char *name) {
+static mesh_peer *find(const mesh_peers *own, const mesh_peer_id *who) {
   mesh_peer *peer = own->first;
-  while (peer != NULL && strcmp(peer->name, name) != 0)
+  while (peer != NULL && strcmp(peer->name, who->name) != 0)
     peer = peer->next;
-  if (own->connections >= own->room) return NULL;
-  if (peer != NULL && peer->connections >= own->room_of_peer) return NULL;
+  return peer;
+}
+
+int mesh_peer_staying(const mesh_peer *peer) {
+  return peer == NULL ? 0 : peer->connections - peer->yielding;
+}
+
+const mesh_peer *mesh_peers_largest(const mesh_peers *own) {
+  const mesh_peer *most = own->first;
+  for (const mesh_peer *one = most; one != NULL; one = one->next) {
+    if (mesh_peer_staying(one) > mesh_peer_staying(most)) most = one;
+  }
+  return most;
+}
+
+// Half of those that may yield at a time are for who has nothing yet: a crowd cannot keep him out.
+static int yielding_for(int staying) {
+  return staying == 0 ? MESH_YIELDING_MAX : MESH_YIELDING_MAX / 2;
+}
+
+static bool has_room(const mesh_peers *own, const mesh_peer_id *who, const mesh_peer *peer) {
+  int staying = mesh_peer_staying(peer);
+  if (who->is_parent && staying < MESH_PARENT_PLACES) return true;
+  return staying < own->room_of_peer && own->connections - own->yielding < own->room &&
+         own->connections < own->room + yielding_for(staying);
+}
+
+mesh_peer *mesh_peers_enter(mesh_peers *own, const mesh_peer_id *who) {
+  mesh_peer *peer = find(own, who);
+  if (!has_room(own, who, peer)) return NULL;
   if (peer == NULL) {
     peer = calloc(1, sizeof *peer);
     if (peer == NULL) abort();
-    mesh_text_copy(peer->name, sizeof peer->name, name);
+    mesh_text_copy(peer->name, sizeof peer->name, who->name);
     peer->next = own->first;
     own->first = peer;
   }
@@ -62,8 +99,21 @@ mesh_peer *mesh_peers_enter(mesh_peers *own, const char *name) {
   return peer;
 }
 
-void mesh_peers_leave(mesh_peers *own, mesh_peer *peer) {
+int mesh_peers_must_have(const mesh_peers *own, const mesh_peer_id *who) {
+  int staying = mesh_peer_staying(find(own, who));
+  if (staying >= own->room_of_peer || own->yielding >= yielding_for(staying)) return 0;
+  return staying + 2;
+}
+
+void mesh_peers_yield(mesh_peers *own, mesh_peer *peer) {
+  peer->yielding++;
+  own->yielding++;
+}
+
+void mesh_peers_leave(mesh_peers *own, mesh_peer *peer, bool yielded) {
   own->connections--;
+  own->yielding -= yielded;
+  peer->yielding -= yielded;
   if (--peer->connections > 0) return;
   mesh_peer **place = &own->first;
   while (*place != peer)

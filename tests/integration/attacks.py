@@ -75,6 +75,20 @@ def somebody_else(path, seen):
     process.join()
 
 
+def stand_at_the_door(path, calls):
+    """256 connections without a call, or with one, that answer PINGs; those that are closed are opened again."""
+    peers = []
+    while True:
+        while len(peers) < 256:
+            peers.append(Peer(path))
+            with contextlib.suppress(OSError):
+                peers[-1].send(*calls)
+        for peer in list(peers):
+            if not peer.answer_pings():
+                peer.close()
+                peers.remove(peer)
+
+
 def unsent(peer):
     """Octets that the other end has not taken."""
     octets = bytearray(4)
@@ -105,7 +119,7 @@ class AttacksTest(MeshCase):
                         return payload[8:].decode()
         return "-"
 
-    def measure(self, attack, most_mib=MOST_MIB):
+    def measure(self, attack, most_mib=MOST_MIB, kept_mib=KEPT_MIB):
         with open("/proc/%d/clear_refs" % self.backend, "w") as file:
             file.write("5")  # the peak begins anew
         before, cpu = memory_mib(self.backend, "VmRSS:"), cpu_s(self.backend)
@@ -118,7 +132,7 @@ class AttacksTest(MeshCase):
                 peer.close()
         asked, refused, longest_s = seen
         peak = memory_mib(self.backend, "VmHWM:") - before
-        wait_for(lambda: memory_mib(self.backend, "VmRSS:") < before + KEPT_MIB,
+        wait_for(lambda: memory_mib(self.backend, "VmRSS:") < before + kept_mib,
                  "memory given back: %s" % self.id())
         print("\n%-28s peak +%.1f MiB, kept %+.1f, CPU %.2f s, the longest of %d other calls %.3f s; "
               "told: %s" % (self._testMethodName[5:], peak, memory_mib(self.backend, "VmRSS:") - before,
@@ -149,6 +163,22 @@ class AttacksTest(MeshCase):
             wait_for(lambda: not any(unsent(peer) for peer in self.peers), "what was sent to be taken")
 
         self.measure(attack)
+
+    # ---- the door ----
+
+    def test_a_door_full_of_idle_connections(self):
+        self.measure(lambda: self.crowds(10, ()), kept_mib=12)  # no more the next time
+
+    def crowds(self, seconds, calls):
+        """Five processes that want 256 connections each, of 1,024 that there is room for."""
+        crowds = [multiprocessing.Process(target=stand_at_the_door, args=(self.socket_path, calls), daemon=True)
+                  for _ in range(5)]
+        for crowd in crowds:
+            crowd.start()
+        time.sleep(seconds)
+        for crowd in crowds:
+            crowd.terminate()
+            crowd.join()
 
     # ---- headers ----
 

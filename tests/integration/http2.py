@@ -108,13 +108,17 @@ class Connection:
             yield kind, flags, stream, payload
 
     def answer_pings(self):
-        """What has come so far is read and forgotten."""
+        """What has come so far is read and forgotten; False if the other end has closed."""
         patience = self.socket.gettimeout()
         self.socket.settimeout(0.005)
-        with contextlib.suppress(OSError):
+        try:
             for _ in self.frames():
                 pass
-        self.socket.settimeout(patience)
+            return False
+        except OSError:
+            return True
+        finally:
+            self.socket.settimeout(patience)
 
     def pour(self, stream, octets):
         """Sends data as the other end's windows allow; returns how much until something else came."""
@@ -166,14 +170,15 @@ class Connection:
 class Peer(Connection):
     """A client that does as it is told."""
 
-    def __init__(self, path, settings=b""):
+    def __init__(self, path, settings=b"", preface=True):
         connected = socket.socket(socket.AF_UNIX)
         # With a time limit of Python's own, connect() would not wait while many stand at the door.
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 30, 0))
         connected.connect(path)
         super().__init__(connected)
         with contextlib.suppress(OSError):  # turned away at the door: why is there to read
-            self.send(PREFACE, frame(SETTINGS, 0, 0, settings))
+            if preface:
+                self.send(PREFACE, frame(SETTINGS, 0, 0, settings))
 
     def begin_message(self, stream, path, size):
         """A call's headers, and a message that says it has `size` bytes."""

@@ -278,6 +278,58 @@ static void who_is_expelled_loses_all(scene *own) {
   destroy(&other);
 }
 
+// It is told behind what gRPC has sent, and what it sends from now on is not heard.
+static void who_is_dismissed_hears_why(scene *own) {
+  ends one, other;
+  uint8_t bytes[2 * FRAME + 200];
+  add(own, &own->account, &one);
+  add(own, &own->account, &other);
+  pour(one.peer, 0, 24, true);
+  size_t sent = pour(one.grpc, 0, FRAME, false);
+  run(own);
+  assert_false(mesh_passage_is_used(one.passage));
+  pour(one.peer, 24, FRAME, true);
+  mesh_passages_dismiss(&own->all, one.passage, "for the others");
+  assert_true(mesh_passage_is_used(one.passage));
+  run(own);
+  assert_ptr_equal(mesh_passages_take_ended(&own->all), one.passage);
+  assert_null(mesh_passages_take_ended(&own->all));
+  ssize_t size = recv(one.peer, bytes, sizeof bytes, 0);
+  assert_true(size > (ssize_t)sent + 9 + 8);
+  assert_int_equal(bytes[sent + 3], GOAWAY);
+  assert_non_null(memmem(bytes + sent, (size_t)size - sent, "for the others", 14));
+  assert_int_equal(drink(one.grpc, 0, true), 24);
+  assert_true(is_closed(one.grpc));
+  destroy(&one);
+
+  close_end(&other.grpc);
+  run(own);
+  assert_ptr_equal(mesh_passages_take_ended(&own->all), other.passage);
+  destroy(&other);
+}
+
+static void one_with_a_call_is_used(scene *own) {
+  static const uint8_t begun[9] = {0, 0, 0, HEADERS, 4, 0, 0, 0, STREAM};
+  static const uint8_t given_up[13] = {0, 0, 4, 3, 0, 0, 0, 0, STREAM, 0, 0, 0, 8};
+  ends one;
+  add(own, &own->account, &one);
+  pour(one.peer, 0, 24, true);
+  run(own);
+  int64_t before_ns = one.passage->passed_ns;
+  assert_int_equal(send(one.peer, begun, sizeof begun, 0), sizeof begun);
+  run(own);
+  assert_true(one.passage->passed_ns > before_ns);
+  assert_true(mesh_passage_is_used(one.passage));
+  assert_int_equal(send(one.peer, given_up, sizeof given_up, 0), sizeof given_up);
+  run(own);
+  assert_false(mesh_passage_is_used(one.passage));
+  close_end(&one.grpc);
+  run(own);
+  assert_true(mesh_passage_is_used(one.passage));
+  assert_ptr_equal(mesh_passages_take_ended(&own->all), one.passage);
+  destroy(&one);
+}
+
 // Both ends of one are in the same batch: the second event is about something that has ended.
 static void an_event_behind_the_end_is_passed_over(scene *own) {
   ends one;
@@ -308,6 +360,8 @@ static const row rows[] = {
     {"a passage that is shut ends for both", a_passage_that_is_shut_ends_for_both},
     {"who asks too much hears why", who_asks_too_much_hears_why},
     {"who is expelled loses all", who_is_expelled_loses_all},
+    {"who is dismissed hears why", who_is_dismissed_hears_why},
+    {"one with a call is used", one_with_a_call_is_used},
     {"an event behind the end is passed over", an_event_behind_the_end_is_passed_over},
 };
 

@@ -1,0 +1,131 @@
+"""Who is let in where a door is full: crowds of other processes against a backend with little room."""
+
+import multiprocessing
+import os
+
+from http2 import DATA, GOAWAY, HEADERS, Peer, frame, message, request
+from mesh_processes import MeshCase, wait_for
+
+CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
+ROOM, OF_PEER = 8, 4
+FULL = "too many connections"
+YIELDS = "too many connections: others need its place"
+
+
+def call(peer, path, stream=1):
+    peer.send(frame(HEADERS, 4, stream, request(path)), frame(DATA, 1, stream, message(b"")))
+
+
+def settled(peer):
+    """The first frame has come: the connection was let in, or not."""
+    return next(peer.frames())
+
+
+def words(peer):
+    """What its other end said before it closed; None: it is open."""
+    peer.socket.settimeout(0.01)
+    said = None
+    try:
+        for kind, _, _, payload in peer.frames():
+            said = payload[8:].decode() if kind == GOAWAY else said
+    except OSError:
+        return None
+    return said
+
+
+def be_crowd(path, kind, asked):
+    peers = [Peer(path, preface=kind != "silent") for _ in range(OF_PEER)]
+    for peer in peers:
+        if kind == "busy":
+            call(peer, WATCH)
+        if kind != "silent":
+            settled(peer)
+    asked.send("there")
+    while (order := asked.recv()) is not None:
+        if order == "told":
+            asked.send([words(peer) for peer in peers])
+        else:
+            call(peers[order], CHECK)
+            asked.send(peers[order].status_of())
+    for peer in peers:
+        peer.close()
+
+
+class Crowd:
+    """A process with as many connections as one may have: "idle" ones, "busy" ones with a call, or "silent" ones."""
+
+    def __init__(self, path, kind):
+        self.pipe, theirs = multiprocessing.Pipe()
+        self.process = multiprocessing.Process(target=be_crowd, args=(path, kind, theirs), daemon=True)
+        self.process.start()
+        self.pipe.recv()
+
+    def ask(self, order):
+        self.pipe.send(order)
+        return self.pipe.recv()
+
+    def end(self):
+        self.pipe.send(None)
+        self.process.join()
+
+
+class DoorTest(MeshCase):
+    def setUp(self):
+        super().setUp()
+        os.makedirs(os.path.join(self.home, "run"))
+        self.socket_path = os.path.join(self.home, "run", "backend.sock")
+        self.backend = self.start("millrace-backend", "--home", self.home, "--listen", "unix:" + self.socket_path,
+                                  "--ib-host", "unix:" + self.path("none.sock"),
+                                  "--training-host", "unix:" + self.path("none.sock"),
+                                  "--limit", "connections=%d" % ROOM, "--limit", "peer_connections=%d" % OF_PEER)
+        self.backend.line(lambda line: "listens on" in line, "backend", err=True)
+
+    def crowd(self, kind):
+        crowd = Crowd(self.socket_path, kind)
+        self.addCleanup(crowd.end)
+        return crowd
+
+    def let_in(self):
+        """Somebody else is answered."""
+        self.ok("ops", "list")
+
+    def test_the_longest_idle_connection_makes_room(self):
+        first, second = self.crowd("idle"), self.crowd("idle")
+        for number in (0, 1, 3):
+            self.assertEqual(first.ask(number), "0")
+        for number in range(OF_PEER):
+            self.assertEqual(second.ask(number), "0")
+        self.let_in()
+        self.assertEqual(first.ask("told"), [None, None, YIELDS, None])
+        self.assertEqual(second.ask("told"), [None] * OF_PEER)
+
+    def test_who_says_nothing_makes_room(self):
+        crowds = [self.crowd("silent"), self.crowd("silent")]
+        self.let_in()
+        told = crowds[0].ask("told") + crowds[1].ask("told")
+        self.assertEqual(told.count(YIELDS), 1, told)
+
+    def test_places_are_shared(self):
+        """The third process gets as many as the others, and takes no more from them."""
+        crowds = [self.crowd("idle"), self.crowd("idle")]
+        third = Crowd(self.socket_path, "idle")
+        self.addCleanup(third.end)
+        told = [crowd.ask("told") for crowd in [*crowds, third]]
+        self.assertEqual(sorted(one.count(None) for one in told), [2, 3, 3], told)
+
+    def test_who_has_calls_keeps_them_and_the_parent_is_let_in(self):
+        crowds = [self.crowd("busy"), self.crowd("busy")]
+        self.check_one_line(self.millrace("ops", "list"), FULL)
+        self.check_one_line(self.millrace("status"), FULL)
+        parents = [Peer(self.socket_path) for _ in range(3)]  # it has started the backend
+        for peer in parents:
+            self.addCleanup(peer.close)
+        for peer in parents[:2]:
+            call(peer, CHECK)
+            self.assertEqual(peer.status_of(), "0")
+        self.assertEqual(words(parents[2]), FULL)
+        for crowd in crowds:
+            self.assertEqual(crowd.ask("told"), [None] * OF_PEER)
+        log = self.backend.stderr()
+        pids = "|".join(str(crowd.process.pid) for crowd in crowds)
+        self.assertRegex(log, r"there is room for 8, 4 of one peer; unix:pid (%s), uid \d+ has most, 4" % pids)
