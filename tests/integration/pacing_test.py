@@ -4,6 +4,7 @@ fast: ten minutes are ten seconds."""
 import unittest
 
 from mesh_processes import MARKET, Gateway, outcome
+from reflected import Client
 from served import LayersCase
 
 SPEED = "60"
@@ -41,6 +42,19 @@ class PacingTest(LayersCase):
         self.assertEqual(len(asked), 100)
         for i in range(10, 80):
             self.assertEqual(set(asked[i:i + 12]), {"SYNA", "SYNB"}, asked)
+
+    def test_who_waits_is_served_in_the_order_of_arrival(self):
+        """Thirty requests for one instrument at once, of which five may go in 2 s."""
+        hours = ["2020-03-02T%02d:00:00Z" % hour for hour in range(16)]
+        with Client(self.host_unix) as client:
+            fetches = [client.call("millrace.v1.IbHost/FetchBars",
+                                   {"symbol": "SYNA", "timeframe": timeframe, "from": begin, "to": end})
+                       for timeframe in ("5s", "10s") for begin, end in zip(hours, hours[1:])]
+            for fetch in fetches:
+                list(fetch)
+        asked = [(one["barSize"], one["end"]) for one in self.gateway.events("reqHistoricalData")]
+        self.assertEqual(len(set(asked)), len(fetches), asked)
+        self.assertEqual(asked, sorted(asked, key=lambda one: (one[0] != "5 secs", one[1])))
 
     def test_what_the_rules_do_not_speak_of_goes_on(self):
         small = self.start("millrace", "data", "load", "SYNA", "5s", "--from", "2020-03-02", "--to", "2020-03-09",
