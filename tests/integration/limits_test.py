@@ -267,6 +267,21 @@ class BurstTest(MeshCase):
             wait_for(lambda: resident_kib(backend) < before_kib + (4 << 10), "memory given back")
 
 
+class OpenCallsTest(LimitsCase):
+    LIMITS = {"STREAMS": 100, "CALLS": 8}
+
+    def test_calls_that_are_begun_at_once(self):
+        """A peer may have twice its half of the calls open before gRPC has looked at one; this is one more."""
+        peer = self.peer()
+        peer.send(*(frame(HEADERS, 4, stream, request(WATCH)) for stream in range(1, 2 * 9, 2)))
+        told = [payload[8:] for kind, _, _, payload in peer.frames() if kind == GOAWAY]
+        self.assertEqual(told, [b"more than 8 calls that are open, on all its connections"])
+        peer = self.peer()
+        peer.send(*(frame(HEADERS, 4, stream, request(WATCH)) for stream in range(1, 2 * 8, 2)))
+        self.assertTrue(any(kind == HEADERS and on == 15 for kind, _, on, _ in peer.frames()))  # refused in order
+        self.others_notice_nothing()
+
+
 class StartsTest(LimitsCase):
     LIMITS = {"STARTS_PER_S": 1}
 
