@@ -153,7 +153,8 @@ class DoubtTest(WaitingCase):
     def setUp(self):
         super().setUp()
         self.odd = []  # what is said of the bars of 2019, in turn
-        self.notices = []
+        self.refuses = lambda ask: False
+        self.refusal = (323, "Unable to do that")
         self.gateway = ScriptedGateway(self.answer)
         self.addCleanup(self.gateway.close)
         self.start_layers(self.gateway.address)
@@ -162,6 +163,8 @@ class DoubtTest(WaitingCase):
 
     def answer(self, ask):
         days = [t for t in range(at("2017-01-01"), at("2022-01-01"), DAY) if ask.from_s <= t < ask.end_s]
+        if self.refuses(ask):
+            return self.refusal
         if self.odd and any(at("2019-03-01") <= t < at("2019-10-01") for t in days):
             said, notices = self.odd.pop(0)
             self.gateway.notices += notices
@@ -193,6 +196,42 @@ class DoubtTest(WaitingCase):
         self.assertEqual(self.gateway.asks, [])
         self.gateway.tell(1102, "Connectivity between IB and the Gateway has been restored")
         self.assertEqual(load.wait(), 0, load.transcript())
+
+    def test_doubt_has_an_end(self):
+        """The servers of the gateway never come back; what else there was is stored."""
+        self.odd = 1000 * [(NO_DATA, [(2105, "HMDS data farm connection is broken:ushmds"),
+                                      (2106, "HMDS data farm connection is OK:ushmds")])]
+        done = self.millrace("data", "load", "AAPL", "1d", *self.FLAGS, "--patience", "3s", "--output=json")
+        self.assertEqual(done.code, 1, done.transcript())
+        result = outcome(done.json_lines())["succeeded"]["load"]
+        self.assertEqual(len(result["missing"]), 1)
+        self.assertIn("not believed", result["missingReason"])
+
+    def test_a_failure_of_another_kind_ends_the_wait_of_the_others(self):
+        """Two segments wait. The source is back, and stumbles over the one that asks: the other gets its bars."""
+        self.gateway.tell(1100, "Connectivity between IB and the Gateway has been lost")
+        with Client(self.socket("backend")) as client:
+            wait_for(lambda: next(iter(client.call("millrace.v1.DataAdapter/Status", {})))["gateway"] == "STALLED",
+                     "host that knows")
+        load = self.load("AAPL", "1d", *self.FLAGS)
+        self.await_wait(load, "lost")
+        self.refuses = lambda ask: ask.end_s == self.gateway.asks[0].end_s
+        self.gateway.tell(1102, "Connectivity between IB and the Gateway has been restored")
+        load.line(lambda line: '"segment"' in line and '"STORED"' in line, "segment of the other")
+        self.refuses = lambda ask: False
+        self.assertEqual(load.wait(), 0, load.transcript())
+
+    def test_a_source_that_is_there_and_fails_is_asked_at_its_pace(self):
+        """Every request is a violation: both segments ask, then one of them, a second after each answer."""
+        self.refuses = lambda ask: True
+        self.refusal = (162, "Historical Market Data Service error message:API historical data query pacing violation")
+        done = self.millrace("data", "load", "AAPL", "1d", *self.FLAGS, "--patience", "3s")
+        self.assertEqual(done.code, 1, done.transcript())
+        self.assertIn("pacing violation; waited for it since 20", done.transcript())
+        self.assertLessEqual(len(self.gateway.asks), 2 + 3)
+
+    def host_flags(self):
+        return ["--pacing-wait-ms", "1000"]
 
     def test_an_instrument_does_not_vanish_in_the_middle(self):
         self.odd = 2 * [((200, "No security definition has been found for the request"), [])]
