@@ -188,6 +188,62 @@ static void who_never_reads_is_left(scene *own) {
   destroy(&one);
 }
 
+// Where nothing happens any more: for how long is waited.
+static void it_ends_when_its_time_is_over(scene *own) {
+  static uint8_t piece[MESH_PASSAGE_PIECE];
+  typedef struct end_case {
+    bool shut, closed;
+    int64_t wait_ms;
+  } end_case;
+  static const end_case cases[] = {
+      {.closed = true, .wait_ms = 5000},                // a peer reads slowly what gRPC has said
+      {.shut = true, .closed = true, .wait_ms = 200},   // likewise, but it is to end
+      {.shut = true, .closed = false, .wait_ms = 1000}  // gRPC does not close
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const end_case *c = &cases[i];
+    ends one;
+    add(own, &own->account, &one);
+    say_until_full(own, &one);
+    if (c->shut) mesh_passage_shut(one.passage);
+    if (c->closed) close_end(&one.grpc);
+    run(own);
+    mesh_passage *passage = one.passage;
+    int64_t began_ns = c->closed ? passage->closed_ns : passage->hurry_ns;
+    assert_true(began_ns > 0);
+    int64_t due_ns = mesh_time_after_ms(began_ns, c->wait_ms);
+    assert_int_equal(mesh_passage_carry(passage, piece, due_ns - 1), MESH_PASSAGE_WAITS);
+    assert_int_equal(mesh_passage_carry(passage, piece, due_ns), MESH_PASSAGE_OVER);
+    own->all.looked_ns = 0;
+    passage->closed_ns = passage->closed_ns == 0 ? 0 : 1;
+    passage->hurry_ns = passage->hurry_ns == 0 ? 0 : 1;
+    run(own);
+    assert_ptr_equal(mesh_passages_take_ended(&own->all), passage);
+    destroy(&one);
+  }
+}
+
+// What gRPC says to one that is gone is said to nobody: that is seen at once, be it held or not.
+static void who_is_gone_is_told_nothing(scene *own) {
+  ends held, direct;
+  add(own, &own->account, &held);
+  add(own, &own->account, &direct);
+  size_t said = say_until_full(own, &held);
+  assert_non_null(held.passage->out.held);
+  close_end(&held.peer);
+  run(own);
+  assert_ptr_equal(mesh_passages_take_ended(&own->all), held.passage);
+  assert_true(said > 0);
+  close_end(&direct.peer);
+  run(own);
+  assert_null(mesh_passages_take_ended(&own->all));  // gRPC closes, as it has heard
+  pour(direct.grpc, 0, FRAME, false);
+  run(own);
+  assert_ptr_equal(mesh_passages_take_ended(&own->all), direct.passage);
+  destroy(&held);
+  destroy(&direct);
+}
+
 static void a_peer_that_goes_away_is_gone(scene *own) {
   ends one;
   add(own, &own->account, &one);
@@ -208,9 +264,10 @@ static void a_passage_that_is_shut_ends_for_both(scene *own) {
   ends one;
   add(own, &own->account, &one);
   size_t sent = pour(one.grpc, 0, 3 * FRAME, false);
-  mesh_passage_shut(one.passage);
   pour(one.peer, 0, 24, true);
+  mesh_passage_shut(one.passage);
   run(own);
+  assert_true(mesh_passage_is_used(one.passage));
   assert_true(is_closed(one.grpc));
   close_end(&one.grpc);
   run(own);
@@ -239,12 +296,29 @@ static void who_asks_too_much_hears_why(scene *own) {
   assert_non_null(memmem(bytes, (size_t)size, "headers of more than 1000 bytes", 31));
   assert_int_equal(drink(one.grpc, 0, true), 24);  // gRPC has seen nothing of it
   assert_true(is_closed(one.grpc));
+  assert_true(is_closed(one.peer));  // before it is destroyed
   destroy(&one);
 
   close_end(&other.grpc);
   run(own);
   assert_ptr_equal(mesh_passages_take_ended(&own->all), other.passage);
   destroy(&other);
+}
+
+// There is something on its way to it, and words in the middle of that would be none.
+static void who_reads_nothing_is_not_told_why(scene *own) {
+  ends one;
+  add(own, &own->account, &one);
+  size_t sent = say_until_full(own, &one), got = 0;
+  assert_non_null(one.passage->out.held);
+  size_t held = one.passage->out.held_size - one.passage->out.held_at;
+  mesh_passages_dismiss(&own->all, one.passage, "for the others");
+  run(own);
+  assert_ptr_equal(mesh_passages_take_ended(&own->all), one.passage);
+  got = drink(one.peer, 0, false);  // compares
+  assert_true(got > 0 && got + held <= sent);
+  assert_true(is_closed(one.peer));
+  destroy(&one);
 }
 
 static void who_is_expelled_loses_all(scene *own) {
@@ -356,6 +430,9 @@ static const row rows[] = {
     {"all bytes come through", all_bytes_come_through},
     {"the last words are heard", the_last_words_are_heard},
     {"who never reads is left", who_never_reads_is_left},
+    {"it ends when its time is over", it_ends_when_its_time_is_over},
+    {"who is gone is told nothing", who_is_gone_is_told_nothing},
+    {"who reads nothing is not told why", who_reads_nothing_is_not_told_why},
     {"a peer that goes away is gone", a_peer_that_goes_away_is_gone},
     {"a passage that is shut ends for both", a_passage_that_is_shut_ends_for_both},
     {"who asks too much hears why", who_asks_too_much_hears_why},
