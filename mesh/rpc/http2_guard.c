@@ -387,8 +387,8 @@ size_t mesh_http2_turn_away(const char *why, uint8_t bytes[MESH_HTTP2_GOODBYE_MA
 
 size_t mesh_http2_guard_say_goodbye(const mesh_http2_guard *own,
                                     uint8_t bytes[MESH_HTTP2_GOODBYE_MAX]) {
-  if (!own->from_grpc.begun) return mesh_http2_turn_away(own->why, bytes);
   if (own->from_grpc.have > 0) return 0;
+  if (!own->from_grpc.begun) return mesh_http2_turn_away(own->why, bytes);
   return put_goaway(bytes, own->last_id, own->why);
 }
 

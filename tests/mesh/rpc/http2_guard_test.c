@@ -1,4 +1,4 @@
-// What a guard lets pass, frame by frame, and what it says.
+// What a guard lets pass, frame by frame.
 #include "mesh/rpc/http2_guard.h"
 
 #include <nghttp2/nghttp2.h>
@@ -421,73 +421,6 @@ static void check_row(void **state) {
     play(*state, cuts[i]);
 }
 
-// ---- what a peer hears, read by nghttp2's client ----
-
-static int hear(nghttp2_session *session, const nghttp2_frame *heard, void *arg) {
-  (void)session;
-  char *text = arg;
-  if (heard->hd.type != NGHTTP2_GOAWAY) return 0;
-  assert_int_equal(heard->goaway.error_code, NGHTTP2_ENHANCE_YOUR_CALM);
-  snprintf(text, 100, "%.*s", (int)heard->goaway.opaque_data_len,
-           (const char *)heard->goaway.opaque_data);
-  return 0;
-}
-
-static void hears(const uint8_t *bytes, size_t size, const char *words) {
-  nghttp2_session_callbacks *callbacks;
-  nghttp2_session *session;
-  char text[100] = "";
-  assert_int_equal(nghttp2_session_callbacks_new(&callbacks), 0);
-  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, hear);
-  assert_int_equal(nghttp2_session_client_new(&session, callbacks, text), 0);
-  assert_int_equal(nghttp2_session_mem_recv(session, bytes, size), (ssize_t)size);
-  assert_string_equal(text, words);
-  nghttp2_session_del(session);
-  nghttp2_session_callbacks_del(callbacks);
-}
-
-static void a_goodbye_is_heard(void **state) {
-  (void)state;
-  uint8_t bytes[9 + MESH_HTTP2_GOODBYE_MAX] = {0, 0, 0, NGHTTP2_SETTINGS};
-  mesh_http2_account account = {0};
-  scene own = {.account = &account, .cut = 100};
-  size_t size = mesh_http2_turn_away("too many connections", bytes);
-  hears(bytes, size, "too many connections");
-
-  own.guard = mesh_http2_guard_create(&limits, &account);
-  pass(&own, mesh_http2_guard_from_peer, (const uint8_t *)preface, sizeof preface - 1);
-  very_many_short_fields(&own);
-  size = mesh_http2_guard_say_goodbye(own.guard, bytes);  // gRPC has not sent its SETTINGS
-  hears(bytes, size, "a header list of more than 256 fields");
-  mesh_http2_guard_close(own.guard);
-  mesh_http2_guard_destroy(own.guard);
-
-  own = (scene){.account = &account, .cut = 100};
-  own.guard = mesh_http2_guard_create(&limits, &account);
-  grpc(&own, NGHTTP2_SETTINGS, 0, 0, four, 0);
-  pass(&own, mesh_http2_guard_from_peer, (const uint8_t *)preface, sizeof preface - 1);
-  very_many_short_fields(&own);
-  memcpy(bytes, (uint8_t[9]){0, 0, 0, NGHTTP2_SETTINGS}, 9);
-  size = mesh_http2_guard_say_goodbye(own.guard, bytes + 9);
-  hears(bytes, 9 + size, "a header list of more than 256 fields");
-  mesh_http2_guard_close(own.guard);
-  mesh_http2_guard_destroy(own.guard);
-
-  own = (scene){.account = &account, .cut = 100};
-  own.guard = mesh_http2_guard_create(&limits, &account);
-  pass(&own, mesh_http2_guard_from_grpc, (const uint8_t *)"\0\0\6\4\0\0\0\0\0\0\0\0", 12);
-  assert_int_equal(mesh_http2_guard_say_goodbye(own.guard, bytes), 0);  // half a frame is out
-  mesh_http2_guard_close(own.guard);
-  mesh_http2_guard_destroy(own.guard);
-}
-
-static int check_rows(void) {
-  RUN_ROWS("what a guard lets pass", rows, check_row);
-}
-
 int main(void) {
-  const struct CMUnitTest tests[] = {
-      cmocka_unit_test(a_goodbye_is_heard),
-  };
-  return check_rows() + cmocka_run_group_tests(tests, NULL, NULL);
+  RUN_ROWS("what a guard lets pass", rows, check_row);
 }
