@@ -135,7 +135,7 @@ class SilentGatewayTest(WaitingCase):
         load = self.start("millrace", *LongSeries.LOAD, "--output=json")
         load.line(lambda line: '"segment"' in line, "stored segment")
         gateway.process.signal(signal.SIGSTOP)
-        self.await_wait(load, gateway.address, "said nothing")
+        self.await_wait(load, gateway.address)  # it said nothing, or does not answer the next greeting
         with Client(self.socket("backend")) as client:
             status, = client.call("millrace.v1.DataAdapter/Status", {})
         self.assertNotEqual(status["gateway"], "READY")
