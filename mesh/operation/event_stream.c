@@ -34,7 +34,7 @@ static void start_frame(mesh_event_stream *stream);
 static void on_sent(mesh_op *op, bool ok) {
   mesh_await *await = MESH_CONTAINER_OF(op, mesh_await, op);
   mesh_event_stream *stream = MESH_CONTAINER_OF(await, mesh_event_stream, send);
-  mesh_answer_end(&await->answer);
+  mesh_answer_end(&await->answer, ok);
   if (!ok) stream->failed = true;
   if (ok && stream->start < stream->size_bytes) start_frame(stream);
   if (stream->send.fiber != NULL) mesh_fiber_unpark(stream->send.fiber);

@@ -4,6 +4,11 @@
 
 #include "mesh/runtime/loop.h"
 
+enum {
+  HEAVY_PART = 4,  // a quarter of the room is much for one
+  STUCK = 4,       // messages that are lost in a row
+};
+
 static void enlist(mesh_answers *own) {
   mesh_answers_room *room = own->room;
   own->previous = NULL;
@@ -29,30 +34,50 @@ static mesh_answers *find_heaviest(const mesh_answers_room *room) {
   return heaviest;
 }
 
-static void say(const mesh_answers *of) {
-  mesh_log(
-      MESH_LOG_WARN, "server",
-      "%s loses calls: it has not taken %lld KiB of answers, the most of all peers (%lld calls "
-      "ended so far)",
-      of->name, (long long)(of->bytes >> 10), (long long)of->room->ended.count);
+static mesh_answers *find_slowest(const mesh_answers_room *room) {
+  mesh_answers *slowest = room->first;
+  for (mesh_answers *one = slowest; one != NULL; one = one->next) {
+    if (one->oldest->number < slowest->oldest->number) slowest = one;
+  }
+  return slowest;
 }
 
-// Ends a call of whoever holds most.
+static void say(const mesh_answers *of) {
+  mesh_log(MESH_LOG_WARN, "server",
+           "%s loses a call: it has not taken %lld KiB of answers, of %lld KiB that wait for all "
+           "peers (%lld calls lost so far)",
+           of->name, (long long)(of->bytes >> 10), (long long)(of->room->bytes >> 10),
+           (long long)of->room->ended.count);
+}
+
 static void make_room(mesh_answers_room *room) {
   mesh_answers *of = find_heaviest(room);
-  mesh_answer *newest = of->newest;
+  if (of->bytes <= room->most / HEAVY_PART) of = find_slowest(room);
+  mesh_answer *oldest = of->oldest;
   if (mesh_log_is_due(&room->ended, mesh_now_ns())) say(of);
-  mesh_scope_cancel(newest->call, GRPC_STATUS_RESOURCE_EXHAUSTED,
-                    "%lld KiB of answers wait to be taken by this caller, of %lld KiB that may for "
-                    "all",
-                    (long long)(of->bytes >> 10), (long long)(room->most >> 10));
-  mesh_answer_end(newest);
+  mesh_scope_cancel(oldest->call, GRPC_STATUS_RESOURCE_EXHAUSTED,
+                    "the caller has not taken its answer, and others need the room: %lld KiB may "
+                    "wait for all (limits.answers_mib)",
+                    (long long)(room->most >> 10));
+  mesh_answers_line *line = oldest->line;
+  mesh_answer_end(oldest, false);
+  if (++line->lost == STUCK) line->on_stuck(line);
 }
 
-void mesh_answer_begin(mesh_answer *own, mesh_answers *of, mesh_scope *call, int64_t bytes) {
+void mesh_answer_begin(mesh_answer *own, mesh_answers_line *line, mesh_scope *call, int64_t bytes) {
+  mesh_answers *of = line->of;
   if (of->newest == NULL) enlist(of);
-  *own = (mesh_answer){.of = of, .call = call, .bytes = bytes, .older = of->newest};
-  if (own->older != NULL) own->older->newer = own;
+  *own = (mesh_answer){.of = of,
+                       .line = line,
+                       .call = call,
+                       .bytes = bytes,
+                       .number = of->room->begun++,
+                       .older = of->newest};
+  if (own->older != NULL) {
+    own->older->newer = own;
+  } else {
+    of->oldest = own;
+  }
   of->newest = own;
   of->bytes += bytes;
   of->room->bytes += bytes;
@@ -60,12 +85,17 @@ void mesh_answer_begin(mesh_answer *own, mesh_answers *of, mesh_scope *call, int
     make_room(of->room);
 }
 
-void mesh_answer_end(mesh_answer *own) {
+void mesh_answer_end(mesh_answer *own, bool taken) {
   mesh_answers *of = own->of;
   if (of == NULL) return;
+  if (taken) own->line->lost = 0;
   of->bytes -= own->bytes;
   of->room->bytes -= own->bytes;
-  if (own->older != NULL) own->older->newer = own->newer;
+  if (own->older != NULL) {
+    own->older->newer = own->newer;
+  } else {
+    of->oldest = own->newer;
+  }
   if (own->newer != NULL) {
     own->newer->older = own->older;
   } else {

@@ -15,14 +15,17 @@ typedef struct mesh_answers_room {
   int64_t most;  // bytes; the owner's
   int64_t bytes;
   mesh_answers *first;  // those who hold something
+  int64_t begun;        // messages so far: the number of the next one
   mesh_log_pace ended;  // of calls that were ended for want of room
 } mesh_answers_room;
 
 // One message that waits. Zeroed: it does not.
 typedef struct mesh_answer {
   mesh_answers *of;  // NULL: it does not
+  struct mesh_answers_line *line;
   mesh_scope *call;  // borrowed: the call's
   int64_t bytes;
+  int64_t number;  // of the order in which they began
   struct mesh_answer *newer, *older;
 } mesh_answer;
 
@@ -31,16 +34,28 @@ struct mesh_answers {
   mesh_answers_room *room;
   const char *name;  // borrowed: the peer's, for the log
   int64_t bytes;
-  mesh_answer *newest;
+  mesh_answer *newest, *oldest;
   mesh_answers *next, *previous;
 };
 
-// `bytes` more wait for the peer, on the call of `scope`. Where that is too much for the room, the
-// peer that holds most loses its newest call, until it is not: the call's scope is cancelled with
-// RESOURCE_EXHAUSTED. It may be this one.
-void mesh_answer_begin(mesh_answer *answer, mesh_answers *of, mesh_scope *call, int64_t bytes);
+// One of its connections. Zeroed but for `of` and `on_stuck`.
+typedef struct mesh_answers_line {
+  mesh_answers *of;
+  int lost;  // messages that were given up since it has taken one
+  // It has lost several in a row: gRPC may hold what was given up for as long as the peer reads
+  // nothing, so that only the end of the connection gives it back.
+  void (*on_stuck)(struct mesh_answers_line *line);
+} mesh_answers_line;
 
-// The message has gone, or never will. Nothing where it does not wait.
-void mesh_answer_end(mesh_answer *answer);
+// `bytes` more wait for the peer, on the call of `scope`. While that is too much for the room, the
+// message that has waited longest is given up, its call's scope cancelled with RESOURCE_EXHAUSTED:
+// of a peer that holds more than a quarter, and else of all, because who has a process, or an
+// address, for each message is not seen to hold much. Whoever takes what he is sent has none that
+// is old.
+void mesh_answer_begin(mesh_answer *answer, mesh_answers_line *line, mesh_scope *call,
+                       int64_t bytes);
+
+// The message was taken, or never will be. Nothing where it does not wait.
+void mesh_answer_end(mesh_answer *answer, bool taken);
 
 #endif

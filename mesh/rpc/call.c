@@ -16,7 +16,7 @@ static void on_await_done(mesh_op *op, bool ok) {
   mesh_await *await = MESH_CONTAINER_OF(op, mesh_await, op);
   mesh_call *call = await->call;
   await->ok = ok;
-  mesh_answer_end(&await->answer);
+  mesh_answer_end(&await->answer, ok);
   if (await->fiber != NULL) mesh_fiber_unpark(await->fiber);
   if (call->closed && !mesh_call_is_pending(call)) mesh_call_free(call);
 }

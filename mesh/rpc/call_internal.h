@@ -41,10 +41,10 @@ struct mesh_call {
   mesh_cancel_hook hook;  // half->on_cancel() with the scope
 
   mesh_await start, send, receive;
-  mesh_await finish;      // the peer's status (client), or that it closed the call (server)
-  bool headers_due;       // to go with the first message
-  bool closed;            // free it when no op is pending
-  mesh_answers *answers;  // where its messages are counted (borrowed); NULL: they are not
+  mesh_await finish;           // the peer's status (client), or that it closed the call (server)
+  bool headers_due;            // to go with the first message
+  bool closed;                 // free it when no op is pending
+  mesh_answers_line *answers;  // where its messages are counted (borrowed); NULL: they are not
 
   grpc_byte_buffer *received;
   grpc_slice flat;  // `received` in one piece, where it had several

@@ -37,6 +37,7 @@ struct mesh_connection {
   grpc_resource_quota *quota;  // owned; NULL for a local one
   int64_t quota_bytes;
   mesh_visit visit;  // peer NULL: a local one
+  mesh_answers_line answers;
   arrival arrivals[WAITING_CALLS];
   int waiting;   // of them
   int calls;     // that run
@@ -173,7 +174,7 @@ static void on_arrival(mesh_op *op, bool ok) {
   own->calls++;
   if (own->visit.peer != NULL) {
     served->peer = own->visit.peer->name;
-    served->call.answers = &own->visit.peer->answers;
+    served->call.answers = &own->answers;
     own->visit.peer->calls++;
     own->all->calls++;
   }
@@ -244,6 +245,14 @@ void mesh_connection_call_ended(mesh_connection *own) {
 
 // ---- the begin ----
 
+static void on_stuck(mesh_answers_line *line) {
+  mesh_connection *own = MESH_CONTAINER_OF(line, mesh_connection, answers);
+  if (own->ended) return;
+  mesh_log(MESH_LOG_WARN, "server", "%s loses a connection: it takes no answers on it",
+           own->visit.peer->name);
+  end_now(own);
+}
+
 static mesh_connection *create(mesh_connections *all, int fd, mesh_visit visit) {
   mesh_connection *own = calloc(1, sizeof *own);
   if (own == NULL) abort();
@@ -252,6 +261,7 @@ static mesh_connection *create(mesh_connections *all, int fd, mesh_visit visit) 
   own->visit.gone = (mesh_op){.on_done = on_gone, .name = "connection gone"};
   own->shut = (mesh_op){.on_done = on_shut, .name = "connection shut"};
   own->is_gone = visit.peer == NULL;
+  if (visit.peer != NULL) own->answers = (mesh_answers_line){&visit.peer->answers, 0, on_stuck};
   if (visit.peer != NULL) own->quota = grpc_resource_quota_create(visit.peer->name);
   own->server = mesh_grpc_server_create(own->quota, all->limits);
   grpc_server_register_completion_queue(own->server, mesh_loop_queue(all->loop), NULL);
