@@ -26,7 +26,7 @@ static void describe_socket(const char *home, const char *address, const char *w
   if (number == 0 && strstr(why, MESH_LINK_TURNED_AWAY) != NULL) {
     mesh_text_format(out, AWAY_TEXT_MAX,
                      "the backend at %.*s turns callers away: it has too many connections "
-                     "(limits.connections), and its log says whose%s",
+                     "(limits.connections), and its log says who has most%s",
                      MESH_TEXT_SHOWN(address, 200), mesh);
   } else if (number == 0) {
     mesh_text_format(

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -24,6 +25,7 @@ enum {
   EVENTS = 64,
   ACCEPTS_MAX = 64,   // in a row, before what ended is seen
   PAUSE_MS = 100,     // after an accept() that failed for want of something
+  IDLE_MS = 5000,     // without a call: where there is no room its place is for others
   HEADER_FACTOR = 4,  // what a call may bring and still be answered that it is too much
   STREAM_FACTOR = 2,  // likewise, of calls
 };
@@ -111,23 +113,33 @@ static void tell_loop(mesh_doorman *own, int fd, mesh_passage *passage, mesh_pee
   mesh_loop_post(own->loop, &own->tell);
 }
 
-// There may be no room: then whoever has most connections loses the one that has been without a
-// call for longest, so that who comes with fewer is let in. A peer with calls on all of them keeps
-// them.
+// Whose connection makes room, of two without a call: that of the peer who has more; else the one
+// that has been without for longer.
+static bool yields_before(const mesh_passage *one, const mesh_passage *other) {
+  if (other == NULL) return true;
+  int has = mesh_peer_staying(((mesh_visit *)one->owner)->peer);
+  int other_has = mesh_peer_staying(((mesh_visit *)other->owner)->peer);
+  return has != other_has ? has > other_has : one->called_ns < other->called_ns;
+}
+
+// There may be no room: then a connection without a call is ended, of a peer that has at least two
+// more than who comes, or of anybody, if it has been without for long. So one that has a process,
+// or an address, for each of very many keeps nobody out. A connection with a call stays.
 static void make_room(mesh_doorman *own, const mesh_peer_id *who) {
   int most = mesh_peers_must_have(&own->peers, who);
+  int64_t long_ago_ns = mesh_now_ns() - mesh_ms_ns(IDLE_MS);
   mesh_passage *idle = NULL;
   for (mesh_passage *one = own->passages.first; most > 0 && one != NULL; one = one->next) {
     int staying = mesh_peer_staying(((mesh_visit *)one->owner)->peer);
-    if (staying < most || mesh_passage_is_used(one)) continue;
-    if (staying == most && idle != NULL && one->passed_ns >= idle->passed_ns) continue;
-    idle = one;
-    most = staying;
+    if (mesh_passage_is_used(one) || (staying < most && one->called_ns > long_ago_ns)) continue;
+    if (yields_before(one, idle)) idle = one;
   }
   if (idle == NULL) return;
   idle->yields = true;
   mesh_peers_yield(&own->peers, ((mesh_visit *)idle->owner)->peer);
+  int fd = fcntl(idle->outside.fd, F_DUPFD_CLOEXEC, 0);
   mesh_passages_dismiss(&own->passages, idle, "too many connections: others need its place");
+  if (fd >= 0) mesh_farewells_keep(&own->farewells, fd);
 }
 
 static mesh_peer *enter(mesh_doorman *own, const mesh_peer_id *who) {

@@ -22,15 +22,19 @@ static void end(int *fd) {
 }
 
 // What the peer sends meanwhile stays in the socket, which is as much as there is room for.
-void mesh_farewells_say(mesh_farewells *own, int fd, const char *why) {
+void mesh_farewells_keep(mesh_farewells *own, int fd) {
   int *place = &own->fds[own->next];
   struct epoll_event event = {.events = EPOLLRDHUP | EPOLLET,
                               .data.u64 = own->about + (uint64_t)own->next};
   end(place);
-  tell(fd, why);
   *place = fd;
   if (epoll_ctl(own->epoll, EPOLL_CTL_ADD, fd, &event) != 0) end(place);
   own->next = (own->next + 1) % MESH_FAREWELLS_MAX;
+}
+
+void mesh_farewells_say(mesh_farewells *own, int fd, const char *why) {
+  tell(fd, why);
+  mesh_farewells_keep(own, fd);
 }
 
 void mesh_farewells_note(mesh_farewells *own, uint64_t about) {

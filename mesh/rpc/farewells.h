@@ -21,6 +21,9 @@ void mesh_farewells_init(mesh_farewells *own, int epoll, uint64_t about);
 // Tells the peer of `fd`, which is owned from now on, why.
 void mesh_farewells_say(mesh_farewells *own, int fd, const char *why);
 
+// Keeps the peer's socket of a connection that has ended, `fd`, likewise; it has been told.
+void mesh_farewells_keep(mesh_farewells *own, int fd);
+
 // epoll said something of number `about`.
 void mesh_farewells_note(mesh_farewells *own, uint64_t about);
 

@@ -37,7 +37,6 @@ typedef struct way {
   uint8_t type, flags;
   uint32_t stream;
   uint32_t code;  // of RST_STREAM, as far as it has come
-  bool begun;     // a frame has been here
 } way;
 
 struct mesh_http2_guard {
@@ -289,7 +288,6 @@ static void read_head(way *from) {
   from->stream &= 0x7fffffff;
   from->at = 0;
   from->code = 0;
-  from->begun = true;
 }
 
 static size_t smaller(size_t a, size_t b) {
@@ -379,16 +377,15 @@ static size_t put_goaway(uint8_t *to, uint32_t last_id, const char *why) {
   return sizeof head + text;
 }
 
+// Without SETTINGS before it: a gRPC client would take those for a connection that works, and come
+// again at once and without end (1,900 times a second), instead of waiting longer each time.
 size_t mesh_http2_turn_away(const char *why, uint8_t bytes[MESH_HTTP2_GOODBYE_MAX]) {
-  static const uint8_t no_settings[HEAD_BYTES] = {0, 0, 0, NGHTTP2_SETTINGS};
-  memcpy(bytes, no_settings, HEAD_BYTES);
-  return HEAD_BYTES + put_goaway(bytes + HEAD_BYTES, 0, why);
+  return put_goaway(bytes, 0, why);
 }
 
 size_t mesh_http2_guard_say_goodbye(const mesh_http2_guard *own,
                                     uint8_t bytes[MESH_HTTP2_GOODBYE_MAX]) {
   if (own->from_grpc.have > 0) return 0;
-  if (!own->from_grpc.begun) return mesh_http2_turn_away(own->why, bytes);
   return put_goaway(bytes, own->last_id, own->why);
 }
 

@@ -145,7 +145,7 @@ const char *mesh_link_state_name(mesh_link_state state) {
 }
 
 mesh_code mesh_link_fail(const mesh_link *link, mesh_code code, const char *text, mesh_error *err) {
-  if (strcmp(text, "GOAWAY received") == 0) text = MESH_LINK_TURNED_AWAY;  // gRPC's words
+  if (strstr(text, "Failed parsing HTTP/2") != NULL) text = MESH_LINK_TURNED_AWAY;  // gRPC's words
   mesh_fail(err, code, "link %s (%s): %s", link->name, link->address, text);
   mesh_error_set_reason(err, "LINK_DOWN", "mesh.millrace");
   return code;

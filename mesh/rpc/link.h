@@ -52,8 +52,10 @@ mesh_retry_budget *mesh_link_budget(mesh_link *link);
 // "IDLE", "READY", ...
 const char *mesh_link_state_name(mesh_link_state state);
 
-// What is said of a peer that has closed the connection in order before a call came through.
-#define MESH_LINK_TURNED_AWAY "turned away: it has as many connections as it may, or it leaves"
+// What is said of a peer that has answered a new connection with something else than HTTP/2's
+// SETTINGS: a server of ours says GOAWAY so.
+#define MESH_LINK_TURNED_AWAY \
+  "turned away: it has as many connections as it may, or speaks no HTTP/2"
 
 // Fails with a message that names the link and its address: "link ib-host (unix:/...): <text>".
 mesh_code mesh_link_fail(const mesh_link *link, mesh_code code, const char *text, mesh_error *err);

@@ -92,8 +92,9 @@ static bool carry_piece(mesh_passage *own, const direction *to, uint8_t *piece, 
   }
   // Less than was asked for is all that there is; what comes now is told anew.
   if (got < MESH_PASSAGE_PIECE && !to->from->hung_up) to->from->readable = false;
-  own->passed_ns = now_ns;
+  bool called = mesh_http2_guard_streams(own->guard) > 0;
   own->verdict = to->look(own->guard, (mesh_view){piece, (size_t)got}, now_ns);
+  if (called || mesh_http2_guard_streams(own->guard) > 0) own->called_ns = now_ns;
   if (own->verdict != MESH_HTTP2_PASS) return false;
   ssize_t sent = send_some(to->to, piece, (size_t)got);
   if (sent < 0) {
@@ -113,7 +114,7 @@ static bool carry_way(mesh_passage *own, const direction *to, uint8_t *piece, in
 
 bool mesh_passage_is_used(const mesh_passage *own) {
   return own->verdict != MESH_HTTP2_PASS || own->closed_ns != 0 || own->hurry_ns != 0 ||
-         mesh_http2_guard_streams(own->guard) > 0;
+         own->in.held != NULL || own->out.held != NULL || mesh_http2_guard_streams(own->guard) > 0;
 }
 
 void mesh_passage_dismiss(mesh_passage *own, const char *why) {
@@ -147,7 +148,7 @@ mesh_passage_state mesh_passage_carry(mesh_passage *own, uint8_t piece[MESH_PASS
 
 void mesh_passage_end_both(mesh_passage *own) {
   if (own->verdict != MESH_HTTP2_PASS) say_goodbye(own);
-  shutdown(own->outside.fd, SHUT_RDWR);
+  shutdown(own->outside.fd, own->yields ? SHUT_WR : SHUT_RDWR);
   epoll_ctl(own->epoll, EPOLL_CTL_DEL, own->outside.fd, NULL);
   close(own->inside.fd);  // epoll forgets it, too
   own->inside.fd = -1;

@@ -46,12 +46,13 @@ struct mesh_passage {  // private, but for what is said of others
   mesh_http2_guard *guard;      // owned
   mesh_http2_verdict verdict;   // of the guard
   mesh_passage_state state;
-  int64_t passed_ns;  // when something passed last, or it began to be watched
+  int64_t called_ns;  // when it carried a call last, or began to be watched
   int64_t closed_ns;  // when gRPC closed; 0: it has not
   int64_t hurry_ns;   // when it was seen that the connection is to end; likewise
   atomic_bool hurry;
 
-  bool yields;         // it was dismissed to make room; for whoever made it
+  bool yields;         // it makes room: whoever made it keeps the peer's socket until the peer has
+                       // read why, which may be writing a call just now
   bool busy, lingers;  // passages.h's, as what follows
   mesh_passage *next, *previous;
   mesh_passage *next_in_line;  // theirs once it was added, until then whoever adds it
@@ -76,7 +77,7 @@ void mesh_passage_note(mesh_passage_end *end, uint32_t events);
 mesh_passage_state mesh_passage_carry(mesh_passage *passage, uint8_t piece[MESH_PASSAGE_PIECE],
                                       int64_t now_ns);
 
-// True while it carries a call, or is to end.
+// True while it carries a call or the end of one, or is to end.
 bool mesh_passage_is_used(const mesh_passage *passage);
 
 // Ends the connection, and tells the peer so: it is over with its next turn.

@@ -46,7 +46,7 @@ static void take_turn(mesh_passages *all, mesh_passage *own) {
 }
 
 void mesh_passages_add(mesh_passages *all, mesh_passage *own) {
-  own->passed_ns = mesh_now_ns();
+  own->called_ns = mesh_now_ns();
   own->previous = NULL;
   own->next = all->first;
   if (own->next != NULL) own->next->previous = own;

@@ -43,7 +43,10 @@ void mesh_peer_identify(int fd, const struct sockaddr_storage *from, mesh_peer_i
   char text[INET6_ADDRSTRLEN] = "?";
   *out = (mesh_peer_id){.is_parent = false};
   if (from->ss_family == AF_INET) {
-    inet_ntop(AF_INET, &((const struct sockaddr_in *)from)->sin_addr, text, sizeof text);
+    struct in_addr address = ((const struct sockaddr_in *)from)->sin_addr;
+    // Whoever is on this machine may come from any of its sixteen million.
+    if (ntohl(address.s_addr) >> 24 == 127) address.s_addr = htonl(INADDR_LOOPBACK);
+    inet_ntop(AF_INET, &address, text, sizeof text);
     mesh_text_format(out->name, sizeof out->name, "ipv4:%s", text);
   } else if (from->ss_family == AF_INET6) {
     inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)from)->sin6_addr, text, sizeof text);

@@ -119,7 +119,7 @@ class AttacksTest(MeshCase):
                         return payload[8:].decode()
         return "-"
 
-    def measure(self, attack, most_mib=MOST_MIB, kept_mib=KEPT_MIB):
+    def measure(self, attack, most_mib=MOST_MIB, kept_mib=KEPT_MIB, refused_part=0):
         with open("/proc/%d/clear_refs" % self.backend, "w") as file:
             file.write("5")  # the peak begins anew
         before, cpu = memory_mib(self.backend, "VmRSS:"), cpu_s(self.backend)
@@ -139,7 +139,7 @@ class AttacksTest(MeshCase):
                             cpu_s(self.backend) - cpu, asked, longest_s, told), flush=True)
         self.assertLess(peak, most_mib)
         self.assertLess(longest_s, MOST_WAIT_S)
-        self.assertEqual(refused, 0)
+        self.assertLessEqual(refused, asked * refused_part)
         self.assertEqual(children(self.mesh.pid)["millrace-backend"], self.backend)
 
     def one(self, frames):
@@ -167,7 +167,8 @@ class AttacksTest(MeshCase):
     # ---- the door ----
 
     def test_a_door_full_of_idle_connections(self):
-        self.measure(lambda: self.crowds(10, ()), kept_mib=12)  # no more the next time
+        # No more is kept the next time. Who comes again before his last connection is forgotten may be refused once.
+        self.measure(lambda: self.crowds(10, ()), kept_mib=12, refused_part=0.01)
 
     def crowds(self, seconds, calls):
         """Five processes that want 256 connections each, of 1,024 that there is room for."""

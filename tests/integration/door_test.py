@@ -3,7 +3,9 @@
 import multiprocessing
 import os
 
-from http2 import DATA, GOAWAY, HEADERS, Peer, frame, message, request
+import grpc
+
+from http2 import DATA, GOAWAY, HEADERS, SETTINGS, Peer, frame, message, request
 from mesh_processes import MeshCase, wait_for
 
 CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
@@ -16,15 +18,16 @@ def call(peer, path, stream=1):
     peer.send(frame(HEADERS, 4, stream, request(path)), frame(DATA, 1, stream, message(b"")))
 
 
-def settled(peer):
-    """The first frame has come: the connection was let in, or not."""
-    return next(peer.frames())
+def is_let_in(peer):
+    """The first frame has come: SETTINGS."""
+    kind, *_ = next(peer.frames())
+    return kind == SETTINGS
 
 
 def words(peer):
     """What its other end said before it closed; None: it is open."""
     peer.socket.settimeout(0.01)
-    said = None
+    said = "no words"
     try:
         for kind, _, _, payload in peer.frames():
             said = payload[8:].decode() if kind == GOAWAY else said
@@ -33,13 +36,17 @@ def words(peer):
     return said
 
 
-def be_crowd(path, kind, asked):
-    peers = [Peer(path, preface=kind != "silent") for _ in range(OF_PEER)]
-    for peer in peers:
-        if kind == "busy":
+def be_crowd(path, kind, count, asked):
+    peers = [Peer(path, preface=kind != "silent") for _ in range(count)]
+    if kind == "busy":
+        for peer in peers:
             call(peer, WATCH)
-        if kind != "silent":
-            settled(peer)
+    if kind != "silent":
+        inside = [is_let_in(peer) for peer in peers]
+        for peer, is_in in zip(peers, inside):
+            if not is_in:
+                peer.close()
+        peers = [peer for peer, is_in in zip(peers, inside) if is_in]
     asked.send("there")
     while (order := asked.recv()) is not None:
         if order == "told":
@@ -51,12 +58,21 @@ def be_crowd(path, kind, asked):
         peer.close()
 
 
-class Crowd:
-    """A process with as many connections as one may have: "idle" ones, "busy" ones with a call, or "silent" ones."""
+def check_with_grpcio(path):
+    with grpc.insecure_channel("unix:" + path) as channel:
+        check = channel.unary_unary(CHECK)
+        try:
+            return "OK", check(b"", timeout=20)
+        except grpc.RpcError as error:
+            return error.code().name, error.details()
 
-    def __init__(self, path, kind):
+
+class Crowd:
+    """A process with connections: "idle" ones, "busy" ones with a call, or "silent" ones."""
+
+    def __init__(self, path, kind, count=OF_PEER):
         self.pipe, theirs = multiprocessing.Pipe()
-        self.process = multiprocessing.Process(target=be_crowd, args=(path, kind, theirs), daemon=True)
+        self.process = multiprocessing.Process(target=be_crowd, args=(path, kind, count, theirs), daemon=True)
         self.process.start()
         self.pipe.recv()
 
@@ -80,8 +96,8 @@ class DoorTest(MeshCase):
                                   "--limit", "connections=%d" % ROOM, "--limit", "peer_connections=%d" % OF_PEER)
         self.backend.line(lambda line: "listens on" in line, "backend", err=True)
 
-    def crowd(self, kind):
-        crowd = Crowd(self.socket_path, kind)
+    def crowd(self, kind, count=OF_PEER):
+        crowd = Crowd(self.socket_path, kind, count)
         self.addCleanup(crowd.end)
         return crowd
 
@@ -107,11 +123,27 @@ class DoorTest(MeshCase):
 
     def test_places_are_shared(self):
         """The third process gets as many as the others, and takes no more from them."""
-        crowds = [self.crowd("idle"), self.crowd("idle")]
-        third = Crowd(self.socket_path, "idle")
-        self.addCleanup(third.end)
-        told = [crowd.ask("told") for crowd in [*crowds, third]]
+        crowds = [self.crowd("idle"), self.crowd("idle"), self.crowd("idle")]
+        told = [crowd.ask("told") for crowd in crowds]
         self.assertEqual(sorted(one.count(None) for one in told), [2, 3, 3], told)
+
+    def test_as_many_processes_as_there_is_room_for(self):
+        """Each has one, for which nobody has two less: after 5 s without a call its place is for others."""
+        crowds = [self.crowd("idle", 1) for _ in range(ROOM)]
+        wait_for(lambda: self.millrace("ops", "list", "--deadline=1s").code == 0, "place for somebody else")
+        told = [crowd.ask("told")[0] for crowd in crowds]
+        self.assertEqual(told.count(YIELDS), 1, told)
+
+    def test_a_grpc_client_is_told_at_once_and_waits_longer_each_time(self):
+        """SETTINGS before the GOAWAY would be a connection to it: it would come again without a pause until the
+        deadline."""
+        crowds = [self.crowd("busy"), self.crowd("busy")]
+        client = multiprocessing.Pool(1)
+        self.addCleanup(client.terminate)
+        code, details = client.apply(check_with_grpcio, (self.socket_path,))
+        self.assertEqual(code, "UNAVAILABLE", details)
+        for crowd in crowds:
+            self.assertEqual(crowd.ask("told"), [None] * OF_PEER)
 
     def test_who_has_calls_keeps_them_and_the_parent_is_let_in(self):
         crowds = [self.crowd("busy"), self.crowd("busy")]

@@ -179,6 +179,13 @@ static void peers_have_names(void **state) {
   mesh_peer_identify(-1, &from, &who);
   assert_string_equal(who.name, "ipv4:127.0.0.1");
 
+  four->sin_addr.s_addr = htonl(0x7f123456);
+  mesh_peer_identify(-1, &from, &who);
+  assert_string_equal(who.name, "ipv4:127.0.0.1");
+  four->sin_addr.s_addr = htonl(0x80000001);
+  mesh_peer_identify(-1, &from, &who);
+  assert_string_equal(who.name, "ipv4:128.0.0.1");
+
   struct sockaddr_in6 *six = (struct sockaddr_in6 *)&from;
   *six = (struct sockaddr_in6){.sin6_family = AF_INET6};
   memset(&six->sin6_addr, 0xab, sizeof six->sin6_addr);  // the longest that there are
