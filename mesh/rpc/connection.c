@@ -121,7 +121,8 @@ static void end_now(mesh_connection *own) {
   if (own->ended) return;
   own->ended = true;
   grpc_server_cancel_all_calls(own->server);
-  if (own->visit.peer != NULL) mesh_visit_end(&own->visit);
+  // One that is gone may have left its peer's socket to somebody who keeps it open.
+  if (own->visit.peer != NULL && !own->is_gone) mesh_visit_end(&own->visit);
 }
 
 static void on_shut(mesh_op *op, bool ok) {

@@ -5,7 +5,7 @@ import os
 
 import grpc
 
-from http2 import DATA, GOAWAY, HEADERS, SETTINGS, Peer, frame, message, request
+from http2 import DATA, GOAWAY, HEADERS, PING, SETTINGS, Peer, frame, message, request
 from mesh_processes import MeshCase, wait_for
 
 CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
@@ -24,10 +24,16 @@ def is_let_in(peer):
     return kind == SETTINGS
 
 
-def words(peer):
-    """What its other end said before it closed; None: it is open."""
+def words(peer, writes=True):
+    """What its other end said before it closed; None: it is open. Whoever writes before he has read that meets no
+    broken pipe."""
     peer.socket.settimeout(0.01)
     said = "no words"
+    try:
+        if writes:
+            peer.send(frame(PING, 0, 0, bytes(8)))
+    except OSError as error:
+        return str(error)
     try:
         for kind, _, _, payload in peer.frames():
             said = payload[8:].decode() if kind == GOAWAY else said
@@ -50,7 +56,7 @@ def be_crowd(path, kind, count, asked):
     asked.send("there")
     while (order := asked.recv()) is not None:
         if order == "told":
-            asked.send([words(peer) for peer in peers])
+            asked.send([words(peer, writes=kind != "silent") for peer in peers])
         else:
             call(peers[order], CHECK)
             asked.send(peers[order].status_of())
