@@ -50,15 +50,17 @@ static void say(const mesh_answers *of) {
            (long long)of->room->ended.count);
 }
 
-static void make_room(mesh_answers_room *room) {
+static void make_room(mesh_answers_room *room, mesh_answer *begun) {
   mesh_answers *of = find_heaviest(room);
   if (of->bytes <= room->most / HEAVY_PART) of = find_slowest(room);
   mesh_answer *oldest = of->oldest;
+  if (begun->bytes > room->most) oldest = begun;  // for which there is no room at all
+  of = oldest->of;
   if (mesh_log_is_due(&room->ended, mesh_now_ns())) say(of);
   mesh_scope_cancel(oldest->call, GRPC_STATUS_RESOURCE_EXHAUSTED,
-                    "the caller has not taken its answer, and others need the room: %lld KiB may "
-                    "wait for all (limits.answers_mib)",
-                    (long long)(room->most >> 10));
+                    "the caller has not taken its answer of %lld KiB, and others need the room: "
+                    "%lld KiB may wait for all (limits.answers_mib)",
+                    (long long)(oldest->bytes >> 10), (long long)(room->most >> 10));
   mesh_answers_line *line = oldest->line;
   mesh_answer_end(oldest, false);
   if (++line->lost == STUCK) line->on_stuck(line);
@@ -82,7 +84,7 @@ void mesh_answer_begin(mesh_answer *own, mesh_answers_line *line, mesh_scope *ca
   of->bytes += bytes;
   of->room->bytes += bytes;
   while (of->room->bytes > of->room->most)
-    make_room(of->room);
+    make_room(of->room, own);
 }
 
 void mesh_answer_end(mesh_answer *own, bool taken) {

@@ -51,7 +51,7 @@ typedef struct mesh_answers_line {
 // message that has waited longest is given up, its call's scope cancelled with RESOURCE_EXHAUSTED:
 // of a peer that holds more than a quarter, and else of all, because who has a process, or an
 // address, for each message is not seen to hold much. Whoever takes what he is sent has none that
-// is old.
+// is old. A message that is larger than the room is given up itself.
 void mesh_answer_begin(mesh_answer *answer, mesh_answers_line *line, mesh_scope *call,
                        int64_t bytes);
 

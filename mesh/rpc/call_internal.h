@@ -90,8 +90,8 @@ grpc_slice mesh_call_take(mesh_call *call);
 MESH_NODISCARD mesh_code mesh_call_send_slice(mesh_call *call, grpc_slice slice, mesh_error *err);
 
 // Starts to send `buffer` (the caller keeps it); `await` completes when the transport took it, and
-// its on_done calls mesh_answer_end(). Where the peer has too much to take already, the call is
-// cancelled.
+// its on_done calls mesh_answer_end(). Where peers have too much to take already, a call is
+// cancelled, be it this one or another's (answers.h).
 void mesh_call_start_send(mesh_call *call, mesh_await *await, grpc_byte_buffer *buffer);
 
 // What received headers count for as HTTP/2 says: names, values, and 32 bytes for each field. gRPC

@@ -128,7 +128,7 @@ static void end_now(mesh_connection *own) {
 static void on_shut(mesh_op *op, bool ok) {
   (void)ok;
   mesh_connection *own = MESH_CONTAINER_OF(op, mesh_connection, shut);
-  own->is_shut = true;  // `gone` comes of it, once the peer has what gRPC said
+  own->is_shut = true;  // `gone` comes of it, once the peer has what gRPC said, or has had time
   free_if_over(own);
 }
 
@@ -234,8 +234,10 @@ void mesh_connection_refuse(mesh_connection *own, mesh_served_call *served, mesh
   bool many = own->visit.peer != NULL && own->refusing > own->all->limits->streams;
   mesh_served_call_refuse(served, err, on_refused, own);
   if (!many || own->ended) return;
-  mesh_log(MESH_LOG_WARN, "server", "%s lost its connections: it takes no answers to %d calls",
-           own->visit.peer->name, own->refusing);
+  if (mesh_log_is_due(&own->all->deaf, mesh_now_ns())) {
+    mesh_log(MESH_LOG_WARN, "server", "%s loses its connections: it takes no answers to %d calls",
+             own->visit.peer->name, own->refusing);
+  }
   expel(own->all, own->visit.peer);
 }
 
@@ -249,8 +251,10 @@ void mesh_connection_call_ended(mesh_connection *own) {
 static void on_stuck(mesh_answers_line *line) {
   mesh_connection *own = MESH_CONTAINER_OF(line, mesh_connection, answers);
   if (own->ended) return;
-  mesh_log(MESH_LOG_WARN, "server", "%s loses a connection: it takes no answers on it",
-           own->visit.peer->name);
+  if (mesh_log_is_due(&own->all->deaf, mesh_now_ns())) {
+    mesh_log(MESH_LOG_WARN, "server", "%s loses a connection: it takes no answers on it",
+             own->visit.peer->name);
+  }
   end_now(own);
 }
 

@@ -28,6 +28,7 @@ typedef struct mesh_connections {  // private, but for what the caller fills in
   int count, peers;
   int calls;                  // from outside, that run
   mesh_answers_room answers;  // likewise, to them
+  mesh_log_pace deaf;         // of ends of connections that take no answers
   mesh_signal changed;        // `count`
 } mesh_connections;
 
