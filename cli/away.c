@@ -25,8 +25,8 @@ static void describe_socket(const char *home, const char *address, const char *w
   if (ours) snprintf(mesh, sizeof mesh, " (`millrace up`, pid %d, looks after it)", pid);
   if (number == 0 && strstr(why, MESH_LINK_TURNED_AWAY) != NULL) {
     mesh_text_format(out, AWAY_TEXT_MAX,
-                     "the backend at %.*s turns callers away: it has too many connections "
-                     "(limits.connections), and its log says who has most%s",
+                     "the backend at %.*s turns callers away: too many connections "
+                     "(limits.connections) or too few file descriptors, its log says which%s",
                      MESH_TEXT_SHOWN(address, 200), mesh);
   } else if (number == 0) {
     mesh_text_format(

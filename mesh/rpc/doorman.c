@@ -34,8 +34,9 @@ enum {
 // end.
 enum {
   ABOUT_WAKE = MESH_LISTENERS_MAX,
-  ABOUT_FAREWELL,
-  ABOUT_END = ABOUT_FAREWELL + MESH_FAREWELLS_MAX,
+  ABOUT_TURNED_AWAY,
+  ABOUT_DISMISSED = ABOUT_TURNED_AWAY + MESH_FAREWELLS_MAX,
+  ABOUT_END = ABOUT_DISMISSED + MESH_FAREWELLS_MAX,
 };
 
 // Somebody who was let in and of whom the loop has not heard.
@@ -59,7 +60,7 @@ struct mesh_doorman {
   // The thread's:
   mesh_log_pace turned_away, ended;
   mesh_passages passages;
-  mesh_farewells farewells;
+  mesh_farewells away, dismissed;
   int64_t paused_until_ns;  // nobody new is heard of until then; 0: they are
 
   pthread_mutex_t lock;  // guards what follows
@@ -91,7 +92,7 @@ static void say_full(mesh_doorman *own, const char *name) {
 static void turn_away(mesh_doorman *own, int fd, const char *name, bool is_short) {
   bool say = mesh_log_is_due(&own->turned_away, mesh_now_ns());
   if (!is_short) {
-    mesh_farewells_say(&own->farewells, fd, "too many connections");
+    mesh_farewells_say(&own->away, fd, "too many connections");
     if (say) say_full(own, name);
     return;
   }
@@ -123,23 +124,24 @@ static bool yields_before(const mesh_passage *one, const mesh_passage *other) {
 }
 
 // There may be no room: then a connection without a call is ended, of a peer that has at least two
-// more than who comes, or of anybody, if it has been without for long. So one that has a process,
-// or an address, for each of very many keeps nobody out. A connection with a call stays.
+// more than who comes, or, where he has none yet, of anybody, if it has been without for long: so
+// one that has a process for each of very many idle ones keeps nobody out. One with a call stays.
 static void make_room(mesh_doorman *own, const mesh_peer_id *who) {
   int most = mesh_peers_must_have(&own->peers, who);
+  bool is_new = most == 2;  // he has none
   int64_t long_ago_ns = mesh_now_ns() - mesh_ms_ns(IDLE_MS);
   mesh_passage *idle = NULL;
   for (mesh_passage *one = own->passages.first; most > 0 && one != NULL; one = one->next) {
     int staying = mesh_peer_staying(((mesh_visit *)one->owner)->peer);
-    if (mesh_passage_is_used(one) || (staying < most && one->called_ns > long_ago_ns)) continue;
-    if (yields_before(one, idle)) idle = one;
+    bool may = staying >= most || (is_new && one->called_ns <= long_ago_ns);
+    if (may && !mesh_passage_is_used(one) && yields_before(one, idle)) idle = one;
   }
   if (idle == NULL) return;
   idle->yields = true;
   mesh_peers_yield(&own->peers, ((mesh_visit *)idle->owner)->peer);
   int fd = fcntl(idle->outside.fd, F_DUPFD_CLOEXEC, 0);
   mesh_passages_dismiss(&own->passages, idle, "too many connections: others need its place");
-  if (fd >= 0) mesh_farewells_keep(&own->farewells, fd);
+  if (fd >= 0) mesh_farewells_keep(&own->dismissed, fd);
 }
 
 static mesh_peer *enter(mesh_doorman *own, const mesh_peer_id *who) {
@@ -257,7 +259,8 @@ static bool handle(mesh_doorman *own, const struct epoll_event *event) {
   if (event->data.u64 < ABOUT_WAKE) return accept_waiting(own, event->data.u64);
   if (event->data.u64 == ABOUT_WAKE) return answer_wake(own);
   if (event->data.u64 < ABOUT_END) {
-    mesh_farewells_note(&own->farewells, event->data.u64);
+    bool is_away = event->data.u64 < ABOUT_DISMISSED;
+    mesh_farewells_note(is_away ? &own->away : &own->dismissed, event->data.u64);
     return true;
   }
   mesh_passages_note(&own->passages, event->data.ptr, event->events);
@@ -326,7 +329,8 @@ static bool watch_for(mesh_doorman *own, int fd, uint32_t events, uint64_t about
 }
 
 static void free_doorman(mesh_doorman *own) {
-  mesh_farewells_fini(&own->farewells);
+  mesh_farewells_fini(&own->away);
+  mesh_farewells_fini(&own->dismissed);
   if (own->epoll >= 0) close(own->epoll);
   if (own->wake >= 0) close(own->wake);
   if (own->spare >= 0) close(own->spare);
@@ -354,7 +358,8 @@ mesh_code mesh_doorman_create(mesh_loop *loop, const mesh_limits *limits, mesh_d
   own->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   own->spare = eventfd(0, EFD_CLOEXEC);
   own->passages.epoll = own->epoll;
-  mesh_farewells_init(&own->farewells, own->epoll, ABOUT_FAREWELL);
+  mesh_farewells_init(&own->away, own->epoll, ABOUT_TURNED_AWAY);
+  mesh_farewells_init(&own->dismissed, own->epoll, ABOUT_DISMISSED);
   bool ready = own->epoll >= 0 && own->wake >= 0 && own->spare >= 0 &&
                watch_for(own, own->wake, EPOLLIN, ABOUT_WAKE);
   if (!ready || pthread_create(&own->thread, NULL, stand_at_door, own) != 0) {

@@ -45,7 +45,7 @@ void mesh_doorman_shut(mesh_doorman *doorman);
 void mesh_doorman_watch(mesh_doorman *doorman, mesh_visit *visit);
 
 // Ends the connection, for both sides: the peer may still take what gRPC has sent; `gone` follows
-// once gRPC has closed its end.
+// once gRPC has closed its end, or a second later.
 void mesh_visit_end(mesh_visit *visit);
 
 // The visit is over: `gone` has been posted.

@@ -1,5 +1,6 @@
 #include "mesh/rpc/farewells.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -38,7 +39,9 @@ void mesh_farewells_say(mesh_farewells *own, int fd, const char *why) {
 }
 
 void mesh_farewells_note(mesh_farewells *own, uint64_t about) {
-  end(&own->fds[about - own->about]);
+  int *place = &own->fds[about - own->about];
+  struct pollfd closed = {.fd = *place, .events = POLLRDHUP};
+  if (*place >= 0 && poll(&closed, 1, 0) > 0) end(place);
 }
 
 void mesh_farewells_fini(mesh_farewells *own) {

@@ -1,6 +1,6 @@
-// mesh_farewells: connections that were turned away at the door. Each is told why in HTTP/2 and
-// kept until its peer closes it, or some others have come: a socket that is closed at once gives
-// the peer "Broken pipe" for what it writes, and it reads no more. One thread's.
+// mesh_farewells: connections whose peers have been told at the door why they end. Each is kept
+// until its peer closes it, or as many others have come: a socket that is closed at once gives the
+// peer "Broken pipe" for what it writes, and it reads no more. One thread's.
 #ifndef MILLRACE_MESH_RPC_FAREWELLS_H
 #define MILLRACE_MESH_RPC_FAREWELLS_H
 
@@ -24,7 +24,7 @@ void mesh_farewells_say(mesh_farewells *own, int fd, const char *why);
 // Keeps the peer's socket of a connection that has ended, `fd`, likewise; it has been told.
 void mesh_farewells_keep(mesh_farewells *own, int fd);
 
-// epoll said something of number `about`.
+// epoll said something of number `about`, be it of a socket that was there before.
 void mesh_farewells_note(mesh_farewells *own, uint64_t about);
 
 // Closes all.

@@ -10,8 +10,8 @@
 #include "mesh/runtime/text.h"
 
 enum {
-  // For files, links and the store, and for connections beyond the room: 100.
-  DESCRIPTORS_KEPT = 64 + MESH_FAREWELLS_MAX +
+  // For files, links and the store, and for connections beyond the room: 110.
+  DESCRIPTORS_KEPT = 64 + 2 * MESH_FAREWELLS_MAX +
                      (MESH_PARENT_PLACES + MESH_YIELDING_MAX) * MESH_CONNECTION_DESCRIPTORS,
   ROOM_LEAST = 4,
 };
@@ -80,22 +80,32 @@ static int yielding_for(int staying) {
   return staying == 0 ? MESH_YIELDING_MAX : MESH_YIELDING_MAX / 2;
 }
 
-static bool has_room(const mesh_peers *own, const mesh_peer_id *who, const mesh_peer *peer) {
+// Those that count for the room: the parent's two places are its own.
+static int64_t count_in_room(const mesh_peers *own) {
+  int parents = own->parent == NULL ? 0 : own->parent->connections;
+  return own->connections - (parents < MESH_PARENT_PLACES ? parents : MESH_PARENT_PLACES);
+}
+
+// If `more` of those that are there yielded.
+static bool has_room(const mesh_peers *own, const mesh_peer_id *who, const mesh_peer *peer,
+                     int more) {
   int staying = mesh_peer_staying(peer);
+  int64_t all = count_in_room(own);
   if (who->is_parent && staying < MESH_PARENT_PLACES) return true;
-  return staying < own->room_of_peer && own->connections - own->yielding < own->room &&
-         own->connections < own->room + yielding_for(staying);
+  return staying < own->room_of_peer && all - own->yielding - more < own->room &&
+         all < own->room + yielding_for(staying);
 }
 
 mesh_peer *mesh_peers_enter(mesh_peers *own, const mesh_peer_id *who) {
   mesh_peer *peer = find(own, who);
-  if (!has_room(own, who, peer)) return NULL;
+  if (!has_room(own, who, peer, 0)) return NULL;
   if (peer == NULL) {
     peer = calloc(1, sizeof *peer);
     if (peer == NULL) abort();
     mesh_text_copy(peer->name, sizeof peer->name, who->name);
     peer->next = own->first;
     own->first = peer;
+    if (who->is_parent) own->parent = peer;
   }
   peer->connections++;
   own->connections++;
@@ -103,8 +113,9 @@ mesh_peer *mesh_peers_enter(mesh_peers *own, const mesh_peer_id *who) {
 }
 
 int mesh_peers_must_have(const mesh_peers *own, const mesh_peer_id *who) {
-  int staying = mesh_peer_staying(find(own, who));
-  if (staying >= own->room_of_peer || own->yielding >= yielding_for(staying)) return 0;
+  const mesh_peer *peer = find(own, who);
+  int staying = mesh_peer_staying(peer);
+  if (own->yielding >= yielding_for(staying) || !has_room(own, who, peer, 1)) return 0;
   return staying + 2;
 }
 
@@ -122,5 +133,6 @@ void mesh_peers_leave(mesh_peers *own, mesh_peer *peer, bool yielded) {
   while (*place != peer)
     place = &(*place)->next;
   *place = peer->next;
+  if (own->parent == peer) own->parent = NULL;
   free(peer);
 }

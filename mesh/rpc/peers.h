@@ -14,7 +14,7 @@ enum {
   MESH_CONNECTION_DESCRIPTORS = 3,  // the peer's socket, and both ends of the pair to gRPC
   MESH_PARENT_PLACES = 2,           // that are there for who started this process, in any case
   MESH_YIELDING_MAX = 8,            // connections that end to make room, at a time
-  MESH_FAREWELLS_MAX = 6,           // that were turned away and hear why
+  MESH_FAREWELLS_MAX = 8,           // that made room and hear why; as many that were turned away
 };
 
 // Who is at the other end: a process on a unix socket, an address on TCP.
@@ -34,9 +34,10 @@ typedef struct mesh_peer {
 } mesh_peer;
 
 typedef struct mesh_peers {
-  int64_t room;          // for connections: the limit, or what descriptors allow
-  int64_t room_of_peer;  // for one peer's: it leaves half of the room to the others
-  mesh_peer *first;      // owned
+  int64_t room;             // for connections: the limit, or what descriptors allow
+  int64_t room_of_peer;     // for one peer's: it leaves half of the room to the others
+  mesh_peer *first;         // owned
+  const mesh_peer *parent;  // of them; NULL: it has none
   int64_t connections, yielding;
 } mesh_peers;
 
@@ -51,7 +52,7 @@ void mesh_peer_identify(int fd, const struct sockaddr_storage *from, mesh_peer_i
 mesh_peer *mesh_peers_enter(mesh_peers *peers, const mesh_peer_id *who);
 
 // How many connections a peer has to have for one of them to make room for one more of `who`: two
-// more than he has, so that nobody takes turns. 0: it would be of no use, or as many as may be
+// more than he has, so that nobody takes turns. 0: one would not be enough, or as many as may be
 // yield already.
 int mesh_peers_must_have(const mesh_peers *peers, const mesh_peer_id *who);
 

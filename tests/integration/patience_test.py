@@ -177,6 +177,16 @@ class DoubtTest(WaitingCase):
         self.assertEqual(len(self.export("AAPL", "1d")), 31 + (at("2022-01-01") - at("2018-01-01")) // DAY)
         return done
 
+    def load_without_servers(self):
+        """A load that waits, because its gateway has lost them."""
+        self.gateway.tell(1100, "Connectivity between IB and the Gateway has been lost")
+        with Client(self.socket("backend")) as client:
+            wait_for(lambda: next(iter(client.call("millrace.v1.DataAdapter/Status", {})))["gateway"] == "STALLED",
+                     "host that knows")
+        load = self.load("AAPL", "1d", *self.FLAGS)
+        self.await_wait(load, "lost")
+        return load
+
     def test_what_is_not_believed_is_asked_for_after_all_others(self):
         self.odd = [(NO_DATA, [(2105, "HMDS data farm connection is broken:ushmds"),
                                (2106, "HMDS data farm connection is OK:ushmds")])]
@@ -187,12 +197,7 @@ class DoubtTest(WaitingCase):
         self.assertEqual(set(asked[:again]), set(asked), "all others were asked for before it")
 
     def test_a_gateway_that_lost_its_servers(self):
-        self.gateway.tell(1100, "Connectivity between IB and the Gateway has been lost")
-        with Client(self.socket("backend")) as client:
-            wait_for(lambda: next(iter(client.call("millrace.v1.DataAdapter/Status", {})))["gateway"] == "STALLED",
-                     "host that knows")
-        load = self.load("AAPL", "1d", *self.FLAGS)
-        self.await_wait(load, "lost")
+        load = self.load_without_servers()
         self.assertEqual(self.gateway.asks, [])
         self.gateway.tell(1102, "Connectivity between IB and the Gateway has been restored")
         self.assertEqual(load.wait(), 0, load.transcript())
@@ -209,12 +214,7 @@ class DoubtTest(WaitingCase):
 
     def test_a_failure_of_another_kind_ends_the_wait_of_the_others(self):
         """Two segments wait. The source is back, and stumbles over the one that asks: the other gets its bars."""
-        self.gateway.tell(1100, "Connectivity between IB and the Gateway has been lost")
-        with Client(self.socket("backend")) as client:
-            wait_for(lambda: next(iter(client.call("millrace.v1.DataAdapter/Status", {})))["gateway"] == "STALLED",
-                     "host that knows")
-        load = self.load("AAPL", "1d", *self.FLAGS)
-        self.await_wait(load, "lost")
+        load = self.load_without_servers()
         self.refuses = lambda ask: ask.end_s == self.gateway.asks[0].end_s
         self.gateway.tell(1102, "Connectivity between IB and the Gateway has been restored")
         load.line(lambda line: '"segment"' in line and '"STORED"' in line, "segment of the other")

@@ -20,9 +20,9 @@ static const room_row rooms[] = {
     {"one peer leaves half to the others", 100, 256, -1, 100, 50},
     {"half of an odd room", 5, 256, -1, 5, 3},
     {"of one", 1, 256, -1, 1, 1},
-    {"descriptors that are just enough", 1024, 256, 100 + 3 * 1024, 1024, 256},
-    {"one too few", 1024, 256, 100 + 3 * 1024 - 1, 1023, 256},
-    {"few", 1024, 256, 160, 20, 10},
+    {"descriptors that are just enough", 1024, 256, 110 + 3 * 1024, 1024, 256},
+    {"one too few", 1024, 256, 110 + 3 * 1024 - 1, 1023, 256},
+    {"few", 1024, 256, 170, 20, 10},
     {"hardly any", 1024, 256, 10, 4, 2},
     {"none", 1024, 256, 0, 4, 2},
 };
@@ -100,10 +100,28 @@ static void the_parent_has_two_places_in_any_case(void **state) {
   assert_non_null(parent);
   assert_ptr_equal(mesh_peers_enter(&peers, &up), parent);
   assert_null(mesh_peers_enter(&peers, &up));
+  assert_null(enter(&peers, "c"));
   leave(&peers, first, 1);
-  assert_null(enter(&peers, "c"));  // three are there, and there is room for two
-  leave(&peers, second, 1);
+  mesh_peer *third = enter(&peers, "c");  // the parent's places are its own
+  assert_non_null(third);
   leave(&peers, parent, 2);
+  assert_null(enter(&peers, "d"));
+  leave(&peers, second, 1);
+  leave(&peers, third, 1);
+  nobody_is_left(&peers);
+}
+
+static void nobody_yields_in_vain(void **state) {
+  (void)state;
+  mesh_peers peers = peers_of(4, 4);
+  peers.room_of_peer = 4;
+  mesh_peer *first = enter(&peers, "a");
+  for (int i = 1; i < 4; i++)
+    enter(&peers, "a");
+  assert_int_equal(must_have(&peers, "b"), 2);
+  peers.room = 3;  // two too many: one that yields would not be enough
+  assert_int_equal(must_have(&peers, "b"), 0);
+  leave(&peers, first, 4);
   nobody_is_left(&peers);
 }
 
@@ -218,6 +236,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_peer_is_there_while_it_has_connections),
       cmocka_unit_test(the_parent_has_two_places_in_any_case),
+      cmocka_unit_test(nobody_yields_in_vain),
       cmocka_unit_test(who_has_two_less_is_given_a_place),
       cmocka_unit_test(only_so_many_yield_at_a_time),
       cmocka_unit_test(peers_have_names),
