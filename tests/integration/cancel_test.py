@@ -19,7 +19,7 @@ class CancelTest(MeshCase):
     def setUp(self):
         super().setUp()
         self.series = LongSeries(self.path("market"))
-        self.log = self.set_papergate_flags("--latency-ms", "100")
+        self.log = self.set_papergate_flags("--latency-ms", "300")  # 1.5 s a load, in the middle of which to cut
         self.up(market=self.series.market)
 
     def open_requests(self):
