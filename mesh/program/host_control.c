@@ -9,7 +9,8 @@
 
 enum { DEFAULT_LIMIT_MS = 10000 };
 
-static mesh_code send_host(const mesh_host_control *self, mesh_call *call, mesh_error *err) {
+static mesh_code send_host(const mesh_host_control *self, mesh_call *call, int running,
+                           mesh_error *err) {
   Google__Protobuf__Timestamp started = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
   Millrace__V1__Host host = MILLRACE__V1__HOST__INIT;
   started.seconds = mesh_time_seconds(self->started_ns);
@@ -17,7 +18,7 @@ static mesh_code send_host(const mesh_host_control *self, mesh_call *call, mesh_
   host.name = (char *)self->name;
   host.state =
       self->draining ? MILLRACE__V1__HOST__STATE__DRAINING : MILLRACE__V1__HOST__STATE__SERVING;
-  host.running = mesh_server_running(self->server);
+  host.running = running;
   host.started = &started;
   host.pid = getpid();
   return mesh_message_send(call, &host.base, err);
@@ -25,19 +26,24 @@ static mesh_code send_host(const mesh_host_control *self, mesh_call *call, mesh_
 
 static mesh_code get(mesh_call *call, mesh_frame request, void *self, mesh_error *err) {
   (void)request;
-  return send_host(self, call, err);
+  return send_host(self, call, mesh_server_running(((mesh_host_control *)self)->server), err);
 }
 
-// Tells each change until nothing runs, or the limit is over.
+// Tells each change until nothing runs, which is told too, or the limit is over. What changes while
+// the last change is sent is not waited for.
 static mesh_code await_empty(const mesh_host_control *self, mesh_call *call, int64_t limit_ms,
                              mesh_error *err) {
   int64_t deadline_ns = mesh_time_after_ms(mesh_now_ns(), limit_ms);
-  mesh_code code = send_host(self, call, err);
-  while (code == GRPC_STATUS_OK && mesh_server_running(self->server) > 0) {
-    code = mesh_signal_wait(mesh_server_changed(self->server), mesh_call_scope(call), deadline_ns,
-                            err);
-    if (code != GRPC_STATUS_OK) break;
-    code = send_host(self, call, err);
+  int told = mesh_server_running(self->server);
+  mesh_code code = send_host(self, call, told, err);
+  while (code == GRPC_STATUS_OK && told > 0) {
+    if (mesh_server_running(self->server) == told) {
+      code = mesh_signal_wait(mesh_server_changed(self->server), mesh_call_scope(call), deadline_ns,
+                              err);
+      if (code != GRPC_STATUS_OK) break;
+    }
+    told = mesh_server_running(self->server);
+    code = send_host(self, call, told, err);
   }
   bool over =
       code == GRPC_STATUS_DEADLINE_EXCEEDED && mesh_call_scope(call)->code == GRPC_STATUS_OK;
