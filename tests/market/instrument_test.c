@@ -1,0 +1,139 @@
+#include "market/instrument.h"
+
+#include <string.h>
+
+#include "market/prices.h"
+#include "tests/unit.h"
+
+// ---- what people write ----
+
+typedef struct row {
+  const char *name, *text, *normal, *prices, *session;
+} row;
+
+static const row rows[] = {
+    {"a pair", "EURUSD", "EURUSD", "MIDPOINT", "all"},
+    {"a pair in small letters", "eurusd", "EURUSD", "MIDPOINT", "all"},
+    {"a pair with a dot", "EUR.USD", "EURUSD", "MIDPOINT", "all"},
+    {"a pair with a slash", "eur/usd", "EURUSD", "MIDPOINT", "all"},
+    {"a pair in full", "EUR:CASH:IDEALPRO:USD", "EURUSD", "MIDPOINT", "all"},
+    {"a pair on another exchange", "EUR:CASH:FXSUBPIP:USD", "EUR:CASH:FXSUBPIP:USD", "MIDPOINT",
+     "all"},
+    {"letters that are no pair", "ABC.DEF", "ABC.DEF", "TRADES", "regular"},
+    {"an index", "spx", "SPX", "TRADES", "regular"},
+    {"an index in full", "SPX:IND:CBOE:USD", "SPX", "TRADES", "regular"},
+    {"an index that is not known", "OMXS30:IND:OMS:SEK", "OMXS30:IND:OMS:SEK", "TRADES", "regular"},
+    {"a stock that is called as an index", "SPX:STK:SMART:USD", "SPX:STK:SMART:USD", "TRADES",
+     "regular"},
+    {"a stock", "AAPL", "AAPL", "TRADES", "regular"},
+    {"a stock in full", "aapl:stk:smart:usd", "AAPL", "TRADES", "regular"},
+    {"its primary exchange", "AAPL:STK:SMART/NASDAQ:USD", "AAPL:STK:SMART/NASDAQ:USD", "TRADES",
+     "regular"},
+    {"a class of shares", "BRK.B", "BRK B", "TRADES", "regular"},
+    {"a class of shares with a blank", "brk b", "BRK B", "TRADES", "regular"},
+    {"a class of shares abroad", "RCI.B:STK:SMART/TSE:CAD", "RCI.B:STK:SMART/TSE:CAD", "TRADES",
+     "regular"},
+    {"a dot in full is a dot", "RCI.B:STK:SMART:USD", "RCI.B:STK:SMART:USD", "TRADES", "regular"},
+    {"some future", "es:fut:cme:usd", "ES:FUT:CME:USD", "TRADES", "all"},
+    {"a future", "ES:FUT:CME:USD:202712", "ES:FUT:CME:USD:202712", "TRADES", "all"},
+    {"a future by its day", "ES:FUT:CME:USD:20271217", "ES:FUT:CME:USD:20271217", "TRADES", "all"},
+    {"the continuous future", "ES:CONTFUT:CME:USD", "ES:CONTFUT:CME:USD", "TRADES", "all"},
+    {"a crypto currency", "BTC:CRYPTO:PAXOS:USD", "BTC:CRYPTO:PAXOS:USD", "AGGTRADES", "all"},
+    {"a CFD", "IBUS500:CFD:SMART:USD", "IBUS500:CFD:SMART:USD", "MIDPOINT", "all"},
+    {"a metal", "XAUUSD:CMDTY:SMART:USD", "XAUUSD:CMDTY:SMART:USD", "MIDPOINT", "all"},
+    {"a number", "conid:0265598", "CONID:265598", "TRADES", "regular"},
+};
+
+static void check(void **state) {
+  const row *one = *state;
+  char text[INSTRUMENT_NAME_MAX];
+  instrument parsed, again;
+  mesh_error err;
+  memcpy(text, one->text, strlen(one->text) + 1);
+  instrument_normalize(text);
+  assert_string_equal(text, one->normal);
+  assert_int_equal(instrument_parse(one->text, &parsed, &err), GRPC_STATUS_OK);
+  assert_int_equal(instrument_parse(text, &again, &err), GRPC_STATUS_OK);
+  assert_memory_equal(&parsed, &again, sizeof parsed);
+  assert_string_equal(instrument_prices(text), one->prices);
+  assert_string_equal(instrument_session(text), one->session);
+}
+
+static int check_rows(void) {
+  RUN_ROWS("instrument", rows, check);
+}
+
+// ---- what is none ----
+
+typedef struct refused_row {
+  const char *name, *text, *says;
+} refused_row;
+
+#define LONG40 "0123456789012345678901234567890123456789"
+
+static const refused_row refused_rows[] = {
+    {"nothing", "", "has 1 to 63 bytes, not 0"},
+    {"too much", LONG40 LONG40, "not 80"},
+    {"three parts", "SPX:IND:CBOE", "use SYMBOL:KIND:EXCHANGE:CURRENCY"},
+    {"six parts", "A:FUT:B:C:202712:E", "use SYMBOL:KIND"},
+    {"an unknown kind", "SPX:OPT:CBOE:USD", "kinds are STK IND CASH"},
+    {"an empty part", "SPX:IND::USD", "use SYMBOL:KIND"},
+    {"a long exchange", "A:STK:" LONG40 ":USD", "use SYMBOL:KIND"},
+    {"an expiry that is none", "ES:FUT:CME:USD:Z7", "the expiry of a FUT is YYYYMM or YYYYMMDD"},
+    {"an expiry of seven digits", "ES:FUT:CME:USD:2027121", "the expiry of a FUT is YYYYMM"},
+    {"a stock that expires", "A:STK:SMART:USD:202712", "only a FUT has an expiry"},
+    {"a number that is none", "CONID:x", "a number of 1 to 15 digits"},
+    {"the number 0", "CONID:0", "a number of 1 to 15 digits"},
+    {"a number without end", "CONID:1234567890123456", "a number of 1 to 15 digits"},
+};
+
+static void check_refused(void **state) {
+  const refused_row *one = *state;
+  instrument parsed;
+  mesh_error err;
+  char text[96];
+  assert_int_equal(instrument_parse(one->text, &parsed, &err), GRPC_STATUS_INVALID_ARGUMENT);
+  if (strstr(err.message, one->says) == NULL) fail_msg("%s", err.message);
+  memcpy(text, one->text, strlen(one->text) + 1);
+  instrument_normalize(text);
+  assert_string_equal(text, one->text);
+}
+
+static int check_refused_rows(void) {
+  RUN_ROWS("instrument_parse", refused_rows, check_refused);
+}
+
+static void a_name_that_is_too_long_is_refused(void **state) {
+  (void)state;
+  instrument one = {.kind = "STK", .exchange = "SMART", .currency = "EUR"};
+  char name[INSTRUMENT_NAME_MAX];
+  mesh_error err;
+  memset(one.symbol, 'A', sizeof one.symbol - 1);
+  assert_int_equal(instrument_name(&one, name, &err), GRPC_STATUS_OUT_OF_RANGE);
+}
+
+// ---- prices ----
+
+static void prices_and_sessions_are_known_in_any_case(void **state) {
+  (void)state;
+  const char *found;
+  mesh_error err;
+  assert_int_equal(prices_parse("bid_ask", &found, &err), GRPC_STATUS_OK);
+  assert_string_equal(found, "BID_ASK");
+  assert_int_equal(prices_parse("LAST", &found, &err), GRPC_STATUS_INVALID_ARGUMENT);
+  assert_non_null(strstr(err.message, "prices 'LAST': use TRADES, MIDPOINT"));
+  assert_int_equal(session_parse("ALL", &found, &err), GRPC_STATUS_OK);
+  assert_string_equal(found, "all");
+  assert_int_equal(session_parse("night", &found, &err), GRPC_STATUS_INVALID_ARGUMENT);
+  assert_true(prices_end_now("ADJUSTED_LAST"));
+  assert_false(prices_end_now("TRADES"));
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_name_that_is_too_long_is_refused),
+      cmocka_unit_test(prices_and_sessions_are_known_in_any_case),
+  };
+  int failed = check_rows() + check_refused_rows();
+  return failed + cmocka_run_group_tests_name("instrument", tests, NULL, NULL);
+}
