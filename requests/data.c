@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "market/instrument.h"
+#include "market/prices.h"
 #include "market/series_key.h"
 #include "market/timeframe.h"
 #include "mesh/runtime/text.h"
@@ -9,10 +11,29 @@
 #include "millrace/v1/ib_host.pb-c.h"
 #include "requests/take.h"
 
+static mesh_code check_symbol(const char *symbol, mesh_error *err) {
+  instrument found;
+  mesh_code code = request_check_symbol(symbol, err);
+  return code == GRPC_STATUS_OK ? instrument_parse(symbol, &found, err) : code;
+}
+
 static mesh_code check_series(const char *symbol, const char *timeframe_text, mesh_error *err) {
   const timeframe *found;
-  mesh_code code = request_check_symbol(symbol, err);
+  mesh_code code = check_symbol(symbol, err);
   return code == GRPC_STATUS_OK ? timeframe_parse(timeframe_text, &found, err) : code;
+}
+
+// Both may be left out.
+static mesh_code check_prices(const char *prices, const char *session, mesh_error *err) {
+  const char *found;
+  mesh_code code = GRPC_STATUS_OK;
+  if (prices[0] != '\0') code = prices_parse(prices, &found, err);
+  if (code == GRPC_STATUS_OK && session[0] != '\0') code = session_parse(session, &found, err);
+  return code;
+}
+
+static mesh_code check_con_id(int64_t con_id, mesh_error *err) {
+  return request_check_number("con_id", con_id, INT64_C(999999999999999), err);
 }
 
 static mesh_code check_pattern(const char *pattern, mesh_error *err) {
@@ -41,6 +62,7 @@ static mesh_code check_load(const ProtobufCMessage *message, mesh_error *err) {
   if (code == GRPC_STATUS_OK) code = request_check_window(request->from, request->to, err);
   if (code != GRPC_STATUS_OK) return code;
   code = check_source(request->source, err);
+  if (code == GRPC_STATUS_OK) code = check_prices(request->prices, request->session, err);
   if (code != GRPC_STATUS_OK) return code;
   code = request_check_number("patience_ms", request->patience_ms, INT64_MAX, err);
   if (code != GRPC_STATUS_OK) return code;
@@ -52,6 +74,7 @@ static mesh_code check_read(const ProtobufCMessage *message, mesh_error *err) {
   mesh_code code = check_series(request->symbol, request->timeframe, err);
   if (code == GRPC_STATUS_OK) code = request_check_window(request->from, request->to, err);
   if (code == GRPC_STATUS_OK) code = check_source(request->source, err);
+  if (code == GRPC_STATUS_OK) code = check_prices(request->prices, request->session, err);
   if (code != GRPC_STATUS_OK || request->last >= 0) return code;
   return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "last is %lld: it counts bars",
                    (long long)request->last);
@@ -61,18 +84,20 @@ static mesh_code check_gaps(const ProtobufCMessage *message, mesh_error *err) {
   const Millrace__V1__GapsRequest *request = (const Millrace__V1__GapsRequest *)message;
   mesh_code code = check_series(request->symbol, request->timeframe, err);
   if (code == GRPC_STATUS_OK) code = request_check_window(request->from, request->to, err);
-  return code == GRPC_STATUS_OK ? check_source(request->source, err) : code;
+  if (code == GRPC_STATUS_OK) code = check_source(request->source, err);
+  return code == GRPC_STATUS_OK ? check_prices(request->prices, request->session, err) : code;
 }
 
 static mesh_code check_list(const ProtobufCMessage *message, mesh_error *err) {
   const Millrace__V1__ListSeriesRequest *request = (const Millrace__V1__ListSeriesRequest *)message;
-  return request->symbol[0] == '\0' ? GRPC_STATUS_OK : request_check_symbol(request->symbol, err);
+  return request->symbol[0] == '\0' ? GRPC_STATUS_OK : check_symbol(request->symbol, err);
 }
 
 static mesh_code check_describe(const ProtobufCMessage *message, mesh_error *err) {
   const Millrace__V1__DescribeRequest *request = (const Millrace__V1__DescribeRequest *)message;
   mesh_code code = check_series(request->symbol, request->timeframe, err);
-  return code == GRPC_STATUS_OK ? check_source(request->source, err) : code;
+  if (code == GRPC_STATUS_OK) code = check_source(request->source, err);
+  return code == GRPC_STATUS_OK ? check_prices(request->prices, request->session, err) : code;
 }
 
 static mesh_code check_subscribe(const ProtobufCMessage *message, mesh_error *err) {
@@ -81,7 +106,8 @@ static mesh_code check_subscribe(const ProtobufCMessage *message, mesh_error *er
   if (code == GRPC_STATUS_OK) code = request_check_window(request->from, NULL, err);
   // Its clock is the source's.
   if (code == GRPC_STATUS_OK) code = request_check_interval(request->after, NULL, err);
-  return code == GRPC_STATUS_OK ? check_source(request->source, err) : code;
+  if (code == GRPC_STATUS_OK) code = check_source(request->source, err);
+  return code == GRPC_STATUS_OK ? check_prices(request->prices, request->session, err) : code;
 }
 
 static mesh_code check_search(const ProtobufCMessage *message, mesh_error *err) {
@@ -94,6 +120,8 @@ static mesh_code check_fetch(const ProtobufCMessage *message, mesh_error *err) {
   const Millrace__V1__FetchBarsRequest *request = (const Millrace__V1__FetchBarsRequest *)message;
   mesh_code code = check_optional("operation", request->operation, err);
   if (code == GRPC_STATUS_OK) code = check_series(request->symbol, request->timeframe, err);
+  if (code == GRPC_STATUS_OK) code = check_prices(request->prices, request->session, err);
+  if (code == GRPC_STATUS_OK) code = check_con_id(request->con_id, err);
   if (code != GRPC_STATUS_OK) return code;
   if (request->from == NULL || request->to == NULL) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "from and to are needed");
@@ -107,15 +135,20 @@ static mesh_code check_watch(const ProtobufCMessage *message, mesh_error *err) {
   if (code == GRPC_STATUS_OK) code = check_series(request->symbol, request->timeframe, err);
   if (code == GRPC_STATUS_OK) code = request_check_interval(request->from, NULL, err);
   if (code == GRPC_STATUS_OK) code = request_check_interval(request->after, NULL, err);
-  return code == GRPC_STATUS_OK ? check_source(request->source, err) : code;
+  if (code == GRPC_STATUS_OK) code = check_source(request->source, err);
+  return code == GRPC_STATUS_OK ? check_prices(request->prices, request->session, err) : code;
 }
 
 static mesh_code check_head(const ProtobufCMessage *message, mesh_error *err) {
-  return request_check_symbol(((const Millrace__V1__HeadTimestampRequest *)message)->symbol, err);
+  const Millrace__V1__HeadTimestampRequest *request =
+      (const Millrace__V1__HeadTimestampRequest *)message;
+  mesh_code code = check_symbol(request->symbol, err);
+  if (code == GRPC_STATUS_OK) code = check_prices(request->prices, request->session, err);
+  return code == GRPC_STATUS_OK ? check_con_id(request->con_id, err) : code;
 }
 
 static mesh_code check_resolve(const ProtobufCMessage *message, mesh_error *err) {
-  return request_check_symbol(((const Millrace__V1__ResolveContractRequest *)message)->symbol, err);
+  return check_symbol(((const Millrace__V1__ResolveContractRequest *)message)->symbol, err);
 }
 
 static mesh_code check_symbols(const ProtobufCMessage *message, mesh_error *err) {
@@ -146,8 +179,34 @@ static const request_check table[] = {
 
 static const request_table all = {table, sizeof table / sizeof *table};
 
+// The text of a field, to be changed where it lies; NULL: there is none, or it is empty.
+static char *text_of(ProtobufCMessage *message, const char *name) {
+  const ProtobufCFieldDescriptor *field =
+      protobuf_c_message_descriptor_get_field_by_name(message->descriptor, name);
+  if (field == NULL || field->type != PROTOBUF_C_TYPE_STRING) return NULL;
+  char *text = *(char **)((char *)message + field->offset);
+  return text[0] != '\0' ? text : NULL;
+}
+
+// Whatever was written, what follows sees one form of it. All is known to be right.
+static void normalize(ProtobufCMessage *request) {
+  mesh_error ignored;
+  const char *found;
+  char *symbol = text_of(request, "symbol"), *prices = text_of(request, "prices"),
+       *session = text_of(request, "session");
+  if (symbol != NULL) instrument_normalize(symbol);
+  if (prices != NULL && prices_parse(prices, &found, &ignored) == GRPC_STATUS_OK) {
+    memcpy(prices, found, strlen(prices));
+  }
+  if (session != NULL && session_parse(session, &found, &ignored) == GRPC_STATUS_OK) {
+    memcpy(session, found, strlen(session));
+  }
+}
+
 void *data_request_take(const ProtobufCMessageDescriptor *type, mesh_frame frame, mesh_error *err) {
-  return request_take(&all, type, frame, err);
+  ProtobufCMessage *request = request_take(&all, type, frame, err);
+  if (request != NULL) normalize(request);
+  return request;
 }
 
 mesh_code data_request_check(const ProtobufCMessageDescriptor *type, mesh_frame frame,

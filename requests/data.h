@@ -5,7 +5,8 @@
 
 #include "mesh/rpc/message.h"
 
-// The request of this type in `frame`, checked; the caller releases it with its
+// The request of this type in `frame`, checked, with its symbol, prices and session in their normal
+// forms (instrument.h, prices.h); the caller releases it with its
 // __free_unpacked(request, NULL). NULL: it is none of this type, or not right: `err` is
 // INVALID_ARGUMENT and names the field, what it is, and what would be right.
 void *data_request_take(const ProtobufCMessageDescriptor *type, mesh_frame frame, mesh_error *err);

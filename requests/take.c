@@ -43,6 +43,8 @@ mesh_code request_check_symbol(const char *symbol, mesh_error *err) {
   }
   for (size_t i = 0; i < size; i++) {
     if (symbol[i] > ' ' && symbol[i] < 0x7f) continue;
+    bool inside = i > 0 && i + 1 < size && symbol[i - 1] != ' ';
+    if (symbol[i] == ' ' && inside) continue;  // BRK B
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                      "symbol has byte 0x%02x at position %zu: use letters, digits, punctuation",
                      (unsigned char)symbol[i], i + 1);

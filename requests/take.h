@@ -32,7 +32,7 @@ MESH_NODISCARD mesh_code request_pass(const request_table *table,
 
 // ---- fields; INVALID_ARGUMENT names the field, what it is, and what would be right ----
 
-// 1 to REQUEST_SYMBOL_MAX visible ASCII characters.
+// 1 to REQUEST_SYMBOL_MAX visible ASCII characters; between two of them may be one blank.
 MESH_NODISCARD mesh_code request_check_symbol(const char *symbol, mesh_error *err);
 
 // A name (mesh_text_name_fault) of at most REQUEST_NAME_MAX bytes.

@@ -18,6 +18,7 @@ typedef enum ib_reply {
   IB_REPLY_CONTRACT = 10,
   IB_REPLY_MANAGED_ACCOUNTS = 15,
   IB_REPLY_BARS = 17,
+  IB_REPLY_BOND = 18,
   IB_REPLY_CURRENT_TIME = 49,
   IB_REPLY_CONTRACT_END = 52,
   IB_REPLY_SYMBOLS = 79,
@@ -42,14 +43,14 @@ void ib_encode_current_time(ib_outbox *out);
 void ib_encode_contract_details(ib_outbox *out, int request, const ib_contract *contract,
                                 int server_version);
 
-// The time of the contract's first bar: IB_REPLY_HEAD.
-void ib_encode_head(ib_outbox *out, int request, const ib_contract *contract);
+// The time of the series' first bar: IB_REPLY_HEAD.
+void ib_encode_head(ib_outbox *out, int request, const ib_series *series);
 // It is not wanted any more.
 void ib_encode_cancel_head(ib_outbox *out, int request);
 
 // The bars of a window (ib_bar_window_of()): one IB_REPLY_BARS. `keep_up_to_date`: of the window's
 // length before now, then an IB_REPLY_BAR_UPDATE for each change, until they are cancelled.
-void ib_encode_bars(ib_outbox *out, int request, const ib_contract *contract,
+void ib_encode_bars(ib_outbox *out, int request, const ib_series *series,
                     const ib_bar_window *window, bool keep_up_to_date);
 // Ends a request for bars, of either kind.
 void ib_encode_cancel_bars(ib_outbox *out, int request);
@@ -81,6 +82,9 @@ MESH_NODISCARD mesh_code ib_decode_error(ib_fields *fields, ib_error_reply *out,
 
 // One contract. A text that is longer than its place in *out is cut.
 MESH_NODISCARD mesh_code ib_decode_contract(ib_fields *fields, ib_contract *out, mesh_error *err);
+
+// The same of an IB_REPLY_BOND: bonds come in a message of their own.
+MESH_NODISCARD mesh_code ib_decode_bond(ib_fields *fields, ib_contract *out, mesh_error *err);
 
 // The first bar's time, in seconds since 1970.
 MESH_NODISCARD mesh_code ib_decode_head(ib_fields *fields, int64_t *time_s, mesh_error *err);

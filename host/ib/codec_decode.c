@@ -86,7 +86,9 @@ mesh_code ib_decode_contract(ib_fields *fields, ib_contract *out, mesh_error *er
   *out = (ib_contract){0};
   take_text(fields, out->symbol, sizeof out->symbol);
   take_text(fields, out->sec_type, sizeof out->sec_type);
-  ib_skip(fields, 3);  // last trade date, strike, right
+  take_text(fields, out->expiry, sizeof out->expiry);
+  out->expiry[strcspn(out->expiry, " -")] = '\0';  // a time may follow
+  ib_skip(fields, 2);                              // strike, right
   take_text(fields, out->exchange, sizeof out->exchange);
   take_text(fields, out->currency, sizeof out->currency);
   take_text(fields, out->local_symbol, sizeof out->local_symbol);
@@ -100,6 +102,25 @@ mesh_code ib_decode_contract(ib_fields *fields, ib_contract *out, mesh_error *er
   ib_skip(fields, 4);  // contract month, industry, category, subcategory
   take_text(fields, out->time_zone, sizeof out->time_zone);
   return check(fields, "contractData", err);
+}
+
+mesh_code ib_decode_bond(ib_fields *fields, ib_contract *out, mesh_error *err) {
+  *out = (ib_contract){0};
+  take_text(fields, out->symbol, sizeof out->symbol);
+  take_text(fields, out->sec_type, sizeof out->sec_type);
+  take_text(fields, out->local_symbol, sizeof out->local_symbol);  // CUSIP
+  ib_skip(fields, 1);                                              // coupon
+  take_text(fields, out->expiry, sizeof out->expiry);
+  out->expiry[strcspn(out->expiry, " -")] = '\0';
+  ib_skip(fields, 7);  // issue date, ratings, types, convertible, callable, putable
+  take_text(fields, out->long_name, sizeof out->long_name);
+  take_text(fields, out->exchange, sizeof out->exchange);
+  take_text(fields, out->currency, sizeof out->currency);
+  ib_skip(fields, 1);  // market name
+  take_text(fields, out->trading_class, sizeof out->trading_class);
+  out->con_id = ib_take_int(fields, 0);
+  out->min_tick = ib_take_double(fields, 0);
+  return check(fields, "bondContractData", err);
 }
 
 mesh_code ib_decode_symbol_count(ib_fields *fields, size_t *count, mesh_error *err) {

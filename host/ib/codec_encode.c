@@ -46,7 +46,7 @@ static void put_contract(ib_outbox *out, const ib_contract *contract) {
   ib_put_int(out, contract->con_id);
   ib_put_text(out, contract->symbol);
   ib_put_text(out, contract->sec_type);
-  ib_put_unset(out);  // last trade date or contract month
+  ib_put_text(out, contract->expiry);
   ib_put_unset(out);  // strike
   ib_put_unset(out);  // right
   ib_put_unset(out);  // multiplier
@@ -55,7 +55,7 @@ static void put_contract(ib_outbox *out, const ib_contract *contract) {
   ib_put_text(out, contract->currency);
   ib_put_text(out, contract->local_symbol);
   ib_put_text(out, contract->trading_class);
-  ib_put_bool(out, false);
+  ib_put_bool(out, strcmp(contract->sec_type, "FUT") == 0);
 }
 
 void ib_encode_contract_details(ib_outbox *out, int request, const ib_contract *contract,
@@ -71,13 +71,13 @@ void ib_encode_contract_details(ib_outbox *out, int request, const ib_contract *
   ib_end(out);
 }
 
-void ib_encode_head(ib_outbox *out, int request, const ib_contract *contract) {
+void ib_encode_head(ib_outbox *out, int request, const ib_series *series) {
   ib_begin(out);
   ib_put_int(out, HEAD);
   ib_put_int(out, request);
-  put_contract(out, contract);
-  ib_put_bool(out, ib_contract_regular_hours(contract));
-  ib_put_text(out, ib_contract_prices(contract));
+  put_contract(out, &series->contract);
+  ib_put_bool(out, series->regular_hours);
+  ib_put_text(out, series->prices);
   ib_put_int(out, EPOCH_SECONDS);
   ib_end(out);
 }
@@ -98,17 +98,18 @@ void ib_encode_cancel_bars(ib_outbox *out, int request) {
   put_cancel(out, CANCEL_BARS, request);
 }
 
-void ib_encode_bars(ib_outbox *out, int request, const ib_contract *contract,
+void ib_encode_bars(ib_outbox *out, int request, const ib_series *series,
                     const ib_bar_window *window, bool keep_up_to_date) {
   ib_begin(out);
   ib_put_int(out, BARS);
   ib_put_int(out, request);
-  put_contract(out, contract);
-  ib_put_text(out, keep_up_to_date ? "" : window->end);  // updates want an empty end: now
+  bool to_now = keep_up_to_date || series->ends_now;
+  put_contract(out, &series->contract);
+  ib_put_text(out, to_now ? "" : window->end);
   ib_put_text(out, window->bar_size);
   ib_put_text(out, window->duration);
-  ib_put_bool(out, ib_contract_regular_hours(contract));
-  ib_put_text(out, ib_contract_prices(contract));
+  ib_put_bool(out, series->regular_hours);
+  ib_put_text(out, series->prices);
   ib_put_int(out, EPOCH_SECONDS);
   ib_put_bool(out, keep_up_to_date);
   ib_put_unset(out);  // chart options

@@ -23,6 +23,10 @@ static int place(const ib_governor *governor, int back) {
   return (governor->next - 1 - back + 2 * IB_GOVERNOR_MOST) % IB_GOVERNOR_MOST;
 }
 
+static int count_of(ib_governed what) {
+  return what.twice ? 2 : 1;
+}
+
 // When it may be sent at the earliest.
 static int64_t find_moment(const ib_governor *governor, ib_governed what) {
   int64_t at_ns = governor->not_before_ns;
@@ -34,22 +38,26 @@ static int64_t find_moment(const ib_governor *governor, ib_governed what) {
       at_ns = later(at_ns, after(governor, sent_ns, IDENTICAL_MS));
     }
     if (governor->sent[k].what.contract != what.contract) continue;
-    if (++same_contract == IB_GOVERNOR_CONTRACT_MOST) {
+    if (++same_contract == IB_GOVERNOR_CONTRACT_MOST + 1 - count_of(what)) {
       at_ns = later(at_ns, after(governor, sent_ns, CONTRACT_MS));
     }
   }
-  if (governor->count < IB_GOVERNOR_MOST) return at_ns;
-  int64_t oldest_ns = governor->sent[governor->next].at_ns;
-  return later(at_ns, after(governor, oldest_ns, SPAN_MS));
+  int too_many = governor->count + count_of(what) - IB_GOVERNOR_MOST;
+  if (too_many <= 0) return at_ns;
+  // So many of the oldest have to be out of the span.
+  int64_t last_ns = governor->sent[place(governor, governor->count - too_many)].at_ns;
+  return later(at_ns, after(governor, last_ns, SPAN_MS));
 }
 
 int64_t ib_governor_take(ib_governor *governor, ib_governed what, int64_t now_ns) {
   int64_t at_ns = find_moment(governor, what);
   if (now_ns < at_ns) return at_ns - now_ns;
-  governor->sent[governor->next].what = what;
-  governor->sent[governor->next].at_ns = now_ns;
-  governor->next = (governor->next + 1) % IB_GOVERNOR_MOST;
-  if (governor->count < IB_GOVERNOR_MOST) governor->count++;
+  for (int i = 0; i < count_of(what); i++) {
+    governor->sent[governor->next].what = what;
+    governor->sent[governor->next].at_ns = now_ns;
+    governor->next = (governor->next + 1) % IB_GOVERNOR_MOST;
+    if (governor->count < IB_GOVERNOR_MOST) governor->count++;
+  }
   return 0;
 }
 

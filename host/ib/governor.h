@@ -1,10 +1,11 @@
 // ib_governor: when a request may be sent that Interactive Brokers' pacing rules speak of: bars of
 // 30 seconds or less, and first bars. At most 60 in any 10 minutes, fewer than 6 for the same
-// contract and prices in 2 seconds, the same one not again within 15 seconds. Plain data; belongs
-// to the loop that owns the session.
+// contract and prices in 2 seconds, the same one not again within 15 seconds; one for BID_ASK
+// counts twice. Plain data; belongs to the loop that owns the session.
 #ifndef MILLRACE_HOST_IB_GOVERNOR_H
 #define MILLRACE_HOST_IB_GOVERNOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -16,6 +17,7 @@ enum {
 typedef struct ib_governed {
   uint64_t contract;  // hash of contract, exchange and kind of prices
   uint64_t request;   // and of all else
+  bool twice;         // it counts as two: BID_ASK
 } ib_governed;
 
 // Zero it, and set the speed.

@@ -9,14 +9,14 @@ enum { IB_HEADS_MAX = 64 };
 
 // First bars that the gateway told: it must not be asked the same again within 15 s.
 typedef struct ib_known_head {
-  char symbol[128];
-  const char *source;  // whose; static
+  ib_series series;
+  const char *source;  // whose; static. NULL: nothing is known here
   int64_t time_s;
 } ib_known_head;
 
 // Somebody who asks the gateway for a first bar; in its fiber.
 typedef struct ib_head_asker {
-  const char *symbol;
+  const ib_series *series;
   struct ib_head_asker *next;
 } ib_head_asker;
 
@@ -26,7 +26,7 @@ typedef struct ib_service {
   uint64_t next_operation;  // numbers the fetches that nobody named
   ib_known_head heads[IB_HEADS_MAX];
   int next_head;
-  ib_head_asker *askers;  // one for each symbol
+  ib_head_asker *askers;  // one for each series
   mesh_signal asked;      // one of them has its answer, or none
 } ib_service;
 

@@ -19,7 +19,7 @@ enum { BATCH_BARS = 4096, NAME_MAX_BYTES = 128 };
 // What is asked of the gateway, and what came.
 typedef struct bars_query {
   struct sender *to;
-  ib_contract contract;
+  ib_series series;
   ib_bar_window window;
   bool live;
   int64_t from_s, to_s;
@@ -34,7 +34,7 @@ typedef struct bars_query {
 static void encode_query(ib_outbox *out, int id, int server_version, const void *what) {
   (void)server_version;
   const bars_query *query = what;
-  ib_encode_bars(out, id, &query->contract, &query->window, query->live);
+  ib_encode_bars(out, id, &query->series, &query->window, query->live);
 }
 
 // What is made of the data before the end of the request is no whole bar.
@@ -191,10 +191,12 @@ static mesh_code take_fetch(const ib_service *self, const Millrace__V1__FetchBar
   int64_t now_s = source_now(self);
   query->from_s = request->from->seconds;
   query->to_s = request->to->seconds;
-  mesh_code code = ib_contract_of(request->symbol, &query->contract, err);
+  mesh_code code = ib_series_of(request->symbol, request->con_id, request->prices, request->session,
+                                &query->series, err);
   if (code != GRPC_STATUS_OK) return code;
-  return ib_bar_window_of(request->timeframe, query->from_s, query->to_s, now_s, &query->window,
-                          err);
+  // Where the gateway answers up to now only, what is behind `to` is left out of its answer.
+  int64_t to_s = query->series.ends_now && query->to_s < now_s ? now_s : query->to_s;
+  return ib_bar_window_of(request->timeframe, query->from_s, to_s, now_s, &query->window, err);
 }
 
 // The pacing rules speak of bars of up to 30 seconds.
@@ -202,10 +204,12 @@ static ib_governed govern(const bars_query *query) {
   enum { SMALL_S = 30 };
   const ib_bar_window *window = &query->window;
   if (window->frame->seconds > SMALL_S) return (ib_governed){0};
-  uint64_t contract = ib_contract_hash(&query->contract);
+  uint64_t contract = ib_series_hash(&query->series);
   uint64_t request = ib_governed_hash(contract, window->end);
   request = ib_governed_hash(request, window->duration);
-  return (ib_governed){contract, ib_governed_hash(request, window->bar_size)};
+  return (ib_governed){.contract = contract,
+                       .request = ib_governed_hash(request, window->bar_size),
+                       .twice = strcmp(query->series.prices, "BID_ASK") == 0};
 }
 
 static mesh_code fetch(ib_service *self, mesh_call *call, const char *operation, bars_query *query,
@@ -330,7 +334,8 @@ mesh_code ib_watch_bars(mesh_call *call, mesh_frame frame, void *self, mesh_erro
   if (request->after != NULL) query.from_s = request->after->seconds + 1;
   int64_t now_s = source_now(self);
   int64_t from_s = now_s - watch_length(request, now_s) - 1;
-  mesh_code code = ib_contract_of(request->symbol, &query.contract, err);
+  mesh_code code =
+      ib_series_of(request->symbol, 0, request->prices, request->session, &query.series, err);
   if (code == GRPC_STATUS_OK) {
     code = ib_bar_window_of(request->timeframe, from_s, now_s, now_s, &query.window, err);
   }

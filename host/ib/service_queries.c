@@ -14,13 +14,13 @@ enum { FOUND_MAX = 64 };
 // ---- HeadTimestamp ----
 
 typedef struct head_query {
-  ib_contract contract;
+  ib_series series;
   int64_t time_s;
 } head_query;
 
 static void encode_head(ib_outbox *out, int id, int server_version, const void *what) {
   (void)server_version;
-  ib_encode_head(out, id, &((const head_query *)what)->contract);
+  ib_encode_head(out, id, &((const head_query *)what)->series);
 }
 
 static bool on_head(ib_request *request, ib_reply reply, ib_fields *fields) {
@@ -30,15 +30,13 @@ static bool on_head(ib_request *request, ib_reply reply, ib_fields *fields) {
   return true;
 }
 
-static mesh_code ask_head(ib_service *self, mesh_scope *scope, const char *symbol, int64_t *time_s,
-                          mesh_error *err) {
-  head_query query = {0};
-  mesh_code code = ib_contract_of(symbol, &query.contract, err);
-  if (code != GRPC_STATUS_OK) return code;
+static mesh_code ask_head(ib_service *self, mesh_scope *scope, const char *symbol,
+                          const ib_series *series, int64_t *time_s, mesh_error *err) {
+  head_query query = {.series = *series};
   ib_request request = {.kind = IB_ASK_HEAD, .on_reply = on_head, .arg = &query};
-  request.governed.contract = ib_contract_hash(&query.contract);
+  request.governed.contract = ib_series_hash(series);
   request.governed.request = ib_governed_hash(request.governed.contract, "first bar");
-  code = ib_request_open(self->session, scope, &request, encode_head, &query, err);
+  mesh_code code = ib_request_open(self->session, scope, &request, encode_head, &query, err);
   if (code != GRPC_STATUS_OK) return code;
   code = ib_request_wait(&request, scope, err);
   bool nothing = code == GRPC_STATUS_OK && request.no_data[0] != '\0';
@@ -51,9 +49,19 @@ static mesh_code ask_head(ib_service *self, mesh_scope *scope, const char *symbo
   return ib_name_symbol(symbol, code, err);
 }
 
-static bool knows_head(const ib_service *self, const char *symbol, int64_t *time_s) {
+static bool is_same(const ib_series *a, const ib_series *b) {
+  const ib_contract *one = &a->contract, *other = &b->contract;
+  return a->prices == b->prices && a->regular_hours == b->regular_hours &&
+         one->con_id == other->con_id && strcmp(one->symbol, other->symbol) == 0 &&
+         strcmp(one->sec_type, other->sec_type) == 0 &&
+         strcmp(one->exchange, other->exchange) == 0 &&
+         strcmp(one->primary_exchange, other->primary_exchange) == 0 &&
+         strcmp(one->currency, other->currency) == 0 && strcmp(one->expiry, other->expiry) == 0;
+}
+
+static bool knows_head(const ib_service *self, const ib_series *series, int64_t *time_s) {
   for (int i = 0; i < IB_HEADS_MAX; i++) {
-    if (strcmp(self->heads[i].symbol, symbol) != 0) continue;
+    if (self->heads[i].source == NULL || !is_same(&self->heads[i].series, series)) continue;
     if (self->heads[i].source != ib_session_source(self->session)) continue;
     *time_s = self->heads[i].time_s;
     return true;
@@ -61,9 +69,9 @@ static bool knows_head(const ib_service *self, const char *symbol, int64_t *time
   return false;
 }
 
-static bool is_asked_for(const ib_service *self, const char *symbol) {
+static bool is_asked_for(const ib_service *self, const ib_series *series) {
   const ib_head_asker *each = self->askers;
-  while (each != NULL && strcmp(each->symbol, symbol) != 0)
+  while (each != NULL && !is_same(each->series, series))
     each = each->next;
   return each != NULL;
 }
@@ -78,20 +86,20 @@ static void forget_asker(ib_service *self, const ib_head_asker *asker) {
 
 // From what is known; else from the gateway, which is asked once for all who want the same. Who
 // waits for another's answer asks itself where that one got none.
-static mesh_code find_head(ib_service *self, mesh_scope *scope, const char *symbol, int64_t *time_s,
-                           mesh_error *err) {
-  while (!knows_head(self, symbol, time_s) && is_asked_for(self, symbol)) {
+static mesh_code find_head(ib_service *self, mesh_scope *scope, const char *symbol,
+                           const ib_series *series, int64_t *time_s, mesh_error *err) {
+  while (!knows_head(self, series, time_s) && is_asked_for(self, series)) {
     mesh_code code = mesh_signal_wait(&self->asked, scope, MESH_NEVER, err);
     if (code != GRPC_STATUS_OK) return code;
   }
-  if (knows_head(self, symbol, time_s)) return GRPC_STATUS_OK;
-  ib_head_asker asker = {symbol, self->askers};
+  if (knows_head(self, series, time_s)) return GRPC_STATUS_OK;
+  ib_head_asker asker = {series, self->askers};
   self->askers = &asker;
-  mesh_code code = ask_head(self, scope, symbol, time_s, err);
+  mesh_code code = ask_head(self, scope, symbol, series, time_s, err);
   if (code == GRPC_STATUS_OK) {
     ib_known_head *known = &self->heads[self->next_head];
     self->next_head = (self->next_head + 1) % IB_HEADS_MAX;
-    mesh_text_copy(known->symbol, sizeof known->symbol, symbol);
+    known->series = *series;
     known->source = ib_session_source(self->session);
     known->time_s = *time_s;
   }
@@ -105,7 +113,12 @@ mesh_code ib_head_timestamp(mesh_call *call, mesh_frame frame, void *arg, mesh_e
       data_request_take(&millrace__v1__head_timestamp_request__descriptor, frame, err);
   if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   int64_t time_s = 0;
-  mesh_code code = find_head(self, mesh_call_scope(call), request->symbol, &time_s, err);
+  ib_series series;
+  mesh_code code = ib_series_of(request->symbol, request->con_id, request->prices, request->session,
+                                &series, err);
+  if (code == GRPC_STATUS_OK) {
+    code = find_head(self, mesh_call_scope(call), request->symbol, &series, &time_s, err);
+  }
   millrace__v1__head_timestamp_request__free_unpacked(request, NULL);
   if (code != GRPC_STATUS_OK) return code;
   Google__Protobuf__Timestamp head = GOOGLE__PROTOBUF__TIMESTAMP__INIT;
@@ -137,8 +150,11 @@ static void encode_search(ib_outbox *out, int id, int server_version, const void
 static bool on_contract(ib_request *request, ib_reply reply, ib_fields *fields) {
   contract_query *query = request->arg;
   if (reply == IB_REPLY_CONTRACT_END) return true;
-  if (reply != IB_REPLY_CONTRACT || query->count == FOUND_MAX) return false;
-  request->code = ib_decode_contract(fields, &query->found[query->count++], &request->err);
+  bool bond = reply == IB_REPLY_BOND;
+  if ((reply != IB_REPLY_CONTRACT && !bond) || query->count == FOUND_MAX) return false;
+  ib_contract *found = &query->found[query->count++];
+  request->code = bond ? ib_decode_bond(fields, found, &request->err)
+                       : ib_decode_contract(fields, found, &request->err);
   return request->code != GRPC_STATUS_OK;
 }
 
@@ -166,6 +182,7 @@ static mesh_code send_contract(mesh_call *call, const ib_contract *from, mesh_er
   contract.long_name = (char *)from->long_name;
   contract.time_zone = (char *)from->time_zone;
   contract.min_tick = from->min_tick;
+  contract.expiry = (char *)from->expiry;
   return mesh_message_send(call, &contract.base, err);
 }
 

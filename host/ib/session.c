@@ -104,6 +104,7 @@ static void take_reply(ib_session *session, int number, ib_fields *fields) {
       ib_requests_reply(session, IB_REPLY_CONTRACT_END, (int)ib_take_int(fields, -1), fields);
       break;
     case IB_REPLY_CONTRACT:
+    case IB_REPLY_BOND:
     case IB_REPLY_BARS:
     case IB_REPLY_SYMBOLS:
     case IB_REPLY_HEAD:

@@ -55,6 +55,10 @@ static void decode(ib_message message) {
       ib_take_int(&fields, -1);
       code = ib_decode_contract(&fields, &contract, &err);
       break;
+    case IB_REPLY_BOND:
+      ib_take_int(&fields, -1);
+      code = ib_decode_bond(&fields, &contract, &err);
+      break;
     case IB_REPLY_SYMBOLS:
       ib_take_int(&fields, -1);
       decode_symbols(&fields);

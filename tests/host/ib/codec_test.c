@@ -30,10 +30,10 @@ static void expect_sent(ib_outbox *outbox, const char *want) {
   ib_outbox_fini(outbox);
 }
 
-static ib_contract aapl(void) {
-  ib_contract contract;
-  assert_int_equal(ib_contract_of("AAPL", &contract, NULL), GRPC_STATUS_OK);
-  return contract;
+static ib_series series_of(const char *symbol, const char *prices, const char *session) {
+  ib_series series;
+  assert_int_equal(ib_series_of(symbol, 0, prices, session, &series, NULL), GRPC_STATUS_OK);
+  return series;
 }
 
 static void the_handshake_is_as_captured(void) {
@@ -55,32 +55,53 @@ static void start_api_is_as_captured(void) {
 
 static void bars_are_asked_for_as_captured(void) {
   ib_outbox outbox = {0};
-  ib_contract contract = aapl();
+  ib_series series = series_of("AAPL", "", "");
   ib_bar_window window = {.bar_size = "1 min", .end = "20250321-16:00:00", .duration = "1 D"};
-  ib_encode_bars(&outbox, 101, &contract, &window, false);
+  ib_encode_bars(&outbox, 101, &series, &window, false);
   expect_sent(&outbox,
               "20|101|0|AAPL|STK|||||SMART||USD|||0|20250321-16:00:00|1 min|1 D|1|TRADES|2|0||");
 }
 
 static void live_bars_end_now(void) {
   ib_outbox outbox = {0};
-  ib_contract contract;
-  assert_int_equal(ib_contract_of("EURUSD", &contract, NULL), GRPC_STATUS_OK);
+  ib_series series = series_of("EURUSD", "", "");
   ib_bar_window window = {.bar_size = "1 hour", .end = "20250321-16:00:00", .duration = "2 D"};
-  ib_encode_bars(&outbox, 7, &contract, &window, true);
+  ib_encode_bars(&outbox, 7, &series, &window, true);
   expect_sent(&outbox, "20|7|0|EUR|CASH|||||IDEALPRO||USD|||0||1 hour|2 D|0|MIDPOINT|2|1||");
 }
 
-static void the_others_are_as_captured(void) {
-  ib_contract contract = aapl();
+// Whatever end is wanted, a gateway answers up to now.
+static void what_ends_now_is_asked_for_without_an_end(void) {
+  ib_bar_window window = {.bar_size = "1 day", .end = "20250321-16:00:00", .duration = "9 D"};
+  ib_series adjusted = series_of("AAPL", "adjusted_last", "all");
   ib_outbox outbox = {0};
-  ib_encode_contract_details(&outbox, 100, &contract, 178);
+  ib_encode_bars(&outbox, 8, &adjusted, &window, false);
+  expect_sent(&outbox, "20|8|0|AAPL|STK|||||SMART||USD|||0||1 day|9 D|0|ADJUSTED_LAST|2|0||");
+  ib_series continuous = series_of("ES:CONTFUT:CME:USD", "", "");
+  ib_outbox future = {0};
+  ib_encode_bars(&future, 9, &continuous, &window, false);
+  expect_sent(&future, "20|9|0|ES|CONTFUT|||||CME||USD|||0||1 day|9 D|0|TRADES|2|0||");
+}
+
+static void a_future_is_asked_for_by_its_expiry(void) {
+  ib_series series;
+  assert_int_equal(ib_series_of("ES:FUT:CME:USD:202712", 495512563, "BID", "", &series, NULL),
+                   GRPC_STATUS_OK);
+  ib_outbox head = {0};
+  ib_encode_head(&head, 3, &series);
+  expect_sent(&head, "87|3|495512563|ES|FUT|202712||||CME||USD|||1|0|BID|2|");
+}
+
+static void the_others_are_as_captured(void) {
+  ib_series series = series_of("AAPL", "", "");
+  ib_outbox outbox = {0};
+  ib_encode_contract_details(&outbox, 100, &series.contract, 178);
   expect_sent(&outbox, "9|8|100|0|AAPL|STK|||||SMART||USD|||0||||");
   ib_outbox old = {0};
-  ib_encode_contract_details(&old, 100, &contract, 163);
+  ib_encode_contract_details(&old, 100, &series.contract, 163);
   expect_sent(&old, "9|8|100|0|AAPL|STK|||||SMART||USD|||0|||");
   ib_outbox head = {0};
-  ib_encode_head(&head, 104, &contract);
+  ib_encode_head(&head, 104, &series);
   expect_sent(&head, "87|104|0|AAPL|STK|||||SMART||USD|||0|1|TRADES|2|");
   ib_outbox cancel = {0};
   ib_encode_cancel_bars(&cancel, 103);
@@ -121,6 +142,10 @@ static const reply captured[] = {
      "10|100|AAPL|STK||0||SMART|USD|AAPL|NMS|NMS|265598|0.01||LIMIT,MKT|SMART,NASDAQ|1|0|APPLE "
      "INC|NASDAQ||Technology|Computers|Computers|US/Eastern|20250324:0400-20250324:2000|"
      "20250324:0930-20250324:1600|||1|ISIN|US0378331005|1|||26,26||COMMON|0.0001|0.0001|100|"},
+    {"bond data",
+     "18|7|US-T|BOND|912828C57|2.25|20270331 08:00:00 EST|20240331|AAA|GOVT|FIXED|0|0|0|US "
+     "TREASURY "
+     "2 1/4|SMART|USD|BOND|BOND|148049302|0.0078125|LMT|SMART|||0||US TREASURY||0|0|1|"},
     {"symbols", "79|113|1|265598|AAPL|STK|NASDAQ|USD|2|OPT|WAR|APPLE INC||"},
 };
 
@@ -200,6 +225,8 @@ static mesh_code decode_any(const char *payload, size_t size) {
       return ib_decode_head(&fields, &time_s, &err);
     case IB_REPLY_CONTRACT:
       return ib_decode_contract(&fields, &contract, &err);
+    case IB_REPLY_BOND:
+      return ib_decode_bond(&fields, &contract, &err);
     case IB_REPLY_SYMBOLS:
       code = ib_decode_symbol_count(&fields, &count, &err);
       for (size_t i = 0; i < count && code == GRPC_STATUS_OK; i++) {
@@ -300,6 +327,23 @@ static void contract_data_is_read(void) {
   assert_true(contract.min_tick == 0.01);
 }
 
+static void a_bond_is_read(void) {
+  char payload[1024];
+  size_t size = payload_of(captured[10].text, payload);
+  ib_fields fields = ib_fields_of((ib_message){payload, size});
+  ib_skip(&fields, 2);
+  ib_contract contract;
+  mesh_error err;
+  assert_int_equal(ib_decode_bond(&fields, &contract, &err), GRPC_STATUS_OK);
+  assert_int_equal(contract.con_id, 148049302);
+  assert_string_equal(contract.sec_type, "BOND");
+  assert_string_equal(contract.local_symbol, "912828C57");
+  assert_string_equal(contract.expiry, "20270331");
+  assert_string_equal(contract.exchange, "SMART");
+  assert_string_equal(contract.currency, "USD");
+  assert_string_equal(contract.long_name, "US TREASURY 2 1/4");
+}
+
 static void papergate_says_that_it_is_simulated(void) {
   static const struct {
     const char *greeting;
@@ -336,6 +380,8 @@ static const row rows[] = {
     {"startApi is as captured", start_api_is_as_captured},
     {"bars are asked for as captured", bars_are_asked_for_as_captured},
     {"live bars end now", live_bars_end_now},
+    {"what ends now is asked for without an end", what_ends_now_is_asked_for_without_an_end},
+    {"a future is asked for by its expiry", a_future_is_asked_for_by_its_expiry},
     {"the others are as captured", the_others_are_as_captured},
     {"every cut of every frame is survived", every_cut_of_every_frame_is_survived},
     {"every changed byte is survived", every_changed_byte_is_survived},
@@ -343,6 +389,7 @@ static const row rows[] = {
     {"a day is midnight, no volume is NaN", a_day_is_midnight_and_no_volume_is_nan},
     {"a count beyond the message is refused", a_count_beyond_the_message_is_refused},
     {"contract data is read", contract_data_is_read},
+    {"a bond is read", a_bond_is_read},
     {"milliseconds are no time", milliseconds_are_no_time},
     {"text of a gateway is escaped", text_of_a_gateway_is_escaped},
     {"other versions are refused", other_versions_are_refused},

@@ -31,7 +31,8 @@ static void json_goes_round(mesh_schema *schema) {
   static const char json[] =
       "{\"symbol\":\"EURUSD\",\"timeframe\":\"1h\",\"from\":\"2017-04-19T09:00:00Z\","
       "\"mode\":\"TAIL\",\"start\":{\"requestId\":\"r\",\"detached\":false,\"graceMs\":5,"
-      "\"labels\":{},\"deadlineMs\":0,\"cancelTimeoutMs\":0},\"patienceMs\":0,\"source\":\"\"}";
+      "\"labels\":{},\"deadlineMs\":0,\"cancelTimeoutMs\":0},\"patienceMs\":0,\"source\":\"\","
+      "\"prices\":\"\",\"session\":\"\"}";
   expect_json(schema, "millrace.v1.LoadRequest", json, json);
 }
 
