@@ -118,6 +118,7 @@ static void create_services(backend *own) {
                                 .operations = own->operations,
                                 .options = data_manager_defaults()};
   own->manager.options.parallel = own->options.parallel;
+  own->manager.options.defaults = (series_defaults){own->options.prices, own->options.session};
   data_manager_init(&own->manager);
   data_adapter_init(&own->adapter, own->ib_host);
   operations_service_init(&own->operations_api, own->operations, &own->journal.table);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "market/prices.h"
 #include "mesh/program/options.h"
 
 void backend_options_help(void) {
@@ -26,6 +27,11 @@ void backend_options_help(void) {
       "host\n"
       "                       that stays away for longer is given up for another (default 60)\n"
       "  --parallel N         segments of a load that are fetched at a time, 1 to 32 (default 4)\n"
+      "  --prices NAME        what bars are made of where a request does not say: TRADES, "
+      "MIDPOINT, "
+      "BID,\n"
+      "                       ASK ... (default: by the kind of instrument)\n"
+      "  --session NAME       which hours they cover: regular or all (default: by the kind)\n"
       "  --synchronous MODE   normal: survives any crash of the program (default);\n"
       "                       full: and a power loss\n"
       "  --busy-limit-s N     how long a write waits for another process that holds the store, "
@@ -54,6 +60,14 @@ static mesh_code take_synchronous(void *to, const char *value, mesh_error *err) 
                    value);
 }
 
+static mesh_code take_prices(void *to, const char *value, mesh_error *err) {
+  return prices_parse(value, to, err);
+}
+
+static mesh_code take_session(void *to, const char *value, mesh_error *err) {
+  return session_parse(value, to, err);
+}
+
 mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mesh_error *err) {
   *out = (backend_options){.parallel = 4,
                            .busy_limit_s = 600,
@@ -75,6 +89,8 @@ mesh_code backend_options_parse(int argc, char **argv, backend_options *out, mes
       {"training-manager", .text = &out->training_manager},
       {"training-adapter", .text = &out->training_adapter},
       {"models-manager", .text = &out->models_manager},
+      {"prices", .take = take_prices, .to = &out->prices},
+      {"session", .take = take_session, .to = &out->session},
       {"synchronous", .take = take_synchronous, .to = &out->synchronous_full},
       {"parallel", .whole = &out->parallel, .least = 1, .most = 32},
       {"busy-limit-s", .number = &out->busy_limit_s, .least = 1, .most = 86400},

@@ -16,6 +16,7 @@ typedef struct backend_options {
   int training_host_count;                                 // 0: no training
   const char *data_manager, *data_adapter;  // addresses of the next layers; NULL: in this process
   const char *training_manager, *training_adapter, *models_manager;
+  const char *prices, *session;  // what bars are made of and their hours by default; NULL: by kind
   bool synchronous_full;
   int parallel;                        // segments of a load at a time
   int64_t busy_limit_s;                // how long a write waits for who else holds the store

@@ -23,7 +23,10 @@ static mesh_code open_fetch(mesh_scope *scope, mesh_link *adapter, const fetch_r
   set_seconds(&to, request->to_s);
   Millrace__V1__FetchBarsRequest message = MILLRACE__V1__FETCH_BARS_REQUEST__INIT;
   message.operation = (char *)request->operation;
-  message.symbol = (char *)request->symbol;
+  message.symbol = (char *)request->series.symbol;
+  message.con_id = request->series.con_id;
+  message.prices = (char *)request->series.prices;
+  message.session = (char *)request->series.session;
   message.timeframe = (char *)request->timeframe;
   message.from = &from;
   message.to = &to;
@@ -178,10 +181,14 @@ static mesh_code ask(mesh_scope *scope, mesh_link *adapter, const char *method,
   return code;
 }
 
-static mesh_code head_once(mesh_scope *scope, mesh_link *adapter, const char *symbol,
+static mesh_code head_once(mesh_scope *scope, mesh_link *adapter, const fetch_series *series,
                            fetch_first *out, mesh_error *err) {
   Millrace__V1__HeadTimestampRequest message = MILLRACE__V1__HEAD_TIMESTAMP_REQUEST__INIT;
+  const char *symbol = series->symbol;
   message.symbol = (char *)symbol;
+  message.con_id = series->con_id;
+  message.prices = (char *)series->prices;
+  message.session = (char *)series->session;
   void *answer;
   mesh_code code = ask(scope, adapter, "/millrace.v1.DataAdapter/HeadTimestamp", &message.base,
                        &millrace__v1__head_timestamp_response__descriptor, &answer, err);
@@ -202,12 +209,72 @@ static mesh_code head_once(mesh_scope *scope, mesh_link *adapter, const char *sy
   return code;
 }
 
-mesh_code fetch_head(mesh_scope *scope, mesh_link *adapter, const char *symbol, fetch_again again,
-                     void *arg, fetch_first *out, mesh_error *err) {
+mesh_code fetch_head(mesh_scope *scope, mesh_link *adapter, const fetch_series *series,
+                     fetch_again again, void *arg, fetch_first *out, mesh_error *err) {
   for (int attempt = 1;; attempt++) {
-    mesh_code code = head_once(scope, adapter, symbol, out, err);
+    mesh_code code = head_once(scope, adapter, series, out, err);
     if (code == GRPC_STATUS_OK) return code;
     code = again(arg, scope, "head timestamp", attempt, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+}
+
+// ---- contracts ----
+
+// The texts of a host are cut to what an instrument has room for; what is no name then is refused
+// when it is to become one.
+static void take_contract(fetch_contracts *out, const Millrace__V1__Contract *from) {
+  for (int i = 0; i < out->count; i++) {
+    if (out->items[i].what.con_id == from->con_id) return;  // on another exchange
+  }
+  if (out->count == FETCH_CONTRACTS_MAX) {
+    out->others++;
+    return;
+  }
+  fetch_contract *one = &out->items[out->count++];
+  *one = (fetch_contract){.what.con_id = from->con_id > 0 ? from->con_id : 0};
+  instrument *what = &one->what;
+  mesh_text_copy(what->symbol, sizeof what->symbol, from->symbol);
+  mesh_text_copy(what->kind, sizeof what->kind, from->sec_type);
+  mesh_text_copy(what->exchange, sizeof what->exchange, from->exchange);
+  mesh_text_copy(what->primary_exchange, sizeof what->primary_exchange, from->primary_exchange);
+  mesh_text_copy(what->currency, sizeof what->currency, from->currency);
+  mesh_text_copy(what->expiry, sizeof what->expiry, from->expiry);
+  mesh_text_copy(one->long_name, sizeof one->long_name, from->long_name);
+}
+
+static mesh_code contracts_once(mesh_scope *scope, mesh_link *adapter, const char *symbol,
+                                fetch_contracts *out, mesh_error *err) {
+  Millrace__V1__ResolveContractRequest message = MILLRACE__V1__RESOLVE_CONTRACT_REQUEST__INIT;
+  message.symbol = (char *)symbol;
+  mesh_frame frame;
+  mesh_call *call;
+  *out = (fetch_contracts){.told = true};
+  mesh_code code = mesh_message_open(scope, adapter, "/millrace.v1.DataAdapter/ResolveContract",
+                                     &message.base, NULL, &call, err);
+  if (code != GRPC_STATUS_OK) return code;
+  while ((code = mesh_call_receive(call, &frame, err)) == GRPC_STATUS_OK && !frame.end) {
+    Millrace__V1__Contract *one =
+        mesh_message_unpack(&millrace__v1__contract__descriptor, frame.data, frame.size_bytes);
+    if (one == NULL) {
+      code = mesh_fail(err, GRPC_STATUS_DATA_LOSS, "malformed Contract");
+      break;
+    }
+    take_contract(out, one);
+    millrace__v1__contract__free_unpacked(one, NULL);
+  }
+  mesh_call_close(call);
+  return code;
+}
+
+mesh_code fetch_contracts_of(mesh_scope *scope, mesh_link *adapter, const char *symbol,
+                             fetch_again again, void *arg, fetch_contracts *out, mesh_error *err) {
+  for (int attempt = 1;; attempt++) {
+    mesh_code code = contracts_once(scope, adapter, symbol, out, err);
+    if (code == GRPC_STATUS_OK) return code;
+    out->told = false;
+    if (code == GRPC_STATUS_UNIMPLEMENTED) return GRPC_STATUS_OK;
+    code = again(arg, scope, "contract", attempt, err);
     if (code != GRPC_STATUS_OK) return code;
   }
 }

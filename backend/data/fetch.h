@@ -3,13 +3,22 @@
 #define MILLRACE_BACKEND_DATA_FETCH_H
 
 #include "market/bar_columns.h"
+#include "market/instrument.h"
 #include "market/series_key.h"
 #include "mesh/rpc/link.h"
 #include "mesh/runtime/scope.h"
 
+// Of which instrument, and what its bars are made of; as in FetchBarsRequest. Borrowed.
+typedef struct fetch_series {
+  const char *symbol;
+  int64_t con_id;
+  const char *prices, *session;
+} fetch_series;
+
 typedef struct fetch_request {
   const char *operation;  // names the fetch below: "load-4t7kq2ma/3"
-  const char *symbol, *timeframe;
+  fetch_series series;
+  const char *timeframe;
   int64_t from_s, to_s;  // [from, to), seconds since 1970
   // May be NULL: what the host waits for, for people; called meanwhile, in the caller's fiber.
   void (*on_note)(void *arg, const char *note);
@@ -47,8 +56,23 @@ typedef struct fetch_first {
   int64_t head_s;
   char source[SERIES_SOURCE_MAX];  // as in fetch_result
 } fetch_first;
-MESH_NODISCARD mesh_code fetch_head(mesh_scope *scope, mesh_link *adapter, const char *symbol,
-                                    fetch_again again, void *arg, fetch_first *out,
-                                    mesh_error *err);
+MESH_NODISCARD mesh_code fetch_head(mesh_scope *scope, mesh_link *adapter,
+                                    const fetch_series *series, fetch_again again, void *arg,
+                                    fetch_first *out, mesh_error *err);
+
+// What a text is at the source: every contract that fits it; tries in the same way.
+enum { FETCH_CONTRACTS_MAX = 16, FETCH_LONG_NAME_MAX = 64 };
+typedef struct fetch_contract {
+  instrument what;
+  char long_name[FETCH_LONG_NAME_MAX];
+} fetch_contract;
+typedef struct fetch_contracts {
+  bool told;                                  // false: the host does not answer such questions
+  fetch_contract items[FETCH_CONTRACTS_MAX];  // of different numbers; the first ones
+  int count, others;                          // how many, and how many did not fit in
+} fetch_contracts;
+MESH_NODISCARD mesh_code fetch_contracts_of(mesh_scope *scope, mesh_link *adapter,
+                                            const char *symbol, fetch_again again, void *arg,
+                                            fetch_contracts *out, mesh_error *err);
 
 #endif

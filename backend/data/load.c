@@ -81,7 +81,8 @@ static void take_coverage(void *arg, const store_coverage *coverage) {
 
 static void take_series(void *arg, const store_series *series) {
   knowledge *all = arg;
-  if (strcmp(series->key.source, all->own->source) != 0 || series->bars == 0) return;
+  series_key loaded = load_key(all->own);
+  if (!series_key_equal(&series->key, &loaded) || series->bars == 0) return;
   all->has_last = true;
   all->last_s = series->last_s;
 }
@@ -125,8 +126,9 @@ static mesh_code find_head(load *own, knowledge *all, int64_t *head_s, mesh_erro
   own->requests++;
   load_piece piece = {.own = own};
   fetch_first first;
-  mesh_code code = fetch_head(mesh_operation_scope(own->operation), own->manager->adapter,
-                              own->symbol, load_again, &piece, &first, err);
+  fetch_series series = load_fetches(own);
+  mesh_code code = fetch_head(mesh_operation_scope(own->operation), own->manager->adapter, &series,
+                              load_again, &piece, &first, err);
   if (code == GRPC_STATUS_OK) code = load_check_source(own, first.source, err);
   if (code != GRPC_STATUS_OK) return code;
   patience_end(&own->patience);
@@ -180,7 +182,7 @@ static mesh_code plan(load *own, mesh_error *err) {
       intervals_add(&all.known, own->answered.items[i]);
     intervals_normalize(&all.known);
     gaps_find(own->window, &all.known, &gaps);
-    gaps_drop_closed(calendar_of(own->symbol), own->timeframe, &gaps);
+    gaps_drop_closed(calendar_of(own->series.symbol), own->timeframe, &gaps);
     code = segments_plan(own->timeframe, &gaps, &own->segments, err);
   }
   intervals_clear(&gaps);
@@ -193,12 +195,14 @@ static mesh_code plan(load *own, mesh_error *err) {
 // not, the load is of the gateway that comes.
 static mesh_code plan_of_source(load *own, mesh_error *err) {
   mesh_code code = load_find_source(own, err);
+  if (code == GRPC_STATUS_OK) code = load_find_instrument(own, err);
   if (code == GRPC_STATUS_OK) code = plan(own, err);
   bool lacks = code == GRPC_STATUS_UNAVAILABLE || own->segments.count > 0;
   if (!own->is_guess || !lacks) return code;
   intervals_clear(&own->segments);
   own->vain_count = 0;
   code = load_await_source(own, err);
+  if (code == GRPC_STATUS_OK) code = load_find_instrument(own, err);
   return code == GRPC_STATUS_OK ? plan(own, err) : code;
 }
 
@@ -327,9 +331,9 @@ static void fill_texts(load *own) {
   if (own->has_to) times_format(own->to_s, to);
   mesh_text_format(own->title, sizeof own->title, "%s %s %s..%s", own->symbol, own->timeframe->text,
                    from, to);
-  mesh_text_format(own->work_key, sizeof own->work_key, "load/%s/%s/%s/%d/%s/%s",
-                   own->request->source, own->symbol, own->timeframe->text, (int)own->mode, from,
-                   to);
+  mesh_text_format(own->work_key, sizeof own->work_key, "load/%s/%s/%s/%s/%s/%d/%s/%s",
+                   own->request->source, own->symbol, own->timeframe->text, own->request->prices,
+                   own->request->session, (int)own->mode, from, to);
 }
 
 static mesh_code take_request(load *own, mesh_error *err) {

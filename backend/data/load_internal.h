@@ -2,6 +2,8 @@
 #ifndef MILLRACE_BACKEND_DATA_LOAD_INTERNAL_H
 #define MILLRACE_BACKEND_DATA_LOAD_INTERNAL_H
 
+#include "backend/data/choice.h"
+#include "backend/data/fetch.h"
 #include "backend/data/judge.h"
 #include "backend/data/load.h"
 #include "backend/data/patience.h"
@@ -37,10 +39,12 @@ struct load {
   data_manager *manager;
   mesh_operation *operation;
   Millrace__V1__LoadRequest *request;  // owned
-  char symbol[REQUEST_SYMBOL_MAX + 1], title[160], work_key[240];
+  char symbol[REQUEST_SYMBOL_MAX + 1], title[160], work_key[300];
   const timeframe *timeframe;
   char source[SERIES_SOURCE_MAX];  // whose series it is
-  bool is_guess;  // no gateway was there: it is the only one of which something is stored
+  bool is_guess;         // no gateway was there: it is the only one of which something is stored
+  series_choice series;  // that it loads: `source` is as above
+  int64_t con_id;        // the source's number for the instrument; 0: none is known
   bool has_from, has_to;
   int64_t from_s, to_s;
   Millrace__V1__LoadRequest__Mode mode;
@@ -87,18 +91,28 @@ struct load {
 mesh_code load_segment(mesh_scope *scope, size_t index, void *arg, mesh_error *err);
 
 // Finds own->source, unless it is known: what the request says, the gateway that is there, or (with
-// none) the only one of which something is stored, as a guess. Else waits for a gateway.
+// none) that of the only series that is stored, as a guess. Else waits for a gateway.
 MESH_NODISCARD mesh_code load_find_source(load *own, mesh_error *err);
 
 // Waits for a gateway: own->source is its.
 MESH_NODISCARD mesh_code load_await_source(load *own, mesh_error *err);
+
+// Finds own->series, of own->source: which instrument own->symbol is there, by the store or else by
+// the gateway, and what its bars are made of. FAILED_PRECONDITION (AMBIGUOUS) lists the choices
+// where several fit.
+MESH_NODISCARD mesh_code load_find_instrument(load *own, mesh_error *err);
 
 // FAILED_PRECONDITION if an answer is of another source.
 MESH_NODISCARD mesh_code load_check_source(const load *own, const char *said, mesh_error *err);
 
 // The series that it loads; borrowed from it.
 static inline series_key load_key(const load *own) {
-  return (series_key){own->symbol, own->timeframe->text, own->source};
+  return series_choice_key(&own->series, own->timeframe->text);
+}
+
+// The same for the layers below.
+static inline fetch_series load_fetches(const load *own) {
+  return (fetch_series){own->series.symbol, own->con_id, own->series.prices, own->series.session};
 }
 
 // The same for number `index` of those that were put off: now it is waited for.

@@ -64,8 +64,10 @@ void load_fill_result(load *own) {
   millrace__v1__load_result__init(&own->result);
   set_interval(&own->window_message, own->window_times, own->window);
   fill_missing(own);
-  own->result.symbol = own->symbol;
+  own->result.symbol = own->series.symbol[0] != '\0' ? own->series.symbol : own->symbol;
   own->result.source = own->source;
+  own->result.prices = own->series.prices;
+  own->result.session = own->series.session;
   own->result.timeframe = (char *)own->timeframe->text;
   own->result.window = &own->window_message;
   own->result.bars_stored = own->bars_stored;

@@ -204,8 +204,13 @@ static mesh_code fetch_and_keep(load *own, mesh_scope *scope, size_t index, bool
   char name[PATIENCE_PIECE_MAX];
   mesh_text_format(name, sizeof name, "%s/%zu", mesh_operation_name(own->operation),
                    (size_t)own->before + index + 1);
-  fetch_request request = {name,    own->symbol, own->timeframe->text, asked.from_s, asked.to_s,
-                           on_note, own};
+  fetch_request request = {.operation = name,
+                           .series = load_fetches(own),
+                           .timeframe = own->timeframe->text,
+                           .from_s = asked.from_s,
+                           .to_s = asked.to_s,
+                           .on_note = on_note,
+                           .note_arg = own};
   load_piece piece = {.own = own, .may_be_put_off = may_be_put_off};
   fetch_result fetched;
   mesh_error why;

@@ -3,7 +3,6 @@
 
 #include "backend/data/fetch.h"
 #include "backend/data/load_internal.h"
-#include "backend/data/source.h"
 #include "mesh/runtime/text.h"
 
 typedef struct choose_job {
@@ -15,8 +14,14 @@ typedef struct choose_job {
 static void do_choose(void *arg) {
   choose_job *job = arg;
   load *own = job->own;
-  job->code = source_choose(own->manager->store, own->symbol, own->timeframe->text, "", own->source,
+  series_key asked = {own->symbol, own->timeframe->text, "", own->request->prices,
+                      own->request->session};
+  series_choice found;
+  job->code = series_choose(own->manager->store, &asked, &own->manager->options.defaults, &found,
                             &job->err);
+  if (job->code == GRPC_STATUS_OK) {
+    mesh_text_copy(own->source, sizeof own->source, found.source);
+  }
 }
 
 // Without a gateway: what is stored of one source alone may be all that is asked for.

@@ -7,7 +7,6 @@
 #include "backend/data/load.h"
 #include "backend/data/manager_gaps.h"
 #include "backend/data/query.h"
-#include "backend/data/source.h"
 #include "market/bar_columns.h"
 #include "market/timeframe.h"
 #include "mesh/operation/relay.h"
@@ -44,10 +43,9 @@ mesh_kind data_manager_kind(data_manager *self) {
 // ---- Read ----
 
 typedef struct read_job {
-  store *store;
-  series_key key;
-  const char *asked;  // its source, by the request
-  char source[SERIES_SOURCE_MAX];
+  data_manager *self;
+  series_key key;  // as it is asked for; then of the series
+  series_choice found;
   int64_t from_s, to_s, last;
   int64_t count;     // of the whole window
   bar_columns bars;  // one batch
@@ -57,12 +55,12 @@ typedef struct read_job {
 
 static void do_start_read(void *arg) {
   read_job *job = arg;
-  job->code = source_choose(job->store, job->key.symbol, job->key.timeframe, job->asked,
-                            job->source, job->err);
+  store *store = job->self->store;
+  job->code = series_choose(store, &job->key, &job->self->options.defaults, &job->found, job->err);
   if (job->code != GRPC_STATUS_OK) return;
-  job->key.source = job->source;
-  job->code = store_count_bars(job->store, &job->key, job->from_s, job->to_s, job->last,
-                               &job->count, &job->from_s, job->err);
+  job->key = series_choice_key(&job->found, job->key.timeframe);
+  job->code = store_count_bars(store, &job->key, job->from_s, job->to_s, job->last, &job->count,
+                               &job->from_s, job->err);
 }
 
 static void do_read_batch(void *arg) {
@@ -70,8 +68,8 @@ static void do_read_batch(void *arg) {
   bar_columns *bars = &job->bars;
   store_columns columns = {READ_BATCH, bars->times, bars->open,  bars->high,
                            bars->low,  bars->close, bars->volume};
-  job->code = store_read_bars(job->store, &job->key, job->from_s, job->to_s, &columns, &bars->count,
-                              job->err);
+  job->code = store_read_bars(job->self->store, &job->key, job->from_s, job->to_s, &columns,
+                              &bars->count, job->err);
 }
 
 static mesh_bytes encode(const bar_columns *bars) {
@@ -103,9 +101,9 @@ static int64_t seconds_or(const Google__Protobuf__Timestamp *time, int64_t unset
 
 static mesh_code read_asked(data_manager *self, mesh_call *call,
                             const Millrace__V1__ReadRequest *request, mesh_error *err) {
-  read_job job = {.store = self->store,
-                  .key = {request->symbol, request->timeframe, ""},
-                  .asked = request->source,
+  read_job job = {.self = self,
+                  .key = {request->symbol, request->timeframe, request->source, request->prices,
+                          request->session},
                   .from_s = seconds_or(request->from, INT64_MIN),
                   .to_s = seconds_or(request->to, INT64_MAX),
                   .last = request->last,
@@ -127,7 +125,8 @@ static mesh_code read_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
 // ---- List ----
 
 typedef struct listed_series {
-  char symbol[64], timeframe[8], source[SERIES_SOURCE_MAX];
+  char symbol[INSTRUMENT_NAME_MAX], timeframe[8], source[SERIES_SOURCE_MAX];
+  char prices[PRICES_NAME_MAX], session[SESSION_NAME_MAX];
   int64_t bars, first_s, last_s, updated_ns;
 } listed_series;
 
@@ -145,6 +144,8 @@ static void copy_series(listed_series *copy, const store_series *series) {
   mesh_text_copy(copy->symbol, sizeof copy->symbol, series->key.symbol);
   mesh_text_copy(copy->timeframe, sizeof copy->timeframe, series->key.timeframe);
   mesh_text_copy(copy->source, sizeof copy->source, series->key.source);
+  mesh_text_copy(copy->prices, sizeof copy->prices, series->key.prices);
+  mesh_text_copy(copy->session, sizeof copy->session, series->key.session);
   copy->bars = series->bars;
   copy->first_s = series->first_s;
   copy->last_s = series->last_s;
@@ -158,7 +159,8 @@ static void take_series(void *arg, const store_series *series) {
 
 static void do_list(void *arg) {
   list_job *job = arg;
-  series_key after = {job->last.symbol, job->last.timeframe, job->last.source};
+  series_key after = {job->last.symbol, job->last.timeframe, job->last.source, job->last.prices,
+                      job->last.session};
   job->code = store_list_series(job->store, job->symbol, after.symbol[0] != '\0' ? &after : NULL,
                                 take_series, job, job->err);
 }
@@ -174,6 +176,8 @@ static mesh_code send_series(mesh_call *call, const listed_series *series, mesh_
   message.symbol = (char *)series->symbol;
   message.timeframe = (char *)series->timeframe;
   message.source = (char *)series->source;
+  message.prices = (char *)series->prices;
+  message.session = (char *)series->session;
   message.bars = series->bars;
   message.first = &first;
   message.last = &last;
@@ -212,9 +216,9 @@ static mesh_code list_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
 // ---- Describe ----
 
 typedef struct describe_job {
-  store *store;
+  data_manager *self;
   const Millrace__V1__DescribeRequest *request;
-  char source[SERIES_SOURCE_MAX];
+  series_choice chosen;
   listed_series found;  // of 0 bars: it is not stored
   mesh_error *err;
   mesh_code code;
@@ -222,19 +226,24 @@ typedef struct describe_job {
 
 static void take_described(void *arg, const store_series *series) {
   describe_job *job = arg;
-  if (strcmp(series->key.source, job->source) == 0) copy_series(&job->found, series);
+  series_key chosen = series_choice_key(&job->chosen, job->request->timeframe);
+  if (series_key_equal(&series->key, &chosen)) copy_series(&job->found, series);
 }
 
 static void do_describe(void *arg) {
   describe_job *job = arg;
-  series_key key = {job->request->symbol, job->request->timeframe, job->source};
-  job->code = source_choose(job->store, key.symbol, key.timeframe, job->request->source,
-                            job->source, job->err);
+  const Millrace__V1__DescribeRequest *request = job->request;
+  store *store = job->self->store;
+  series_key asked = {request->symbol, request->timeframe, request->source, request->prices,
+                      request->session};
+  const series_choice *found = &job->chosen;
+  job->code = series_choose(store, &asked, &job->self->options.defaults, &job->chosen, job->err);
   if (job->code != GRPC_STATUS_OK) return;
-  job->code = store_list_sources(job->store, &key, take_described, job, job->err);
+  series_key key = series_choice_key(found, request->timeframe);
+  job->code = store_list_sources(store, &key, take_described, job, job->err);
   if (job->code != GRPC_STATUS_OK || job->found.bars > 0) return;
-  job->code = mesh_fail(job->err, GRPC_STATUS_NOT_FOUND, "no stored series %s %s%s%s", key.symbol,
-                        key.timeframe, key.source[0] != '\0' ? " of " : "", key.source);
+  job->code = mesh_fail(job->err, GRPC_STATUS_NOT_FOUND, "no stored series %s %s%s%s", asked.symbol,
+                        asked.timeframe, found->source[0] != '\0' ? " of " : "", found->source);
 }
 
 static mesh_code describe_series(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
@@ -242,7 +251,7 @@ static mesh_code describe_series(mesh_call *call, mesh_frame frame, void *arg, m
   Millrace__V1__DescribeRequest *request =
       data_request_take(&millrace__v1__describe_request__descriptor, frame, err);
   if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
-  describe_job job = {.store = self->store, .request = request, .err = err};
+  describe_job job = {.self = self, .request = request, .err = err};
   mesh_code code = data_query(self, mesh_call_scope(call), do_describe, &job, err);
   if (code == GRPC_STATUS_OK) code = job.code;
   millrace__v1__describe_request__free_unpacked(request, NULL);
@@ -257,12 +266,18 @@ static mesh_code subscribe(mesh_call *call, mesh_frame frame, void *arg, mesh_er
   Millrace__V1__SubscribeRequest *request =
       data_request_take(&millrace__v1__subscribe_request__descriptor, frame, err);
   if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
+  series_key asked = {.prices = request->prices, .session = request->session};
+  series_choice usual = {0};
+  mesh_text_copy(usual.symbol, sizeof usual.symbol, request->symbol);
+  series_fill_defaults(&asked, &self->options.defaults, &usual);
   Millrace__V1__WatchBarsRequest watch = MILLRACE__V1__WATCH_BARS_REQUEST__INIT;
   watch.symbol = request->symbol;
   watch.timeframe = request->timeframe;
   watch.from = request->from;
   watch.after = request->after;
   watch.source = request->source;
+  watch.prices = usual.prices;
+  watch.session = usual.session;
   mesh_bytes bytes = mesh_message_pack(&watch.base);
   mesh_frame below = {bytes.data, bytes.size_bytes, false};
   mesh_code code =

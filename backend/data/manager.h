@@ -3,6 +3,7 @@
 #ifndef MILLRACE_BACKEND_DATA_MANAGER_H
 #define MILLRACE_BACKEND_DATA_MANAGER_H
 
+#include "backend/data/choice.h"
 #include "backend/operations/journal.h"
 #include "mesh/operation/operation.h"
 #include "mesh/rpc/retry.h"
@@ -10,9 +11,10 @@
 #include "mesh/runtime/fiber.h"
 
 typedef struct data_manager_options {
-  int64_t patience_ms;   // how long a source may be away, where a request does not say
-  int parallel;          // segments of a load that are fetched at a time
-  mesh_backoff backoff;  // of one segment
+  series_defaults defaults;  // of what bars are made of, and their hours
+  int64_t patience_ms;       // how long a source may be away, where a request does not say
+  int parallel;              // segments of a load that are fetched at a time
+  mesh_backoff backoff;      // of one segment
 } data_manager_options;
 
 typedef struct data_manager {

@@ -6,7 +6,6 @@
 #include "backend/data/manager.h"
 #include "backend/data/query.h"
 #include "backend/data/settled.h"
-#include "backend/data/source.h"
 #include "market/timeframe.h"
 #include "mesh/rpc/message.h"
 #include "mesh/runtime/text.h"
@@ -77,11 +76,14 @@ static void take_coverage(void *arg, const store_coverage *coverage) {
 
 static void do_read_gaps(void *arg) {
   gaps_job *job = arg;
-  char source[SERIES_SOURCE_MAX];
-  series_key key = {job->request->symbol, job->request->timeframe, source};
-  job->code = source_choose(job->self->store, key.symbol, key.timeframe, job->request->source,
-                            source, job->err);
+  const Millrace__V1__GapsRequest *request = job->request;
+  series_key asked = {request->symbol, request->timeframe, request->source, request->prices,
+                      request->session};
+  series_choice found;
+  job->code =
+      series_choose(job->self->store, &asked, &job->self->options.defaults, &found, job->err);
   if (job->code != GRPC_STATUS_OK) return;
+  series_key key = series_choice_key(&found, request->timeframe);
   job->code = store_read_coverage(job->self->store, &key, INT64_MIN, INT64_MAX, take_coverage, job,
                                   job->err);
   for (size_t i = 0; i < job->count && job->code == GRPC_STATUS_OK; i++) {

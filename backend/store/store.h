@@ -9,6 +9,7 @@
 #ifndef MILLRACE_BACKEND_STORE_STORE_H
 #define MILLRACE_BACKEND_STORE_STORE_H
 
+#include "market/instrument.h"
 #include "market/series_key.h"
 #include "mesh/runtime/status.h"
 #include "mesh/runtime/view.h"
@@ -188,11 +189,34 @@ MESH_NODISCARD mesh_code store_list_series(store *store, const char *symbol,
                                            void (*each)(void *arg, const store_series *series),
                                            void *arg, mesh_error *err);
 
-// Calls each() for every source of which something is known of a symbol and timeframe (their key's
-// source is not looked at), bars or not, by name.
+// Calls each() for every series of the key's instrument and timeframe of which something is known,
+// bars or not, by source, prices and session: the key's own are not looked at. Its symbol is a
+// name, or any text that was once found to be the instrument (store_name_instrument()).
 MESH_NODISCARD mesh_code store_list_sources(store *store, const series_key *key,
                                             void (*each)(void *arg, const store_series *series),
                                             void *arg, mesh_error *err);
+
+// ---- instruments ----
+
+// What a source said that a text is. Borrowed, or valid during the callback.
+typedef struct store_instrument {
+  const char *source, *name;
+  int64_t con_id;   // the source's number for it; 0: it is always found by its name
+  mesh_view about;  // an encoded Contract
+} store_instrument;
+
+// Notes which instrument a text is at one->source, and writes the instrument's name into `out`: the
+// one that it has already, by its number; else one->name, or `spare` where that is another's.
+// ALREADY_EXISTS: so is `spare`.
+MESH_NODISCARD mesh_code store_name_instrument(store *store, const char *text,
+                                               const store_instrument *one, const char *spare,
+                                               char out[INSTRUMENT_NAME_MAX], mesh_error *err);
+
+// Calls each() for what a text is at a source. NOT_FOUND: that was never asked.
+MESH_NODISCARD mesh_code store_find_instrument(store *store, const char *source, const char *text,
+                                               void (*each)(void *arg,
+                                                            const store_instrument *instrument),
+                                               void *arg, mesh_error *err);
 
 // ---- operations ----
 

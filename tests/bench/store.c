@@ -59,7 +59,7 @@ static void fill_store(const char *path, segment *bars) {
   store *store;
   mesh_error err;
   check(store_open(path, NULL, &store, &err), &err);
-  const series_key series = {"SYNA", "1m", SERIES_SOURCE_UNKNOWN};
+  const series_key series = {.symbol = "SYNA", .timeframe = "1m", .source = SERIES_SOURCE_UNKNOWN};
   for (int i = 0; i < segments(); i++) {
     fill(bars, i);
     store_bars view = {SEGMENT_BARS, bars->times, bars->open,  bars->high,

@@ -10,7 +10,7 @@
 #include "backend/store/store.h"
 
 enum {
-  STORE_SCHEMA_VERSION = 6,
+  STORE_SCHEMA_VERSION = 7,
   STORE_PAGE_BYTES = 8192,
   STORE_ID_MAX = 33,  // 32 hexadecimal digits and the NUL
 };
@@ -27,6 +27,10 @@ typedef enum store_sql {
   STORE_SQL_UPDATE_SERIES,
   STORE_SQL_LIST_SERIES,
   STORE_SQL_LIST_SOURCES,
+  STORE_SQL_FIND_INSTRUMENT,
+  STORE_SQL_FIND_BY_NUMBER,
+  STORE_SQL_ADD_INSTRUMENT,
+  STORE_SQL_ADD_ALIAS,
   STORE_SQL_COUNT_BARS,
   STORE_SQL_INSERT_ONE_BAR,
   STORE_SQL_INSERT_TEN_BARS,
@@ -230,10 +234,11 @@ mesh_view store_view_column(sqlite3_stmt *statement, int column);
 // transaction. `file` is the identity file. Before the writer thread starts.
 MESH_NODISCARD mesh_code store_take_over(store *store, const store_identity *file, mesh_error *err);
 
-// ---- operations_read.c, series.c ----
+// ---- operations_read.c, series.c, instruments.c ----
 
-// Give the reader the functions that their statements use.
+// Give the reader the functions that their statements use; the writer, those of the schema.
 MESH_NODISCARD mesh_code store_add_series_functions(store *store, mesh_error *err);
+MESH_NODISCARD mesh_code store_add_instrument_functions(store *store, mesh_error *err);
 MESH_NODISCARD mesh_code store_add_functions(store *store, mesh_error *err);
 
 // Reads one number about the operation `name`, with read_lock; NOT_FOUND.

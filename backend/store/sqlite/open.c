@@ -115,6 +115,7 @@ static mesh_code connect_both(store *store, const store_options *options, mesh_e
   }
   if (code == GRPC_STATUS_OK) code = bound_cache(store, &store->reader, err);
   if (code == GRPC_STATUS_OK) code = store_add_functions(store, err);
+  if (code == GRPC_STATUS_OK) code = store_add_instrument_functions(store, err);
   return code == GRPC_STATUS_OK ? store_add_series_functions(store, err) : code;
 }
 

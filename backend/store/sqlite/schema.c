@@ -90,6 +90,40 @@ static const char add_source[] =
     " FROM series_5;"
     "DROP TABLE series_5;";
 
+// Until then a series was called by the text that it was asked for with, and said neither what its
+// bars are made of nor which hours they cover: what the host asked for by itself. What was stored
+// under two texts of one instrument becomes one series, whose ledger is asked again where they met.
+static const char add_instruments[] =
+    "CREATE TABLE instruments("
+    " source TEXT NOT NULL, name TEXT NOT NULL, con_id INTEGER NOT NULL, resolved_s INTEGER NOT "
+    "NULL, about BLOB, PRIMARY KEY(source, name)) WITHOUT ROWID;"
+    "CREATE UNIQUE INDEX instruments_by_number ON instruments(source, con_id) WHERE con_id<>0;"
+    "CREATE TABLE aliases("
+    " text TEXT NOT NULL, source TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(text, source))"
+    " WITHOUT ROWID;"
+    "ALTER TABLE series RENAME TO series_6;"
+    "CREATE TABLE series("
+    " id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, timeframe TEXT NOT NULL, source TEXT NOT NULL,"
+    " prices TEXT NOT NULL, session TEXT NOT NULL, bars INTEGER NOT NULL DEFAULT 0,"
+    " first_s INTEGER, last_s INTEGER, updated_ns INTEGER NOT NULL DEFAULT 0,"
+    " UNIQUE(symbol, timeframe, source, prices, session));"
+    "INSERT OR IGNORE INTO series SELECT id, instrument_name(symbol), timeframe, source,"
+    "  old_prices(symbol), old_session(symbol), bars, first_s, last_s, updated_ns"
+    " FROM series_6 ORDER BY bars DESC, id;"
+    "CREATE TABLE moved(old INTEGER PRIMARY KEY, new INTEGER NOT NULL);"
+    "INSERT INTO moved SELECT series_6.id, series.id FROM series_6 JOIN series"
+    " ON series.symbol=instrument_name(series_6.symbol) AND series.timeframe=series_6.timeframe"
+    "  AND series.source=series_6.source WHERE series.id<>series_6.id;"
+    "INSERT OR IGNORE INTO bars SELECT new, time_s, open, high, low, close, volume"
+    " FROM bars JOIN moved ON series=old;"
+    "DELETE FROM bars WHERE series IN (SELECT old FROM moved);"
+    "DELETE FROM coverage WHERE series IN (SELECT old FROM moved);"
+    "UPDATE series SET (bars, first_s, last_s)="
+    "  (SELECT count(*), min(time_s), max(time_s) FROM bars WHERE bars.series=series.id)"
+    " WHERE id IN (SELECT new FROM moved);"
+    "DROP TABLE moved;"
+    "DROP TABLE series_6;";
+
 static const char model_tables[] =
     "CREATE TABLE models("
     " name TEXT NOT NULL, version INTEGER NOT NULL, created_ns INTEGER NOT NULL,"
@@ -152,12 +186,17 @@ static mesh_code name_sources(store *store, const char *doing, mesh_error *err) 
   return code;
 }
 
+static mesh_code name_instruments(store *store, const char *doing, mesh_error *err) {
+  return store_execute(store, store->writer.db, add_instruments, doing, err);
+}
+
 static mesh_code create_tables(store *store, mesh_error *err) {
   static const char doing[] = "cannot make the tables";
   const char *const scripts[] = {series_tables, operation_tables, model_tables, identity_and_age,
                                  add_ledger};
   mesh_code code = run_all(store, scripts, 5, doing, err);
   if (code == GRPC_STATUS_OK) code = name_sources(store, doing, err);
+  if (code == GRPC_STATUS_OK) code = name_instruments(store, doing, err);
   return code == GRPC_STATUS_OK ? write_version(store, err) : code;
 }
 
@@ -173,11 +212,15 @@ static mesh_code migrate(store *store, int64_t version, mesh_error *err) {
   if (version == 2) code = run_all(store, from_2, 4, doing, err);
   if (version == 3) code = run_all(store, from_2 + 1, 3, doing, err);
   if (version == 4) code = run_all(store, from_2 + 3, 1, doing, err);
-  if (code == GRPC_STATUS_OK) code = name_sources(store, doing, err);
-  if (code == GRPC_STATUS_OK) {
+  if (code == GRPC_STATUS_OK && version <= 5) code = name_sources(store, doing, err);
+  if (code == GRPC_STATUS_OK) code = name_instruments(store, doing, err);
+  if (code == GRPC_STATUS_OK && version <= 5) {
     mesh_log(MESH_LOG_INFO, "store",
              "%s: brought up to date from version %d; its series are taken for those of %s",
              store->path, (int)version, store->old_source);
+  } else if (code == GRPC_STATUS_OK) {
+    mesh_log(MESH_LOG_INFO, "store", "%s: brought up to date from version %d", store->path,
+             (int)version);
   }
   return code == GRPC_STATUS_OK ? write_version(store, err) : code;
 }

@@ -9,14 +9,18 @@ static void bind_key(sqlite3_stmt *statement, const series_key *key) {
   store_bind_text(statement, 1, key->symbol);
   store_bind_text(statement, 2, key->timeframe);
   store_bind_text(statement, 3, key->source);
+  store_bind_text(statement, 4, key->prices);
+  store_bind_text(statement, 5, key->session);
 }
 
 mesh_code store_find_series(store *store, store_connection *connection, const series_key *key,
                             int64_t *id, mesh_error *err) {
   sqlite3_stmt *statement;
-  mesh_code code = store_prepare(
-      store, connection, STORE_SQL_FIND_SERIES,
-      "SELECT id FROM series WHERE symbol=? AND timeframe=? AND source=?", &statement, err);
+  mesh_code code =
+      store_prepare(store, connection, STORE_SQL_FIND_SERIES,
+                    "SELECT id FROM series WHERE symbol=?1 AND timeframe=?2 AND source=?3"
+                    " AND prices=?4 AND session=?5",
+                    &statement, err);
   if (code != GRPC_STATUS_OK) return code;
   bind_key(statement, key);
   int step = sqlite3_step(statement);
@@ -35,9 +39,11 @@ mesh_code store_find_series(store *store, store_connection *connection, const se
 mesh_code store_find_or_add_series(store *store, const series_key *key, int64_t *id,
                                    mesh_error *err) {
   sqlite3_stmt *statement;
-  mesh_code code = store_prepare(
-      store, &store->writer, STORE_SQL_ADD_SERIES,
-      "INSERT OR IGNORE INTO series(symbol, timeframe, source) VALUES(?, ?, ?)", &statement, err);
+  mesh_code code =
+      store_prepare(store, &store->writer, STORE_SQL_ADD_SERIES,
+                    "INSERT OR IGNORE INTO series(symbol, timeframe, source, prices, session)"
+                    " VALUES(?1, ?2, ?3, ?4, ?5)",
+                    &statement, err);
   if (code != GRPC_STATUS_OK) return code;
   bind_key(statement, key);
   code = store_step(store, statement, "cannot add a series", err);
@@ -90,7 +96,7 @@ mesh_code store_add_series_functions(store *store, mesh_error *err) {
   return store_fail(store, store->reader.db, "cannot add a function", err);
 }
 
-// Passes on the rows of a statement: symbol, timeframe, source, bars, first, last, updated.
+// Passes on the rows of a statement: SERIES_COLUMNS.
 static mesh_code pass_rows(store *store, sqlite3_stmt *statement,
                            void (*each)(void *arg, const store_series *series), void *arg,
                            mesh_error *err) {
@@ -99,11 +105,13 @@ static mesh_code pass_rows(store *store, sqlite3_stmt *statement,
   while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
     store_series series = {.key = {.symbol = store_text_column(statement, 0),
                                    .timeframe = store_text_column(statement, 1),
-                                   .source = store_text_column(statement, 2)},
-                           .bars = sqlite3_column_int64(statement, 3),
-                           .first_s = sqlite3_column_int64(statement, 4),
-                           .last_s = sqlite3_column_int64(statement, 5),
-                           .updated_ns = sqlite3_column_int64(statement, 6)};
+                                   .source = store_text_column(statement, 2),
+                                   .prices = store_text_column(statement, 3),
+                                   .session = store_text_column(statement, 4)},
+                           .bars = sqlite3_column_int64(statement, 5),
+                           .first_s = sqlite3_column_int64(statement, 6),
+                           .last_s = sqlite3_column_int64(statement, 7),
+                           .updated_ns = sqlite3_column_int64(statement, 8)};
     each(arg, &series);
   }
   if (step != SQLITE_DONE)
@@ -112,25 +120,35 @@ static mesh_code pass_rows(store *store, sqlite3_stmt *statement,
   return code;
 }
 
-#define SERIES_COLUMNS "symbol, timeframe, source, bars, first_s, last_s, updated_ns"
+#define SERIES_COLUMNS \
+  "symbol, timeframe, source, prices, session, bars, first_s, last_s, updated_ns"
+
+// The names that text ?1 has at any source; and whether `series` is of the one that it has there.
+#define NAMES_OF_TEXT "(SELECT ?1 UNION SELECT name FROM aliases WHERE text=?1)"
+#define IS_OF_TEXT                                                                           \
+  "symbol=ifnull((SELECT name FROM aliases WHERE text=?1 AND aliases.source=series.source)," \
+  " ?1)"
 
 static mesh_code list_rows(store *store, const char *symbol, const series_key *after,
                            void (*each)(void *arg, const store_series *series), void *arg,
                            mesh_error *err) {
-  static const series_key first = {"", "", ""};
+  static const series_key first = {"", "", "", "", ""};
   sqlite3_stmt *statement;
   mesh_code code =
       store_prepare(store, &store->reader, STORE_SQL_LIST_SERIES,
                     "SELECT " SERIES_COLUMNS
-                    " FROM series WHERE bars>0 AND (?4='' OR symbol=?4)"
-                    " AND symbol>=?1 AND (symbol>?1 OR (timeframe_s(timeframe), timeframe, source)"
-                    " > (timeframe_s(?2), ?2, ?3))"
-                    " ORDER BY symbol, timeframe_s(timeframe), timeframe, source LIMIT ?5",
+                    " FROM series WHERE bars>0 AND (?6='' OR symbol=?6"
+                    "  OR symbol IN (SELECT name FROM aliases WHERE text=?6))"
+                    " AND symbol>=?1 AND (symbol>?1 OR"
+                    "  (timeframe_s(timeframe), timeframe, source, prices, session)"
+                    "  > (timeframe_s(?2), ?2, ?3, ?4, ?5))"
+                    " ORDER BY symbol, timeframe_s(timeframe), timeframe, source, prices, session"
+                    " LIMIT ?7",
                     &statement, err);
   if (code != GRPC_STATUS_OK) return code;
   bind_key(statement, after != NULL ? after : &first);
-  store_bind_text(statement, 4, symbol);
-  sqlite3_bind_int(statement, 5, STORE_SERIES_PAGE);
+  store_bind_text(statement, 6, symbol);
+  sqlite3_bind_int(statement, 7, STORE_SERIES_PAGE);
   return pass_rows(store, statement, each, arg, err);
 }
 
@@ -148,11 +166,11 @@ mesh_code store_list_sources(store *store, const series_key *key,
                              mesh_error *err) {
   sqlite3_stmt *statement;
   pthread_mutex_lock(&store->read_lock);
-  mesh_code code = store_prepare(store, &store->reader, STORE_SQL_LIST_SOURCES,
-                                 "SELECT " SERIES_COLUMNS
-                                 " FROM series"
-                                 " WHERE symbol=?1 AND timeframe=?2 ORDER BY source",
-                                 &statement, err);
+  mesh_code code =
+      store_prepare(store, &store->reader, STORE_SQL_LIST_SOURCES,
+                    "SELECT " SERIES_COLUMNS " FROM series WHERE symbol IN " NAMES_OF_TEXT
+                    " AND timeframe=?2 AND " IS_OF_TEXT " ORDER BY source, prices, session",
+                    &statement, err);
   if (code == GRPC_STATUS_OK) {
     store_bind_text(statement, 1, key->symbol);
     store_bind_text(statement, 2, key->timeframe);

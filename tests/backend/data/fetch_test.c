@@ -139,8 +139,11 @@ static void fetch_it(harness *own, void *arg) {
   mesh_server_add(server, &service);
   mesh_server_start(server);
   assert_int_equal(mesh_link_open_local(own->loop, "adapter", server, &link, &err), GRPC_STATUS_OK);
-  fetch_request request = {
-      .operation = "load-1/1", .symbol = "SYNA", .timeframe = "1d", .from_s = 0, .to_s = 10 * DAY};
+  fetch_request request = {.operation = "load-1/1",
+                           .series = {"SYNA", 0, "", ""},
+                           .timeframe = "1d",
+                           .from_s = 0,
+                           .to_s = 10 * DAY};
   fetch_result got;
   mesh_code code = fetch_bars(&own->scope, link, &request, never_again, NULL, &got, &err);
   check_fetched(c, code, &got, &err);

@@ -7,7 +7,7 @@
 
 #include "tests/unit.h"
 
-const series_key spx_1m = {"SPX", "1m", SERIES_SOURCE_UNKNOWN};
+const series_key spx_1m = {"SPX", "1m", SERIES_SOURCE_UNKNOWN, "TRADES", "regular"};
 
 store_moment test_moment = {.wall_s = 1700000000, .boot_s = 100, .boot = "first"};
 

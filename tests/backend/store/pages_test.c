@@ -119,7 +119,9 @@ static void series_come_in_pages(fixture *own) {
     char symbol[16];
     snprintf(symbol, sizeof symbol, "S%04d", i / 2);
     // Of some, two sources.
-    series_key key = {symbol, i % 2 == 0 || i % 3 == 0 ? "30m" : "1h", i % 2 == 0 ? "a" : "b"};
+    series_key key = {.symbol = symbol,
+                      .timeframe = i % 2 == 0 || i % 3 == 0 ? "30m" : "1h",
+                      .source = i % 2 == 0 ? "a" : "b"};
     assert_int_equal(store_put_segment(own->store, &key, &ledger, &bars.view, NULL, &err),
                      GRPC_STATUS_OK);
   }
@@ -127,7 +129,7 @@ static void series_come_in_pages(fixture *own) {
   int pages = 0;
   do {
     series_page last = got;
-    series_key after = {last.symbol, last.timeframe, last.source};
+    series_key after = {.symbol = last.symbol, .timeframe = last.timeframe, .source = last.source};
     got.count = 0;
     assert_int_equal(
         store_list_series(own->store, "", pages++ > 0 ? &after : NULL, take_series, &got, &err),

@@ -68,7 +68,8 @@ static void an_unknown_series_is_named(fixture *own) {
   store_columns columns = {1, &time, values, values, values, values, values};
   size_t count;
   mesh_error err;
-  const series_key nowhere = {"NOPE", "1d", ""}, elsewhere = {"SPX", "1m", "ib"};
+  const series_key nowhere = {.symbol = "NOPE", .timeframe = "1d", .source = ""},
+                   elsewhere = {.symbol = "SPX", .timeframe = "1m", .source = "ib"};
   put_ok(own, 0, 600, STORE_STORED, "", 10);
   assert_int_equal(store_read_bars(own->store, &nowhere, 0, 1, &columns, &count, &err),
                    GRPC_STATUS_NOT_FOUND);
@@ -103,7 +104,7 @@ static void sources_never_mix(fixture *own) {
   store_coverage empty = {.from_s = 0, .to_s = 600, .state = STORE_EMPTY, .reason = "none"};
   store_ledger ledger = {&empty, 1};
   for (size_t i = 0; i < 3; i++) {
-    series_key key = {"SPX", "1m", sources[i]};
+    series_key key = {.symbol = "SPX", .timeframe = "1m", .source = sources[i]};
     bars.view.count = i == 2 ? 0 : 10 - 3 * i;
     assert_int_equal(
         store_put_segment(own->store, &key, i == 2 ? &ledger : NULL, &bars.view, NULL, &err),
@@ -117,7 +118,8 @@ static void sources_never_mix(fixture *own) {
   assert_int_equal(store_list_series(own->store, "", NULL, write_source, text, &err),
                    GRPC_STATUS_OK);
   assert_string_equal(text, "ib 7 papergate 10 ");
-  series_key files = {"SPX", "1m", "files"}, ib = {"SPX", "1m", "ib"};
+  series_key files = {.symbol = "SPX", .timeframe = "1m", .source = "files"},
+             ib = {.symbol = "SPX", .timeframe = "1m", .source = "ib"};
   assert_int_equal(
       store_read_coverage(own->store, &files, INT64_MIN, INT64_MAX, write_coverage, of_one, &err),
       GRPC_STATUS_OK);
@@ -137,7 +139,8 @@ static void series_are_listed_by_length(fixture *own) {
   make_bars(&bars, 0, 1, 100);
   mesh_error err;
   for (size_t i = 0; i < 2 * FRAMES; i++) {
-    series_key key = {i < FRAMES ? "B" : "A", frames[i % FRAMES], "ib"};
+    series_key key = {
+        .symbol = i < FRAMES ? "B" : "A", .timeframe = frames[i % FRAMES], .source = "ib"};
     assert_int_equal(store_put_segment(own->store, &key, NULL, &bars.view, NULL, &err),
                      GRPC_STATUS_OK);
   }
@@ -301,6 +304,7 @@ static void when_it_was_asked_is_kept(fixture *own) {
 
 // As the series were before version 6.
 #define WITHOUT_SOURCES                                                                \
+  "DROP TABLE instruments; DROP TABLE aliases;"                                        \
   "ALTER TABLE series RENAME TO series_6;"                                             \
   "CREATE TABLE series("                                                               \
   " id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, timeframe TEXT NOT NULL,"            \
@@ -328,7 +332,7 @@ static void version_5_is_brought_up_to_date(fixture *own) {
     assert_int_equal(store_list_series(own->store, "", NULL, write_source, text, &err),
                      GRPC_STATUS_OK);
     assert_string_equal(text, told ? "it's papergate 10 " : "unknown 10 ");
-    series_key key = {"SPX", "1m", told ? "it's papergate" : "unknown"};
+    series_key key = {"SPX", "1m", told ? "it's papergate" : "unknown", "TRADES", "regular"};
     assert_int_equal(
         store_read_coverage(own->store, &key, INT64_MIN, INT64_MAX, write_coverage, covered, &err),
         GRPC_STATUS_OK);
