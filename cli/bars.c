@@ -27,18 +27,23 @@ static mesh_code take_described(client *own, mesh_frame frame, void *arg, mesh_e
   Millrace__V1__Series *series =
       mesh_message_unpack(&millrace__v1__series__descriptor, frame.data, frame.size_bytes);
   if (series == NULL) return client_bad_reply("Series", err);
-  mesh_text_copy(arg, SERIES_SOURCE_MAX, series->source);
+  bars_about *out = arg;
+  mesh_text_copy(out->symbol, sizeof out->symbol, series->symbol);
+  mesh_text_copy(out->source, sizeof out->source, series->source);
+  source_variant(series->symbol, series->prices, series->session, out->variant);
   millrace__v1__series__free_unpacked(series, NULL);
   return GRPC_STATUS_OK;
 }
 
-mesh_code bars_source(client *own, const Millrace__V1__ReadRequest *request,
-                      char out[SERIES_SOURCE_MAX], mesh_error *err) {
+mesh_code bars_describe(client *own, const Millrace__V1__ReadRequest *request, bars_about *out,
+                        mesh_error *err) {
   Millrace__V1__DescribeRequest which = MILLRACE__V1__DESCRIBE_REQUEST__INIT;
   which.symbol = request->symbol;
   which.timeframe = request->timeframe;
   which.source = request->source;
-  out[0] = '\0';
+  which.prices = request->prices;
+  which.session = request->session;
+  *out = (bars_about){0};
   return client_call(own, "/millrace.v1.DataService/Describe", &which.base, take_described, out,
                      err);
 }

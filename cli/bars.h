@@ -5,7 +5,9 @@
 #include <stdio.h>
 
 #include "cli/client.h"
+#include "cli/source.h"
 #include "market/bar_columns.h"
+#include "market/instrument.h"
 #include "market/series_key.h"
 #include "millrace/v1/data.pb-c.h"
 
@@ -22,9 +24,13 @@ MESH_NODISCARD mesh_code bars_stream(client *own, const Millrace__V1__ReadReques
 MESH_NODISCARD mesh_code bars_read(client *own, const Millrace__V1__ReadRequest *request,
                                    bar_columns *out, mesh_error *err);
 
-// Whose the bars of a request are; its errors are those of bars_stream().
-MESH_NODISCARD mesh_code bars_source(client *own, const Millrace__V1__ReadRequest *request,
-                                     char out[SERIES_SOURCE_MAX], mesh_error *err);
+// Which series a request reads; its errors are those of bars_stream().
+typedef struct bars_about {
+  char symbol[INSTRUMENT_NAME_MAX], source[SERIES_SOURCE_MAX];
+  char variant[VARIANT_TEXT_MAX];  // as source_variant() says
+} bars_about;
+MESH_NODISCARD mesh_code bars_describe(client *own, const Millrace__V1__ReadRequest *request,
+                                       bars_about *out, mesh_error *err);
 
 // A part of a request: --from and --to. The timestamps lie in the caller's storage.
 typedef struct bars_window {

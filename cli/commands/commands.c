@@ -48,31 +48,31 @@ static const args_flag load_flags[] = {
      "from the source's first bar on"},
     PATIENCE_FLAG,
     START_FLAGS,
-    SOURCE_FLAG,
+    SERIES_FLAGS,
     {0},
 };
 static const args_flag watch_flags[] = {
     PATIENCE_FLAG,
-    SOURCE_FLAG,
+    SERIES_FLAGS,
     {0},
 };
 static const args_flag show_flags[] = {
     WINDOW_FLAGS,
     {"last", "N", "only the last N bars; default: 500, or all of the window that is given"},
     {"rows", "N", "rows of the table below the chart; default: 8"},
-    SOURCE_FLAG,
+    SERIES_FLAGS,
     {0},
 };
 static const args_flag gaps_flags[] = {
     WINDOW_FLAGS,
     {"all", NULL, "also what the source says it does not have, and closed markets"},
-    SOURCE_FLAG,
+    SERIES_FLAGS,
     {0},
 };
 static const args_flag export_flags[] = {
     WINDOW_FLAGS,
     {"out", "FILE", "write there, all or nothing, instead of to standard output"},
-    SOURCE_FLAG,
+    SERIES_FLAGS,
     {0},
 };
 static const args_flag list_flags[] = {

@@ -35,14 +35,16 @@ static mesh_code print_series(client *own, mesh_frame frame, void *arg, mesh_err
   if ((*rows)++ == 0) {
     row_print(stdout, SERIES_ROW, "SYMBOL", "OF", "SOURCE", "BARS", "FIRST", "LAST", "LOADED");
   }
+  char variant[VARIANT_TEXT_MAX];
   char count[NUMBERS_TEXT_MAX], first[TIMES_TEXT_MAX], last[TIMES_TEXT_MAX], loaded[TIMES_TEXT_MAX];
   numbers_count(series->bars, count);
   format_time(series->first, first);
   first[strcspn(first, " ")] = '\0';
   format_time(series->last, last);
   format_time(series->updated, loaded);
-  row_print(stdout, SERIES_ROW, series->symbol, series->timeframe, source_shown(series->source),
-            count, first, last, loaded);
+  source_variant(series->symbol, series->prices, series->session, variant);
+  row_print_more(stdout, variant, SERIES_ROW, series->symbol, series->timeframe,
+                 source_shown(series->source), count, first, last, loaded);
   millrace__v1__series__free_unpacked(series, NULL);
   return GRPC_STATUS_OK;
 }
@@ -115,6 +117,8 @@ static mesh_code run_gaps(client *own, mesh_error *err) {
   request.to = window.to;
   request.all = args_get(own->given, "all") != NULL;
   request.source = source_read(own->given);
+  request.prices = prices_read(own->given);
+  request.session = session_read(own->given);
   int64_t rows = 0;
   code = client_call(own, "/millrace.v1.DataService/Gaps", &request.base, print_gap, &rows, err);
   if (code == GRPC_STATUS_OK && rows == 0 && !own->json) print_text(stdout, "no gaps\n");

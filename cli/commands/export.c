@@ -48,6 +48,8 @@ static mesh_code write_series(client *own, const bars_window *window, export_sta
   request.symbol = (char *)own->given->words[0];
   request.timeframe = (char *)own->given->words[1];
   request.source = source_read(own->given);
+  request.prices = prices_read(own->given);
+  request.session = session_read(own->given);
   request.from = window->from;
   request.to = window->to;
   mesh_code code = bars_stream(own, &request, write_batch, state, err);

@@ -1,6 +1,5 @@
 #include "cli/commands/load.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,13 +21,16 @@ static Millrace__V1__LoadRequest__Mode mode_of(const char *text) {
 }
 
 // After the summary: what the newest bars look like.
-static void draw_chart(client *own, const bars_window *window, const char *source) {
+static void draw_chart(client *own, const bars_window *window,
+                       const Millrace__V1__LoadResult *loaded) {
   Millrace__V1__ReadRequest request = MILLRACE__V1__READ_REQUEST__INIT;
-  request.symbol = (char *)own->given->words[0];
-  request.timeframe = (char *)own->given->words[1];
+  request.symbol = loaded->symbol;
+  request.timeframe = loaded->timeframe;
   request.from = window->from;
   request.to = window->to;
-  request.source = (char *)(uintptr_t)source;
+  request.source = loaded->source;
+  request.prices = loaded->prices;
+  request.session = loaded->session;
   request.last = CHART_BARS;
   bar_columns stored = {0};
   mesh_error err;
@@ -56,7 +58,7 @@ static mesh_code follow_load(client *own, const Millrace__V1__LoadRequest *reque
     code = follow_conclude(&load, err);
     const Millrace__V1__LoadResult *result = result_of(load.outcome);
     if (code == GRPC_STATUS_OK && result != NULL && own->terminal) {
-      draw_chart(own, window, result->source);
+      draw_chart(own, window, result);
     }
   }
   follow_clear(&load);
@@ -77,6 +79,8 @@ static mesh_code run(client *own, mesh_error *err) {
   request.from = window.from;
   request.to = window.to;
   request.source = source_read(own->given);
+  request.prices = prices_read(own->given);
+  request.session = session_read(own->given);
   request.start = &start.message;
   code = patience_read(own->given, &request.patience_ms, err);
   if (code != GRPC_STATUS_OK) return code;

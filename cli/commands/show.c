@@ -37,12 +37,13 @@ static void print_table(const bar_columns *all, int64_t rows) {
   }
 }
 
-static void show_text(const client *own, const char *source, const bar_columns *all,
+static void show_text(const client *own, const bars_about *about, const bar_columns *all,
                       int64_t table_rows) {
   char count[NUMBERS_TEXT_MAX];
   numbers_count((int64_t)all->count, count);
-  print_text(stdout, "%s %s, %s: %s bars\n", own->given->words[0], own->given->words[1],
-             source_shown(source), count);
+  print_text(stdout, "%s %s, %s%s%s: %s bars\n", about->symbol, own->given->words[1],
+             source_shown(about->source), about->variant[0] != '\0' ? ", " : "", about->variant,
+             count);
   int room = output_rows() - (int)table_rows - 6;
   int rows = room > CHART_ROWS_TALL    ? CHART_ROWS_TALL
              : room < CHART_ROWS_LEAST ? CHART_ROWS_LEAST
@@ -71,14 +72,16 @@ static mesh_code run(client *own, mesh_error *err) {
   request.from = window.from;
   request.to = window.to;
   request.source = source_read(own->given);
+  request.prices = prices_read(own->given);
+  request.session = session_read(own->given);
   request.last = last;
   bar_columns all = {0};
-  char source[SERIES_SOURCE_MAX] = "";
-  code = own->json ? code : bars_source(own, &request, source, err);
+  bars_about about = {0};
+  code = own->json ? code : bars_describe(own, &request, &about, err);
   if (code != GRPC_STATUS_OK) return code;
   code = bars_read(own, &request, &all, err);
   if (code == GRPC_STATUS_OK && own->json) bars_print_json(stdout, &all);
-  if (code == GRPC_STATUS_OK && !own->json) show_text(own, source, &all, table_rows);
+  if (code == GRPC_STATUS_OK && !own->json) show_text(own, &about, &all, table_rows);
   bar_columns_clear(&all);
   return code;
 }

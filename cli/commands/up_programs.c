@@ -140,6 +140,8 @@ static mesh_code describe_backend(up *own, mesh_error *err) {
   add_flag(&line, "--data-manager", up_setting(own, SETTING_LINKS_DATA_MANAGER));
   add_flag(&line, "--data-adapter", up_setting(own, SETTING_LINKS_DATA_ADAPTER));
   add_flag(&line, "--parallel", up_setting(own, SETTING_DATA_PARALLEL));
+  add_flag(&line, "--prices", up_setting(own, SETTING_DATA_PRICES));
+  add_flag(&line, "--session", up_setting(own, SETTING_DATA_SESSION));
   add_flag(&line, "--training-grace-s", up_setting(own, SETTING_TRAINING_HOST_GRACE_S));
   add_flag(&line, "--synchronous", up_setting(own, SETTING_STORE_SYNCHRONOUS));
   add_flag(&line, "--keep-days", up_setting(own, SETTING_STORE_KEEP_DAYS));

@@ -151,6 +151,8 @@ static mesh_code run(client *own, mesh_error *err) {
   Millrace__V1__SubscribeRequest request = MILLRACE__V1__SUBSCRIBE_REQUEST__INIT;
   request.symbol = (char *)own->given->words[0];
   request.timeframe = (char *)own->given->words[1];
+  request.prices = prices_read(own->given);
+  request.session = session_read(own->given);
   watch state = {.since_ns = mesh_now_ns()};
   mesh_text_copy(state.source, sizeof state.source, source_read(own->given));
   mesh_code code = patience_read(own->given, &state.patience_ms, err);

@@ -5,6 +5,7 @@ import socket
 import struct
 import threading
 import time
+import zlib
 
 SIZES = {"1 min": 60, "5 mins": 300, "15 mins": 900, "30 mins": 1800, "1 hour": 3600, "2 hours": 7200,
          "4 hours": 14400, "1 day": 86400, "1W": 604800}
@@ -26,19 +27,37 @@ class Ask:
     """A reqHistoricalData: what starts before `end_s` and not before `from_s`, as bars of `size_s`."""
 
     def __init__(self, fields, now_s):
-        self.id, self.symbol, self.exchange = fields[1], fields[3], fields[9]
+        self.id, self.con_id, self.symbol, self.kind, self.expiry = fields[1:6]
+        self.exchange, self.currency = fields[9], fields[11]
         end, length, unit = fields[15], *fields[17].split()
+        self.end, self.regular, self.prices = end, fields[18] == "1", fields[19]
         self.end_s = calendar.timegm(time.strptime(end, "%Y%m%d-%H:%M:%S")) if end else int(now_s)
         self.from_s = self.end_s - int(length) * UNITS[unit]
         self.size_s = SIZES[fields[16]]
 
 
+class Contract:
+    """What a gateway tells of one contract."""
+
+    def __init__(self, con_id, symbol, kind, exchange, currency, primary="", expiry="", name=""):
+        self.con_id, self.symbol, self.kind, self.exchange = con_id, symbol, kind, exchange
+        self.currency, self.primary, self.expiry, self.name = currency, primary, expiry, name
+
+
+def same_contract(asked):
+    """Whatever is asked for is there, with a number made of its symbol."""
+    asked.con_id = asked.con_id or zlib.crc32((asked.symbol + asked.kind + asked.currency).encode())
+    return [asked]
+
+
 class ScriptedGateway:
     """`answer(ask)` gives the bars of an answer, or (code, text) of an error; what it puts into
-    `self.notices` as (code, text) is said before. `clock()` is the gateway's."""
+    `self.notices` as (code, text) is said before. `clock()` is the gateway's; `details(contract)` gives the
+    contracts that fit one."""
 
     def __init__(self, answer):
         self.answer, self.clock, self.head_s = answer, time.time, at("2000-01-03")
+        self.details, self.resolved = same_contract, []
         self.asks, self.notices, self.heads, self.sends = [], [], 0, []
         self.tells_heads = threading.Event()  # until it is set they are waited for
         self.tells_heads.set()
@@ -84,7 +103,9 @@ class ScriptedGateway:
         while True:
             fields = self.take(stream).decode().split("\0")
             number = int(fields[0])
-            if number == 20:
+            if number == 9:
+                self.contract(send, fields)
+            elif number == 20:
                 self.history(send, Ask(fields, self.clock()))
             elif number == 49:
                 send(self.frame(49, 1, int(self.clock())))
@@ -92,6 +113,22 @@ class ScriptedGateway:
                 self.heads += 1
                 self.tells_heads.wait(60)
                 send(self.frame(88, fields[1], self.head_s))
+
+    def contract(self, send, fields):
+        request, con_id, symbol, kind, expiry = fields[2:7]
+        asked = Contract(int(con_id), symbol, kind, fields[10], fields[12], fields[11], expiry)
+        self.resolved.append(asked)
+        fitting = self.details(asked)
+        for found in fitting:
+            if found.kind == "BOND":
+                send(self.frame(18, request, found.symbol, found.kind, "912828C57", 2.25, found.expiry, *[""] * 7,
+                                found.name, found.exchange, found.currency, "", "", found.con_id, 0.01))
+            else:
+                send(self.frame(10, request, found.symbol, found.kind, found.expiry, 0, "", found.exchange,
+                                found.currency, found.symbol, "", "", found.con_id, 0.01, *[""] * 5, found.name,
+                                found.primary, *[""] * 15, 0, *[""] * 9))
+        none = "No security definition has been found for the request"
+        send(self.frame(52, 1, request) if fitting else self.frame(4, 2, request, 200, none, ""))
 
     def history(self, send, ask):
         self.asks.append(ask)
