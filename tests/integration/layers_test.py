@@ -27,7 +27,7 @@ DATA = [
      [({}, NO_SYMBOL), ({**SERIES, "last": -1}, "last is -1: it counts bars"),
       ({**SERIES, **WINDOW}, BACKWARDS)]),
     (["DataService/Gaps", "DataManager/Gaps"], [({}, NO_SYMBOL), ({**SERIES, **WINDOW}, BACKWARDS)]),
-    (["DataService/List", "DataManager/List"], [({"symbol": "A B"}, "symbol has byte 0x20 at position 2")]),
+    (["DataService/List", "DataManager/List"], [({"symbol": "A  B"}, "symbol has byte 0x20 at position 3")]),
     (["DataService/Subscribe", "DataManager/Subscribe"],
      [({}, NO_SYMBOL), ({**SERIES, "from": "9000-01-01T00:00:00Z"}, "is in the future")]),
     (["DataService/Search", "DataManager/Search"],

@@ -82,7 +82,7 @@ class ScriptedGateway:
 
     @staticmethod
     def frame(*fields):
-        payload = b"".join(str(field).encode() + b"\0" for field in fields)
+        payload = b"".join((field if isinstance(field, bytes) else str(field).encode()) + b"\0" for field in fields)
         return struct.pack(">I", len(payload)) + payload
 
     @staticmethod

@@ -1,17 +1,14 @@
 """Text from outside: what is no UTF-8, what steers a terminal, what forges a line or a path."""
 
 import os
-import socket
 import sqlite3
-import struct
-import threading
-import time
 import unittest
 
 import grpc
 
 from mesh_processes import DEADLINE_S, MeshCase
 from reflected import Client
+from scripted import ScriptedGateway
 from training import TrainingCase
 
 ESCAPES = "\x1b]0;owned\x07\x1b[31mRED\u202e\u009b2J"
@@ -148,59 +145,12 @@ class StoredTest(MeshCase):
             self.assertEqual(len(page["operations"]), 2)
 
 
-class LatinGateway:
-    """A TWS gateway that knows of no bars, and says so in Latin-1 and with an escape."""
-
-    NO_DATA = b"HMDS query returned no data: M\xfcnchen\x1b[2J@SMART Trades"
-
-    def __init__(self, test):
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        test.addCleanup(self.listener.close)
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def serve(self, connection):
-        with connection, connection.makefile("rb") as stream:
-            def frame():
-                size = stream.read(4)
-                return stream.read(struct.unpack(">I", size)[0]) if len(size) == 4 else None
-
-            def answer(*fields):
-                body = b"".join((f if isinstance(f, bytes) else str(f).encode()) + b"\0"
-                                for f in fields)
-                connection.sendall(struct.pack(">I", len(body)) + body)
-
-            stream.read(4)  # "API\0"
-            frame()
-            answer(178, "20260101 00:00:00 UTC")
-            while True:
-                message = frame()
-                if message is None:
-                    return
-                kind, *fields = message.split(b"\0")
-                if kind == b"71":
-                    answer(9, 1, 1)
-                    answer(15, 1, "DU1")
-                elif kind == b"49":
-                    answer(49, 1, int(time.time()))
-                elif kind == b"87":
-                    answer(88, fields[0], 1500000000)
-                elif kind == b"20":
-                    answer(4, 2, fields[0], 162, self.NO_DATA, "")
-
-
 class GatewayTest(MeshCase):
     def test_latin_1_is_mended_where_it_comes_in(self):
-        gateway = LatinGateway(self)
-        self.up("--gateway", "127.0.0.1:%d" % gateway.port)
+        no_data = b"HMDS query returned no data: M\xfcnchen\x1b[2J@SMART Trades"
+        gateway = ScriptedGateway(lambda ask: (162, no_data))
+        self.addCleanup(gateway.close)
+        self.up("--gateway", gateway.address)
         load = self.millrace("data", "load", "SPX", "1d", "--from", "2020-01-01", "--to",
                              "2020-02-01")
         self.assertIn("nchen", load.stdout() + load.stderr())
