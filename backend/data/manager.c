@@ -48,6 +48,7 @@ typedef struct read_job {
   series_choice found;
   int64_t from_s, to_s, last;
   int64_t count;     // of the whole window
+  int64_t series;    // see store_columns
   bar_columns bars;  // one batch
   mesh_error *err;
   mesh_code code;
@@ -66,8 +67,8 @@ static void do_start_read(void *arg) {
 static void do_read_batch(void *arg) {
   read_job *job = arg;
   bar_columns *bars = &job->bars;
-  store_columns columns = {READ_BATCH, bars->times, bars->open,  bars->high,
-                           bars->low,  bars->close, bars->volume};
+  store_columns columns = {READ_BATCH, bars->times, bars->open,   bars->high,
+                           bars->low,  bars->close, bars->volume, &job->series};
   job->code = store_read_bars(job->self->store, &job->key, job->from_s, job->to_s, &columns,
                               &bars->count, job->err);
 }
@@ -307,6 +308,8 @@ void data_manager_init(data_manager *self) {
   };
   self->queries = 0;
   self->query_ended = (mesh_signal){0};
+  self->refreshing = NULL;
+  self->refresh_ended = (mesh_signal){0};
   self->service =
       (mesh_service){"millrace.v1.DataManager", methods, sizeof methods / sizeof *methods, self};
 }

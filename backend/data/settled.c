@@ -7,7 +7,8 @@ bool settled_by_later_bar(store *store, const series_key *key, const timeframe *
                           const open_interval *open) {
   int64_t time_s;
   double values[5];
-  store_columns first = {1, &time_s, &values[0], &values[1], &values[2], &values[3], &values[4]};
+  store_columns first = {1,          &time_s,    &values[0], &values[1],
+                         &values[2], &values[3], &values[4], NULL};
   size_t count = 0;
   mesh_error err;
   mesh_code code = store_read_bars(store, key, open->at.to_s, INT64_MAX, &first, &count, &err);

@@ -93,6 +93,7 @@ typedef struct store_series {
   series_key key;                 // valid during the callback
   int64_t bars, first_s, last_s;  // the times of the first and last bar
   int64_t updated_ns;
+  int64_t probed_s;  // when its source was last asked for stored bars again; 0: never
 } store_series;
 
 // An event for the journal, with the operation's new state. Strings and bytes are borrowed.
@@ -169,6 +170,8 @@ typedef struct store_columns {
   size_t capacity;
   int64_t *times;
   double *open, *high, *low, *close, *volume;
+  int64_t *series;  // NULL, or the caller's number, 0 before its first page: ABORTED (REPLACED)
+                    // where the series that has this key now is not the one of the pages before
 } store_columns;
 MESH_NODISCARD mesh_code store_read_bars(store *store, const series_key *key, int64_t from_s,
                                          int64_t to_s, const store_columns *columns, size_t *count,
@@ -194,6 +197,42 @@ MESH_NODISCARD mesh_code store_list_series(store *store, const char *symbol,
 // name, or any text that was once found to be the instrument (store_name_instrument()).
 MESH_NODISCARD mesh_code store_list_sources(store *store, const series_key *key,
                                             void (*each)(void *arg, const store_series *series),
+                                            void *arg, mesh_error *err);
+
+// ---- removing and replacing series ----
+
+// Where the bars are gathered that are to take a series' place: a series whose source begins with
+// this. No list has it.
+#define STORE_SHADOW "~"
+
+// Removes a series, and what is known of it. It is gone at once, for every reader; the bars go
+// piece by piece, between other writes. *bars (may be NULL) says how many. NOT_FOUND.
+MESH_NODISCARD mesh_code store_remove_series(store *store, const series_key *key, int64_t *bars,
+                                             mesh_error *err);
+
+// Gives `by` the key of a series, which goes as by store_remove_series(); all or nothing.
+// NOT_FOUND: there is no `by`.
+MESH_NODISCARD mesh_code store_replace_series(store *store, const series_key *by,
+                                              const series_key *key, mesh_error *err);
+
+// ---- what a source says of bars that are stored ----
+
+typedef struct store_change {
+  int64_t time_s, noticed_s;  // of the bar; since 1970, by our clock
+  double was, is;             // its close; NaN: the source has the bar no more
+} store_change;
+
+// Notes that a source was asked at now_s for bars that are stored, and what it said otherwise
+// (changes' own noticed_s are not looked at). NOT_FOUND if there is no such series.
+MESH_NODISCARD mesh_code store_note_probe(store *store, const series_key *key, int64_t now_s,
+                                          const store_change *changes, size_t count,
+                                          mesh_error *err);
+
+// Calls each() for the changes in [from, to) that were noted, oldest bar first, the last change of
+// each. None if there is no such series.
+MESH_NODISCARD mesh_code store_read_changes(store *store, const series_key *key, int64_t from_s,
+                                            int64_t to_s,
+                                            void (*each)(void *arg, const store_change *change),
                                             void *arg, mesh_error *err);
 
 // ---- instruments ----

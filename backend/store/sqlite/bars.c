@@ -115,12 +115,27 @@ static mesh_code read_rows(store *store, int64_t series, int64_t from_s, int64_t
   return code;
 }
 
+static mesh_code check_same(const store_columns *columns, int64_t series, const series_key *key,
+                            mesh_error *err) {
+  if (columns->series == NULL || *columns->series == series) return GRPC_STATUS_OK;
+  if (*columns->series == 0) {
+    *columns->series = series;
+    return GRPC_STATUS_OK;
+  }
+  mesh_fail(err, GRPC_STATUS_ABORTED,
+            "%s %s was replaced while it was read: the source had changed its bars; read it again",
+            key->symbol, key->timeframe);
+  mesh_error_set_reason(err, "REPLACED", "store.millrace");
+  return err->code;
+}
+
 mesh_code store_read_bars(store *store, const series_key *key, int64_t from_s, int64_t to_s,
                           const store_columns *columns, size_t *count, mesh_error *err) {
   int64_t series = 0;
   *count = 0;
   pthread_mutex_lock(&store->read_lock);
   mesh_code code = store_find_series(store, &store->reader, key, &series, err);
+  if (code == GRPC_STATUS_OK) code = check_same(columns, series, key, err);
   if (code == GRPC_STATUS_OK) code = read_rows(store, series, from_s, to_s, columns, count, err);
   pthread_mutex_unlock(&store->read_lock);
   return code;

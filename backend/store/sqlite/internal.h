@@ -27,6 +27,17 @@ typedef enum store_sql {
   STORE_SQL_UPDATE_SERIES,
   STORE_SQL_LIST_SERIES,
   STORE_SQL_LIST_SOURCES,
+  STORE_SQL_HIDE_SERIES,
+  STORE_SQL_COUNT_OF_SERIES,
+  STORE_SQL_RENAME_SERIES,
+  STORE_SQL_FIND_REMOVED_SERIES,
+  STORE_SQL_DELETE_BARS,
+  STORE_SQL_CLEAR_COVERAGE,
+  STORE_SQL_CLEAR_CHANGES,
+  STORE_SQL_DELETE_SERIES,
+  STORE_SQL_NOTE_PROBE,
+  STORE_SQL_NOTE_CHANGE,
+  STORE_SQL_READ_CHANGES,
   STORE_SQL_FIND_INSTRUMENT,
   STORE_SQL_FIND_BY_NUMBER,
   STORE_SQL_ADD_INSTRUMENT,
@@ -105,7 +116,7 @@ struct store {
   // The writer thread's:
   bool synchronous_full;
   int recent;         // about how many events were not yet moved
-  bool removed_left;  // operations that are removed, but not gone yet
+  bool removed_left;  // operations or series that are removed, but not gone yet
   int long_pages;     // a write-ahead log that has so many is folded into the file
   int log_pages;      // that it has, as of the last commit
   int fold_at_pages, folded_pages;
@@ -304,9 +315,12 @@ MESH_NODISCARD mesh_code store_insert_event(store *store, int64_t id, int64_t se
 bool store_has_many_recent(const store *store);
 MESH_NODISCARD mesh_code store_move_recent(store *store, mesh_error *err);
 
-// Removes a piece of what removed operations have left; store->removed_left says whether there is
-// more.
+// Removes a piece of what removed operations and series have left; store->removed_left says whether
+// there is more.
 MESH_NODISCARD mesh_code store_clear_removed(store *store, mesh_error *err);
+
+// The same of series alone: *left loses the rows that went, and is not 0 where nothing is left.
+MESH_NODISCARD mesh_code store_clear_removed_series(store *store, int *left, mesh_error *err);
 
 // Appends an event, or refuses.
 MESH_NODISCARD mesh_code store_write_event(store *store, const store_event *event, mesh_error *err);

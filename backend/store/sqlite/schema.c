@@ -106,9 +106,12 @@ static const char add_instruments[] =
     " id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, timeframe TEXT NOT NULL, source TEXT NOT NULL,"
     " prices TEXT NOT NULL, session TEXT NOT NULL, bars INTEGER NOT NULL DEFAULT 0,"
     " first_s INTEGER, last_s INTEGER, updated_ns INTEGER NOT NULL DEFAULT 0,"
-    " UNIQUE(symbol, timeframe, source, prices, session));"
+    " probed_s INTEGER NOT NULL DEFAULT 0, UNIQUE(symbol, timeframe, source, prices, session));"
+    "CREATE TABLE changes("
+    " series INTEGER NOT NULL, time_s INTEGER NOT NULL, noticed_s INTEGER NOT NULL, was REAL,"
+    " now REAL, PRIMARY KEY(series, time_s)) WITHOUT ROWID;"
     "INSERT OR IGNORE INTO series SELECT id, instrument_name(symbol), timeframe, source,"
-    "  old_prices(symbol), old_session(symbol), bars, first_s, last_s, updated_ns"
+    "  old_prices(symbol), old_session(symbol), bars, first_s, last_s, updated_ns, 0"
     " FROM series_6 ORDER BY bars DESC, id;"
     "CREATE TABLE moved(old INTEGER PRIMARY KEY, new INTEGER NOT NULL);"
     "INSERT INTO moved SELECT series_6.id, series.id FROM series_6 JOIN series"
@@ -317,7 +320,10 @@ static mesh_code claim(store *store, const store_identity *file, mesh_error *err
   if (code == GRPC_STATUS_OK)
     code = read_number(store, "SELECT count(*) FROM recent", &recent, err);
   if (code == GRPC_STATUS_OK) {
-    code = read_number(store, "SELECT count(*) FROM operations WHERE state=-1", &removed, err);
+    code = read_number(store,
+                       "SELECT (SELECT count(*) FROM operations WHERE state=-1) +"
+                       " (SELECT count(*) FROM series WHERE symbol LIKE 'removed/%')",
+                       &removed, err);
   }
   store->recent = (int)recent;
   store->removed_left = removed > 0;

@@ -111,7 +111,8 @@ static mesh_code pass_rows(store *store, sqlite3_stmt *statement,
                            .bars = sqlite3_column_int64(statement, 5),
                            .first_s = sqlite3_column_int64(statement, 6),
                            .last_s = sqlite3_column_int64(statement, 7),
-                           .updated_ns = sqlite3_column_int64(statement, 8)};
+                           .updated_ns = sqlite3_column_int64(statement, 8),
+                           .probed_s = sqlite3_column_int64(statement, 9)};
     each(arg, &series);
   }
   if (step != SQLITE_DONE)
@@ -121,7 +122,8 @@ static mesh_code pass_rows(store *store, sqlite3_stmt *statement,
 }
 
 #define SERIES_COLUMNS \
-  "symbol, timeframe, source, prices, session, bars, first_s, last_s, updated_ns"
+  "symbol, timeframe, source, prices, session, bars, first_s, last_s, updated_ns, probed_s"
+#define IS_NO_SHADOW "substr(source, 1, 1)<>'" STORE_SHADOW "'"
 
 // The names that text ?1 has at any source; and whether `series` is of the one that it has there.
 #define NAMES_OF_TEXT "(SELECT ?1 UNION SELECT name FROM aliases WHERE text=?1)"
@@ -136,8 +138,8 @@ static mesh_code list_rows(store *store, const char *symbol, const series_key *a
   sqlite3_stmt *statement;
   mesh_code code =
       store_prepare(store, &store->reader, STORE_SQL_LIST_SERIES,
-                    "SELECT " SERIES_COLUMNS
-                    " FROM series WHERE bars>0 AND (?6='' OR symbol=?6"
+                    "SELECT " SERIES_COLUMNS " FROM series WHERE bars>0 AND " IS_NO_SHADOW
+                    " AND (?6='' OR symbol=?6"
                     "  OR symbol IN (SELECT name FROM aliases WHERE text=?6))"
                     " AND symbol>=?1 AND (symbol>?1 OR"
                     "  (timeframe_s(timeframe), timeframe, source, prices, session)"
@@ -166,11 +168,11 @@ mesh_code store_list_sources(store *store, const series_key *key,
                              mesh_error *err) {
   sqlite3_stmt *statement;
   pthread_mutex_lock(&store->read_lock);
-  mesh_code code =
-      store_prepare(store, &store->reader, STORE_SQL_LIST_SOURCES,
-                    "SELECT " SERIES_COLUMNS " FROM series WHERE symbol IN " NAMES_OF_TEXT
-                    " AND timeframe=?2 AND " IS_OF_TEXT " ORDER BY source, prices, session",
-                    &statement, err);
+  mesh_code code = store_prepare(
+      store, &store->reader, STORE_SQL_LIST_SOURCES,
+      "SELECT " SERIES_COLUMNS " FROM series WHERE symbol IN " NAMES_OF_TEXT
+      " AND timeframe=?2 AND " IS_OF_TEXT " AND " IS_NO_SHADOW " ORDER BY source, prices, session",
+      &statement, err);
   if (code == GRPC_STATUS_OK) {
     store_bind_text(statement, 1, key->symbol);
     store_bind_text(statement, 2, key->timeframe);

@@ -1,7 +1,8 @@
-// What removed operations left: the writer clears it piece by piece, between other writes.
+// What removed operations and series left: the writer clears it piece by piece, between other
+// writes.
 #include "backend/store/sqlite/internal.h"
 
-enum { CLEARED_AT_ONCE = 1000 };  // events a transaction: other writes need not wait for all
+enum { CLEARED_AT_ONCE = 1000 };  // rows a transaction: other writes need not wait for all
 
 // One that is removed; 0: there is none.
 static mesh_code find_removed(store *store, int64_t *id, mesh_error *err) {
@@ -58,6 +59,7 @@ mesh_code store_clear_removed(store *store, mesh_error *err) {
     code = find_removed(store, &id, err);
     if (code == GRPC_STATUS_OK && id != 0) code = clear_one(store, id, &left, err);
   } while (code == GRPC_STATUS_OK && id != 0 && left > 0);
-  if (code == GRPC_STATUS_OK) store->removed_left = id != 0;
+  if (code == GRPC_STATUS_OK && left > 0) code = store_clear_removed_series(store, &left, err);
+  if (code == GRPC_STATUS_OK) store->removed_left = left <= 0;
   return code;
 }

@@ -121,7 +121,7 @@ static void one_text_is_one_instrument_at_a_source(fixture *own) {
 
 // As the tables were then.
 #define TO_VERSION_6                                                                \
-  "DROP TABLE instruments; DROP TABLE aliases;"                                     \
+  "DROP TABLE instruments; DROP TABLE aliases; DROP TABLE changes;"                 \
   "ALTER TABLE series RENAME TO series_7;"                                          \
   "CREATE TABLE series("                                                            \
   " id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, timeframe TEXT NOT NULL,"         \
@@ -164,7 +164,7 @@ static void version_6_is_brought_up_to_date(fixture *own) {
   expect_listed(own, "SPX", "SPX ib TRADES regular 2\n");
   double values[5][20];
   int64_t times[20];
-  store_columns columns = {20, times, values[0], values[1], values[2], values[3], values[4]};
+  store_columns columns = {20, times, values[0], values[1], values[2], values[3], values[4], NULL};
   size_t count;
   mesh_error err;
   series_key key = {"EURUSD", "1m", "ib", "MIDPOINT", "all"};

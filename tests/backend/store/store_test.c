@@ -13,7 +13,7 @@
 
 static size_t read_bars(fixture *own, int64_t from_s, int64_t to_s, test_bars *out) {
   static double low[BARS_MAX], close[BARS_MAX], high[BARS_MAX];
-  store_columns columns = {BARS_MAX, out->times, out->price, high, low, close, out->volume};
+  store_columns columns = {BARS_MAX, out->times, out->price, high, low, close, out->volume, NULL};
   size_t count = 0;
   mesh_error err;
   assert_int_equal(store_read_bars(own->store, &spx_1m, from_s, to_s, &columns, &count, &err),
@@ -65,7 +65,7 @@ static void the_same_bars_again_are_counted_once(fixture *own) {
 static void an_unknown_series_is_named(fixture *own) {
   static double values[6];
   int64_t time;
-  store_columns columns = {1, &time, values, values, values, values, values};
+  store_columns columns = {1, &time, values, values, values, values, values, NULL};
   size_t count;
   mesh_error err;
   const series_key nowhere = {.symbol = "NOPE", .timeframe = "1d", .source = ""},
@@ -304,7 +304,7 @@ static void when_it_was_asked_is_kept(fixture *own) {
 
 // As the series were before version 6.
 #define WITHOUT_SOURCES                                                                \
-  "DROP TABLE instruments; DROP TABLE aliases;"                                        \
+  "DROP TABLE instruments; DROP TABLE aliases; DROP TABLE changes;"                    \
   "ALTER TABLE series RENAME TO series_6;"                                             \
   "CREATE TABLE series("                                                               \
   " id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, timeframe TEXT NOT NULL,"            \
