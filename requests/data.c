@@ -49,9 +49,14 @@ static mesh_code check_optional(const char *field, const char *name, mesh_error 
 
 static mesh_code check_source(const char *source, mesh_error *err) {
   mesh_code code = check_optional("source", source, err);
-  if (code != GRPC_STATUS_OK || strlen(source) < SERIES_SOURCE_MAX) return code;
+  if (code != GRPC_STATUS_OK) return code;
+  if (source[0] == '~') {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "source '%.*s': no source begins with ~",
+                     MESH_TEXT_SHOWN(source, 40));
+  }
+  if (strlen(source) < SERIES_SOURCE_MAX - 1) return code;
   return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "source has %zu bytes, at most %d",
-                   strlen(source), SERIES_SOURCE_MAX - 1);
+                   strlen(source), SERIES_SOURCE_MAX - 2);
 }
 
 // ---- DataService, DataManager ----

@@ -18,6 +18,13 @@ series_key series_choice_key(const series_choice *own, const char *timeframe) {
   return (series_key){own->symbol, timeframe, own->source, own->prices, own->session};
 }
 
+series_choice series_shadow(const series_choice *own) {
+  series_choice shadow = *own;
+  mesh_text_format(shadow.source, sizeof shadow.source, "%s%.*s", STORE_SHADOW,
+                   MESH_TEXT_SHOWN(own->source, (int)sizeof shadow.source - 2));
+  return shadow;
+}
+
 static const char *or_empty(const char *text) {
   return text != NULL ? text : "";
 }

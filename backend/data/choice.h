@@ -20,6 +20,9 @@ typedef struct series_choice {
 // Its key; borrowed from the choice.
 series_key series_choice_key(const series_choice *own, const char *timeframe);
 
+// The series that gathers what is to take its place (STORE_SHADOW).
+series_choice series_shadow(const series_choice *own);
+
 // What bars of the instrument of that name are made of and which hours they cover: what `asked`
 // says of it, else the defaults.
 void series_fill_defaults(const series_key *asked, const series_defaults *defaults,

@@ -37,7 +37,7 @@ static mesh_code open_fetch(mesh_scope *scope, mesh_link *adapter, const fetch_r
 
 // A name that a host says. One that is no name says nothing.
 static void take_source(char out[SERIES_SOURCE_MAX], const char *said) {
-  bool is_name = mesh_text_name_fault(said, SERIES_SOURCE_MAX - 1) == NULL;
+  bool is_name = mesh_text_name_fault(said, SERIES_SOURCE_MAX - 2) == NULL && said[0] != '~';
   mesh_text_copy(out, SERIES_SOURCE_MAX, is_name ? said : SERIES_SOURCE_UNKNOWN);
 }
 

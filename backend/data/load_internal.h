@@ -49,6 +49,14 @@ struct load {
   int64_t from_s, to_s;
   Millrace__V1__LoadRequest__Mode mode;
 
+  interval settled;       // the newest stretch that is settled; empty: there is none
+  int64_t probed_s;       // when stored bars were last asked for again; 0: never
+  bool refresh;           // all bars are to be asked for again
+  bool is_refreshing;     // `series` is the shadow that they come into
+  load *next_refreshing;  // in the manager's list
+  bool has_refreshed;     // it took the series' place, or is about to, of an adopted one
+  int64_t bars_changed;   // stored ones of which the source said otherwise
+  char first_changed[160];
   interval window;     // what is to be covered
   bool has_window;     // known from before an adoption
   intervals segments;  // what has to be fetched for that
@@ -75,6 +83,7 @@ struct load {
   // What the outcome points to.
   char summary[LOAD_TEXT_MAX];
   Millrace__V1__LoadResult result;
+  Millrace__V1__ChangedBars changed_message;
   Millrace__V1__Interval window_message;
   Google__Protobuf__Timestamp window_times[2];
   Millrace__V1__Interval *missing_messages;
@@ -124,6 +133,26 @@ bool load_is_doubt(const mesh_error *err);
 // fetch_again of a load_piece: an outage is waited for; each failed attempt is in the history.
 mesh_code load_again(void *piece, mesh_scope *scope, const char *name, int attempt,
                      mesh_error *err);
+
+// Plans own->window and own->segments: what of the window is not known yet.
+MESH_NODISCARD mesh_code load_plan(load *own, mesh_error *err);
+
+// Fetches own->segments.
+MESH_NODISCARD mesh_code load_fetch_all(load *own, mesh_error *err);
+
+// Once a day, where there is something to fetch: asks for the last settled bars again. One that is
+// corrected is replaced; where all have become another by the same factor, or prices are adjusted,
+// the series is to be refreshed. What was said otherwise is noted in the store.
+MESH_NODISCARD mesh_code load_probe(load *own, mesh_error *err);
+
+// Notes in the store that the series is to be refreshed: until it is, each load goes on with that.
+MESH_NODISCARD mesh_code load_begin_refresh(load *own, const char *reason, mesh_error *err);
+
+// Behind other loads of the series that do so: probes it; where it is to be refreshed, asks for all
+// that was ever asked for again, into its shadow, which then takes its place, and plans anew. Where
+// a segment fails the shadow stays, and own->give_up is set: what is new must not be mixed with
+// what is old.
+MESH_NODISCARD mesh_code load_look_again(load *own, mesh_error *err);
 
 // Takes over what an adopted load did before: its counts, and the window where that is kept.
 MESH_NODISCARD mesh_code load_recall(load *own, mesh_error *err);

@@ -17,7 +17,9 @@ static void recall_segment(load *own, const Millrace__V1__SegmentReport *report)
   if (report->state == SEGMENT_STATE(FAILED)) return;  // it is a gap, and asked for again
   if (own->source[0] == '\0') mesh_text_copy(own->source, sizeof own->source, report->source);
   own->before++;
-  if (report->interval != NULL && report->interval->from != NULL && report->interval->to != NULL) {
+  own->has_refreshed = own->has_refreshed || report->refresh;
+  if (!report->refresh && report->interval != NULL && report->interval->from != NULL &&
+      report->interval->to != NULL) {
     intervals_add(&own->answered,
                   (interval){report->interval->from->seconds, report->interval->to->seconds});
   }

@@ -54,6 +54,11 @@ static void fill_summary(load *own, double elapsed_s) {
     mesh_text_append(out, sizeof own->summary, "; %lld refused (%.*s)",
                      (long long)own->bars_refused, MESH_TEXT_SHOWN(own->first_refused, 80));
   }
+  if (own->bars_changed > 0) {
+    mesh_text_append(out, sizeof own->summary, "; %lld were others before (%.*s)%s",
+                     (long long)own->bars_changed, MESH_TEXT_SHOWN(own->first_changed, 80),
+                     own->has_refreshed ? ", so all were asked for again" : "");
+  }
   if (own->missing.count > 0) {
     mesh_text_append(out, sizeof own->summary, "; %zu intervals are missing", own->missing.count);
   }
@@ -68,6 +73,11 @@ void load_fill_result(load *own) {
   own->result.source = own->source;
   own->result.prices = own->series.prices;
   own->result.session = own->series.session;
+  millrace__v1__changed_bars__init(&own->changed_message);
+  own->changed_message.bars = own->bars_changed;
+  own->changed_message.first = own->first_changed;
+  own->changed_message.refreshed = own->has_refreshed;
+  if (own->bars_changed > 0 || own->has_refreshed) own->result.changed = &own->changed_message;
   own->result.timeframe = (char *)own->timeframe->text;
   own->result.window = &own->window_message;
   own->result.bars_stored = own->bars_stored;

@@ -137,6 +137,7 @@ static mesh_code keep(load *own, interval asked, fetch_result *fetched, mesh_err
   fill_message(&message, asked, found->empty ? SEGMENT_STATE(EMPTY) : SEGMENT_STATE(STORED),
                fetched->attempts);
   message.report.source = own->source;
+  message.report.refresh = own->is_refreshing;
   message.report.bars = (int64_t)bars->count;
   message.report.refused = (int64_t)found->refused;
   message.report.reason = found->empty ? found->empty_reason : found->first_refused;
@@ -155,6 +156,7 @@ static mesh_code leave_gap(load *own, interval asked, int attempts, const mesh_e
   char reason[LOAD_TEXT_MAX];
   mesh_text_format(reason, sizeof reason, "%.*s", MESH_TEXT_SHOWN(why->message, 250));
   message.report.reason = reason;
+  message.report.refresh = own->is_refreshing;
   own->last_failure = *why;
   intervals_add(&own->missing, asked);
   mesh_text_copy(own->missing_reason, sizeof own->missing_reason, reason);

@@ -28,6 +28,8 @@ typedef struct data_manager {
   data_manager_options options;
   int queries;  // that have a thread of the pool now (query.h)
   mesh_signal query_ended;
+  struct load *refreshing;  // loads that ask for stored bars again (load_refresh.c)
+  mesh_signal refresh_ended;
 } data_manager;
 
 // Fills the service's table; the other members are the caller's to set first, and borrowed.

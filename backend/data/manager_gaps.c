@@ -1,5 +1,6 @@
 #include "backend/data/manager_gaps.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "backend/data/gaps.h"
@@ -28,8 +29,10 @@ typedef struct gaps_job {
   const timeframe *frame;
   interval window;
   bool has_window;
-  intervals known;  // not to be shown
-  note *notes;      // owned, oldest first
+  intervals known;    // not to be shown
+  intervals changed;  // bars that the source has changed, to be shown
+  bool refreshing;    // the series is to be refreshed
+  note *notes;        // owned, oldest first
   size_t count, room;
   mesh_error *err;
   mesh_code code;
@@ -74,6 +77,53 @@ static void take_coverage(void *arg, const store_coverage *coverage) {
   }
 }
 
+static void take_change(void *arg, const store_change *change) {
+  gaps_job *job = arg;
+  char reason[128];
+  interval at = {change->time_s, timeframe_end(job->frame, change->time_s)};
+  if (isnan(change->is)) {
+    mesh_text_format(reason, sizeof reason, "close %.10g was stored; the source has no such bar",
+                     change->was);
+  } else {
+    mesh_text_format(reason, sizeof reason, "close %.10g was stored; the source says %.10g",
+                     change->was, change->is);
+  }
+  store_coverage shown = {.from_s = at.from_s, .to_s = at.to_s, .reason = reason};
+  intervals_add(&job->changed, at);
+  add_note(job, &shown, CAUSE(CHANGED));
+}
+
+static void take_shadow(void *arg, const store_coverage *coverage) {
+  (void)coverage;
+  ((gaps_job *)arg)->refreshing = true;
+}
+
+static int compare_notes(const void *a, const void *b) {
+  const note *one = a, *other = b;
+  return one->at.from_s < other->at.from_s ? -1 : one->at.from_s > other->at.from_s;
+}
+
+// Bars that were changed are stored, and shown all the same.
+static mesh_code read_changes(gaps_job *job, const series_choice *series, const series_key *key) {
+  series_choice shadow = series_shadow(series);
+  series_key shadow_key = series_choice_key(&shadow, key->timeframe);
+  store *store = job->self->store;
+  mesh_code code =
+      store_read_coverage(store, &shadow_key, INT64_MIN, INT64_MAX, take_shadow, job, job->err);
+  if (code != GRPC_STATUS_OK || (!job->refreshing && !job->request->all)) return code;
+  code = store_read_changes(store, key, INT64_MIN, INT64_MAX, take_change, job, job->err);
+  if (code != GRPC_STATUS_OK || job->changed.count == 0) return code;
+  intervals shown = {0};
+  intervals_normalize(&job->known);
+  intervals_normalize(&job->changed);
+  for (size_t i = 0; i < job->known.count; i++)
+    intervals_subtract(job->known.items[i], &job->changed, &shown);
+  intervals_clear(&job->known);
+  job->known = shown;
+  qsort(job->notes, job->count, sizeof *job->notes, compare_notes);
+  return code;
+}
+
 static void do_read_gaps(void *arg) {
   gaps_job *job = arg;
   const Millrace__V1__GapsRequest *request = job->request;
@@ -93,6 +143,7 @@ static void do_read_gaps(void *arg) {
       intervals_add(&job->known, open.at);
     }
   }
+  if (job->code == GRPC_STATUS_OK) job->code = read_changes(job, &found, &key);
 }
 
 static mesh_code send_gap(mesh_call *call, interval at, Millrace__V1__Gap__Cause cause,
@@ -191,6 +242,7 @@ mesh_code data_manager_gaps(mesh_call *call, mesh_frame frame, void *arg, mesh_e
   gaps_job job = {.self = arg, .request = request, .err = err};
   mesh_code code = send_gaps(&job, call, err);
   intervals_clear(&job.known);
+  intervals_clear(&job.changed);
   free(job.notes);
   millrace__v1__gaps_request__free_unpacked(request, NULL);
   return code;

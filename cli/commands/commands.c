@@ -45,7 +45,9 @@ static const args_flag load_flags[] = {
     WINDOW_FLAGS,
     {"mode", "tail|backfill|full",
      "tail: from the newest stored bar on; backfill: every gap from --from on; full: every gap "
-     "from the source's first bar on"},
+     "from the source's first bar on, or from --from"},
+    {"refresh", NULL,
+     "ask for every bar of the series again; the new ones replace it once all are there"},
     PATIENCE_FLAG,
     START_FLAGS,
     SERIES_FLAGS,

@@ -81,6 +81,8 @@ static const char *name_cause(Millrace__V1__Gap__Cause cause) {
       return "empty:";
     case MILLRACE__V1__GAP__CAUSE__CLOSED:
       return "closed";
+    case MILLRACE__V1__GAP__CAUSE__CHANGED:
+      return "changed:";
     default:
       return "unknown:";
   }

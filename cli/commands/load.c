@@ -82,6 +82,7 @@ static mesh_code run(client *own, mesh_error *err) {
   request.prices = prices_read(own->given);
   request.session = session_read(own->given);
   request.start = &start.message;
+  request.refresh = args_get(own->given, "refresh") != NULL;
   code = patience_read(own->given, &request.patience_ms, err);
   if (code != GRPC_STATUS_OK) return code;
   return follow_load(own, &request, &window, err);

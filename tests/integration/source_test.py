@@ -160,7 +160,7 @@ class SourcesTest(LayersCase):
         database = os.path.join(self.home, "millrace.db")
         with sqlite3.connect(database) as file:
             file.executescript("""
-                DROP TABLE instruments; DROP TABLE aliases;
+                DROP TABLE instruments; DROP TABLE aliases; DROP TABLE changes;
                 ALTER TABLE series RENAME TO series_6;
                 CREATE TABLE series(
                   id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, timeframe TEXT NOT NULL,

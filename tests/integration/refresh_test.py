@@ -1,0 +1,183 @@
+"""Bars that a source has changed since they were stored: splits, corrections, and series asked for again."""
+
+import signal
+import threading
+import unittest
+
+from mesh_processes import outcome, wait_for
+from scripted import DAY, NO_DATA, ScriptedGateway, at, bar
+from served import LayersCase
+
+FIRST, LAST = at("2026-10-05"), at("2026-10-31")
+WEEK = ["--from", "2026-10-05", "--to", "2026-10-12"]
+MORE = ["--from", "2026-10-05", "--to", "2026-10-20"]
+
+
+class RefreshCase(LayersCase):
+    factor = 1.0
+
+    def setUp(self):
+        super().setUp()
+        self.corrected, self.gone, self.refuses = {}, set(), set()
+        self.gateway = ScriptedGateway(self.answer)
+        self.addCleanup(self.gateway.close)
+        self.start_layers(self.gateway.address)
+
+    def answer(self, ask):
+        if any(ask.from_s <= t < ask.end_s for t in self.refuses):
+            return (162, "Historical Market Data Service error message:No market data permissions for X")
+        days = [t for t in range(FIRST, LAST, DAY) if ask.from_s <= t < ask.end_s and t not in self.gone]
+        return [bar(t, *[self.factor * price for price in (10, 11, 9, self.corrected.get(t, 10.5))])
+                for t in days] or NO_DATA
+
+    def load(self, *flags):
+        return outcome(self.json("data", "load", "AAPL", "1d", *flags))["succeeded"]["load"]
+
+    def closes(self):
+        return [float(row[4]) for row in self.export("AAPL", "1d")]
+
+    def changed(self, *flags):
+        return [gap for gap in self.json("data", "gaps", "AAPL", "1d", *flags) if gap["cause"] == "CHANGED"]
+
+
+class ProbeTest(RefreshCase):
+    def test_a_split_changes_all_bars_or_none(self):
+        self.load(*WEEK)
+        self.factor = 0.25
+        loaded = self.load(*MORE)
+        self.assertEqual(loaded["changed"], {"bars": 5, "refreshed": True,
+                                             "first": "2026-10-07T00:00:00Z: close 10.5, now 2.625"})
+        self.assertEqual(set(self.closes()), {2.625})
+        self.assertEqual(len(self.closes()), 15)
+        self.assertEqual(self.changed("--all"), [])
+        self.assertEqual(self.load(*MORE)["requests"], 0)
+
+    def test_the_text_says_so(self):
+        self.load(*WEEK)
+        self.factor = 2
+        text = self.ok("data", "load", "AAPL", "1d", *MORE, "--output=text").transcript()
+        self.assertIn("; 5 were others before (2026-10-07T00:00:00Z: close 10.5, now 21), so all were asked for "
+                      "again", text)
+
+    def test_a_correction_is_one_bars(self):
+        self.load(*WEEK)
+        self.corrected[at("2026-10-09")] = 10.6
+        loaded = self.load(*MORE)
+        self.assertEqual(loaded["changed"], {"bars": 1, "refreshed": False,
+                                             "first": "2026-10-09T00:00:00Z: close 10.5, now 10.6"})
+        self.assertEqual(self.closes()[:7], [10.5, 10.5, 10.5, 10.5, 10.6, 10.5, 10.5])
+        self.assertEqual(self.changed(), [])
+        noted, = self.changed("--all")
+        self.assertEqual((noted["interval"]["from"], noted["reason"]),
+                         ("2026-10-09T00:00:00Z", "close 10.5 was stored; the source says 10.6"))
+
+    def test_a_bar_that_is_gone_is_noted(self):
+        self.load(*WEEK)
+        self.gone.add(at("2026-10-09"))
+        self.assertEqual(self.load(*MORE)["changed"]["bars"], 1)
+        noted, = self.changed("--all")
+        self.assertEqual(noted["reason"], "close 10.5 was stored; the source has no such bar")
+
+    def test_adjusted_prices_are_always_asked_for_again(self):
+        self.load(*WEEK, "--prices=ADJUSTED_LAST")
+        self.factor = 1.001  # no split: a dividend
+        loaded = self.load(*MORE, "--prices=ADJUSTED_LAST")
+        self.assertTrue(loaded["changed"]["refreshed"])
+        self.assertEqual(len(set(self.closes())), 1)
+
+    def test_it_is_asked_once_a_day(self):
+        self.load(*WEEK)
+        self.load("--from", "2026-10-12", "--to", "2026-10-14")
+        asked = len(self.gateway.asks)
+        self.load("--from", "2026-10-14", "--to", "2026-10-16")
+        self.assertEqual(len(self.gateway.asks) - asked, 1)
+
+    def test_who_has_nothing_to_fetch_asks_nothing(self):
+        self.load(*WEEK)
+        self.factor = 0.5
+        self.assertEqual(self.load(*WEEK)["requests"], 0)
+
+    def test_a_source_without_data_says_nothing_of_it(self):
+        self.load(*WEEK)
+        self.gone.update(range(FIRST, LAST, DAY))
+        loaded = self.load(*MORE)
+        self.assertNotIn("changed", {name for name, value in loaded.items() if value})
+        self.assertEqual(len(self.closes()), 7)
+
+
+class RefreshTest(RefreshCase):
+    def test_all_is_asked_for_again(self):
+        self.load(*WEEK)
+        self.corrected[at("2026-10-05")] = 10.9  # no probe sees that
+        self.gone.add(at("2026-10-06"))
+        loaded = self.load(*WEEK, "--refresh")
+        self.assertTrue(loaded["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [10.9, 10.5, 10.5, 10.5, 10.5, 10.5])
+        self.assertEqual(self.load(*WEEK)["requests"], 0)
+
+    def test_a_series_that_is_not_there_yet_is_loaded(self):
+        self.assertEqual(self.load(*WEEK, "--refresh")["barsStored"], 7)
+
+    def test_what_fails_changes_nothing(self):
+        self.load(*WEEK)
+        self.factor, self.refuses = 0.25, {at("2026-10-12")}
+        done = self.millrace("data", "load", "AAPL", "1d", *MORE, "--output=json")
+        self.assertNotEqual(done.code, 0)
+        self.assertEqual(self.closes(), [10.5] * 7)
+        self.refuses = {FIRST}
+        done = self.millrace("data", "load", "AAPL", "1d", *MORE, "--refresh", "--output=json")
+        self.assertEqual(self.closes(), [10.5] * 7)
+        self.refuses = set()
+        self.assertEqual(self.load(*MORE)["changed"]["refreshed"], True)
+        self.assertEqual(self.closes(), [2.625] * 15)
+
+    def test_one_at_a_time(self):
+        """The others wait, and then do what is left to do: nobody takes half a series for a whole one."""
+        self.load(*WEEK)
+        asked, go_on = threading.Event(), threading.Event()
+        answer = self.answer
+
+        def slowly(ask):
+            asked.set()
+            go_on.wait(60)
+            return answer(ask)
+
+        self.gateway.answer = slowly
+        loads = [self.start("millrace", "data", "load", "AAPL", "1d", *MORE, "--refresh", "--output=json")]
+        self.assertTrue(asked.wait(60))
+        loads += [self.start("millrace", "data", "load", "AAPL", "1d", *flags, "--output=json")
+                  for flags in (WEEK + ["--refresh"], ["--from", "2026-10-12", "--to", "2026-10-25"])]
+        for load in loads[1:]:
+            load.line(lambda line: "waits for another load" in line, "note that it waits")
+        self.factor = 0.25
+        go_on.set()
+        for load in loads:
+            self.assertEqual(load.wait(), 0, load.transcript())
+        self.assertEqual(self.closes(), [2.625] * 20)
+
+    def test_it_goes_on_after_a_kill(self):
+        self.load(*WEEK)
+        asked, go_on = threading.Event(), threading.Event()
+        answer = self.answer
+
+        def slowly(ask):
+            asked.set()
+            go_on.wait(60)
+            return answer(ask)
+
+        self.gateway.answer = slowly
+        load = self.start("millrace", "data", "load", "AAPL", "1d", *MORE, "--refresh", "--output=json")
+        self.assertTrue(asked.wait(60))
+        self.factor = 0.25
+        self.backend.signal(signal.SIGKILL)
+        self.backend.wait()
+        self.start_backend()
+        self.assertEqual(self.closes(), [10.5] * 7)
+        go_on.set()
+        self.assertEqual(load.wait(), 0, load.transcript())
+        self.assertTrue(outcome(load.json_lines())["succeeded"]["load"]["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [2.625] * 15)
+
+
+if __name__ == "__main__":
+    unittest.main()
