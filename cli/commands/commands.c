@@ -71,6 +71,11 @@ static const args_flag gaps_flags[] = {
     SERIES_FLAGS,
     {0},
 };
+static const args_flag delete_flags[] = {
+    {"yes", NULL, "do not ask; needed where there is no terminal"},
+    SERIES_FLAGS,
+    {0},
+};
 static const args_flag export_flags[] = {
     WINDOW_FLAGS,
     {"out", "FILE", "write there, all or nothing, instead of to standard output"},
@@ -163,6 +168,8 @@ const command commands_all[] = {
     {"data list", "[SYMBOL]", 0, 1, "the stored series", NULL, NULL, cmd_list, false},
     {"data gaps", "SYMBOL TIMEFRAME", 2, 2, "what is missing in a stored series", gaps_flags, NULL,
      cmd_gaps, false},
+    {"data delete", "SYMBOL TIMEFRAME", 2, 2, "remove a stored series", delete_flags, NULL,
+     cmd_delete, true},
     {"data export", "SYMBOL TIMEFRAME", 2, 2, "stored bars as CSV", export_flags, NULL, cmd_export,
      false},
     {"data search", "PATTERN", 1, 1, "instruments that the gateway knows", NULL, NULL, cmd_search,

@@ -115,6 +115,8 @@ static mesh_code read_rows(store *store, int64_t series, int64_t from_s, int64_t
   return code;
 }
 
+enum { READ_AGAIN_MS = 50 };
+
 static mesh_code check_same(const store_columns *columns, int64_t series, const series_key *key,
                             mesh_error *err) {
   if (columns->series == NULL || *columns->series == series) return GRPC_STATUS_OK;
@@ -126,6 +128,7 @@ static mesh_code check_same(const store_columns *columns, int64_t series, const 
             "%s %s was replaced while it was read: the source had changed its bars; read it again",
             key->symbol, key->timeframe);
   mesh_error_set_reason(err, "REPLACED", "store.millrace");
+  mesh_error_set_retry(err, READ_AGAIN_MS);
   return err->code;
 }
 
