@@ -50,7 +50,7 @@ struct load {
   Millrace__V1__LoadRequest__Mode mode;
 
   interval settled;       // the newest stretch that is settled; empty: there is none
-  int64_t probed_s;       // when stored bars were last asked for again; 0: never
+  int64_t probed_s;       // when stored bars were last asked for again, or the first ones came
   bool refresh;           // all bars are to be asked for again
   bool is_refreshing;     // `series` is the shadow that they come into
   load *next_refreshing;  // in the manager's list

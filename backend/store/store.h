@@ -93,7 +93,7 @@ typedef struct store_series {
   series_key key;                 // valid during the callback
   int64_t bars, first_s, last_s;  // the times of the first and last bar
   int64_t updated_ns;
-  int64_t probed_s;  // when its source was last asked for stored bars again; 0: never
+  int64_t probed_s;  // when its source was last asked for stored bars again, or the first ones came
 } store_series;
 
 // An event for the journal, with the operation's new state. Strings and bytes are borrowed.

@@ -69,7 +69,7 @@ class LateBarsTest(LedgerCase):
     def test_an_empty_answer_is_not_for_ever(self):
         """Once the answer to what was not settled is "nothing", the next load rests for an hour."""
         self.load("AAPL", "1m", *self.WINDOW)
-        self.assertEqual(self.load("AAPL", "1m", *self.WINDOW)["requests"], 2)  # one is the day's probe
+        self.assertEqual(self.load("AAPL", "1m", *self.WINDOW)["requests"], 1)
         asked = len(self.gateway.asks)
         self.assertEqual(self.load("AAPL", "1m", *self.WINDOW)["requests"], 0)
         self.assertEqual(len(self.gateway.asks), asked)
@@ -200,7 +200,7 @@ class OddBarsTest(LedgerCase):
         self.assertEqual(gaps[0]["interval"]["to"], "2026-11-02T15:05:00Z")
         self.bars[4] = good
         second = self.load("AAPL", "1m", *self.WINDOW)
-        self.assertEqual((second["barsStored"], second["requests"]), (1, 2))  # with the day's probe
+        self.assertEqual((second["barsStored"], second["requests"]), (1, 1))
         self.assertEqual(self.gaps("AAPL", "1m"), [])
 
     def test_order_costs_no_bar(self):

@@ -1,6 +1,8 @@
 """Bars that a source has changed since they were stored: splits, corrections, and series asked for again."""
 
+import os
 import signal
+import sqlite3
 import threading
 import unittest
 
@@ -30,6 +32,16 @@ class RefreshCase(LayersCase):
         return [bar(t, *[self.factor * price for price in (10, 11, 9, self.corrected.get(t, 10.5))])
                 for t in days] or NO_DATA
 
+    def a_day_passes(self):
+        """Since the source was asked last."""
+        with sqlite3.connect(os.path.join(self.home, "millrace.db")) as store:
+            store.execute("UPDATE series SET probed_s=probed_s-86400")
+        store.close()
+
+    def load_week(self, *flags):
+        self.load(*WEEK, *flags)
+        self.a_day_passes()
+
     def load(self, *flags):
         return outcome(self.json("data", "load", "AAPL", "1d", *flags))["succeeded"]["load"]
 
@@ -42,7 +54,7 @@ class RefreshCase(LayersCase):
 
 class ProbeTest(RefreshCase):
     def test_a_split_changes_all_bars_or_none(self):
-        self.load(*WEEK)
+        self.load_week()
         self.factor = 0.25
         loaded = self.load(*MORE)
         self.assertEqual(loaded["changed"], {"bars": 5, "refreshed": True,
@@ -53,14 +65,14 @@ class ProbeTest(RefreshCase):
         self.assertEqual(self.load(*MORE)["requests"], 0)
 
     def test_the_text_says_so(self):
-        self.load(*WEEK)
+        self.load_week()
         self.factor = 2
         text = self.ok("data", "load", "AAPL", "1d", *MORE, "--output=text").transcript()
         self.assertIn("; 5 were others before (2026-10-07T00:00:00Z: close 10.5, now 21), so all were asked for "
                       "again", text)
 
     def test_a_correction_is_one_bars(self):
-        self.load(*WEEK)
+        self.load_week()
         self.corrected[at("2026-10-09")] = 10.6
         loaded = self.load(*MORE)
         self.assertEqual(loaded["changed"], {"bars": 1, "refreshed": False,
@@ -72,14 +84,14 @@ class ProbeTest(RefreshCase):
                          ("2026-10-09T00:00:00Z", "close 10.5 was stored; the source says 10.6"))
 
     def test_a_bar_that_is_gone_is_noted(self):
-        self.load(*WEEK)
+        self.load_week()
         self.gone.add(at("2026-10-09"))
         self.assertEqual(self.load(*MORE)["changed"]["bars"], 1)
         noted, = self.changed("--all")
         self.assertEqual(noted["reason"], "close 10.5 was stored; the source has no such bar")
 
     def test_adjusted_prices_are_always_asked_for_again(self):
-        self.load(*WEEK, "--prices=ADJUSTED_LAST")
+        self.load_week("--prices=ADJUSTED_LAST")
         self.factor = 1.001  # no split: a dividend
         loaded = self.load(*MORE, "--prices=ADJUSTED_LAST")
         self.assertTrue(loaded["changed"]["refreshed"])
@@ -87,18 +99,20 @@ class ProbeTest(RefreshCase):
 
     def test_it_is_asked_once_a_day(self):
         self.load(*WEEK)
-        self.load("--from", "2026-10-12", "--to", "2026-10-14")
-        asked = len(self.gateway.asks)
-        self.load("--from", "2026-10-14", "--to", "2026-10-16")
-        self.assertEqual(len(self.gateway.asks) - asked, 1)
+        for passes, to, requests in [(False, 14, 1), (True, 16, 2), (False, 18, 1), (True, 20, 2)]:
+            if passes:
+                self.a_day_passes()
+            asked = len(self.gateway.asks)
+            self.load("--from", "2026-10-12", "--to", "2026-10-%d" % to)
+            self.assertEqual(len(self.gateway.asks) - asked, requests, to)
 
     def test_who_has_nothing_to_fetch_asks_nothing(self):
-        self.load(*WEEK)
+        self.load_week()
         self.factor = 0.5
         self.assertEqual(self.load(*WEEK)["requests"], 0)
 
     def test_a_source_without_data_says_nothing_of_it(self):
-        self.load(*WEEK)
+        self.load_week()
         self.gone.update(range(FIRST, LAST, DAY))
         loaded = self.load(*MORE)
         self.assertNotIn("changed", {name for name, value in loaded.items() if value})
@@ -119,7 +133,7 @@ class RefreshTest(RefreshCase):
         self.assertEqual(self.load(*WEEK, "--refresh")["barsStored"], 7)
 
     def test_what_fails_changes_nothing(self):
-        self.load(*WEEK)
+        self.load_week()
         self.factor, self.refuses = 0.25, {at("2026-10-12")}
         done = self.millrace("data", "load", "AAPL", "1d", *MORE, "--output=json")
         self.assertNotEqual(done.code, 0)

@@ -36,26 +36,27 @@ mesh_code store_find_series(store *store, store_connection *connection, const se
   return code;
 }
 
-mesh_code store_find_or_add_series(store *store, const series_key *key, int64_t *id,
-                                   mesh_error *err) {
-  sqlite3_stmt *statement;
-  mesh_code code =
-      store_prepare(store, &store->writer, STORE_SQL_ADD_SERIES,
-                    "INSERT OR IGNORE INTO series(symbol, timeframe, source, prices, session)"
-                    " VALUES(?1, ?2, ?3, ?4, ?5)",
-                    &statement, err);
-  if (code != GRPC_STATUS_OK) return code;
-  bind_key(statement, key);
-  code = store_step(store, statement, "cannot add a series", err);
-  store_release(statement);
-  if (code != GRPC_STATUS_OK) return code;
-  return store_find_series(store, &store->writer, key, id, err);
-}
-
 static int64_t wall_ns(void) {
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   return mesh_time_join(now.tv_sec, now.tv_nsec);
+}
+
+mesh_code store_find_or_add_series(store *store, const series_key *key, int64_t *id,
+                                   mesh_error *err) {
+  sqlite3_stmt *statement;
+  mesh_code code = store_prepare(
+      store, &store->writer, STORE_SQL_ADD_SERIES,
+      "INSERT OR IGNORE INTO series(symbol, timeframe, source, prices, session, probed_s)"
+      " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
+      &statement, err);
+  if (code != GRPC_STATUS_OK) return code;
+  bind_key(statement, key);
+  sqlite3_bind_int64(statement, 6, mesh_time_seconds(wall_ns()));  // its bars come now
+  code = store_step(store, statement, "cannot add a series", err);
+  store_release(statement);
+  if (code != GRPC_STATUS_OK) return code;
+  return store_find_series(store, &store->writer, key, id, err);
 }
 
 mesh_code store_update_series(store *store, int64_t series, const store_bars *bars, int64_t added,
