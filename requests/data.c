@@ -105,6 +105,14 @@ static mesh_code check_describe(const ProtobufCMessage *message, mesh_error *err
   return code == GRPC_STATUS_OK ? check_prices(request->prices, request->session, err) : code;
 }
 
+static mesh_code check_validate(const ProtobufCMessage *message, mesh_error *err) {
+  const Millrace__V1__ValidateRequest *request = (const Millrace__V1__ValidateRequest *)message;
+  mesh_code code = check_series(request->symbol, request->timeframe, err);
+  if (code == GRPC_STATUS_OK) code = request_check_window(request->from, request->to, err);
+  if (code == GRPC_STATUS_OK) code = check_source(request->source, err);
+  return code == GRPC_STATUS_OK ? check_prices(request->prices, request->session, err) : code;
+}
+
 static mesh_code check_delete(const ProtobufCMessage *message, mesh_error *err) {
   const Millrace__V1__DeleteSeriesRequest *request =
       (const Millrace__V1__DeleteSeriesRequest *)message;
@@ -180,6 +188,7 @@ static const request_check table[] = {
     {&millrace__v1__gaps_request__descriptor, check_gaps},
     {&millrace__v1__list_series_request__descriptor, check_list},
     {&millrace__v1__describe_request__descriptor, check_describe},
+    {&millrace__v1__validate_request__descriptor, check_validate},
     {&millrace__v1__delete_series_request__descriptor, check_delete},
     {&millrace__v1__subscribe_request__descriptor, check_subscribe},
     {&millrace__v1__search_request__descriptor, check_search},

@@ -7,6 +7,7 @@
 #include "backend/data/load.h"
 #include "backend/data/manager_delete.h"
 #include "backend/data/manager_gaps.h"
+#include "backend/data/manager_validate.h"
 #include "backend/data/query.h"
 #include "market/bar_columns.h"
 #include "market/timeframe.h"
@@ -299,10 +300,15 @@ static mesh_code search(mesh_call *call, mesh_frame frame, void *arg, mesh_error
 
 void data_manager_init(data_manager *self) {
   static const mesh_method methods[] = {
-      {.name = "Load", .run = load_series},         {.name = "Read", .run = read_series},
-      {.name = "Gaps", .run = data_manager_gaps},   {.name = "List", .run = list_series},
-      {.name = "Describe", .run = describe_series}, {.name = "Delete", .run = data_manager_delete},
-      {.name = "Subscribe", .run = subscribe},      {.name = "Search", .run = search},
+      {.name = "Load", .run = load_series},
+      {.name = "Read", .run = read_series},
+      {.name = "Gaps", .run = data_manager_gaps},
+      {.name = "List", .run = list_series},
+      {.name = "Describe", .run = describe_series},
+      {.name = "Validate", .run = data_manager_validate},
+      {.name = "Delete", .run = data_manager_delete},
+      {.name = "Subscribe", .run = subscribe},
+      {.name = "Search", .run = search},
   };
   self->queries = 0;
   self->query_ended = (mesh_signal){0};

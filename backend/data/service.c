@@ -56,12 +56,18 @@ static mesh_code delete_series(mesh_call *call, mesh_frame frame, void *self, me
                     "/millrace.v1.DataManager/Delete", err);
 }
 
+static mesh_code validate(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  return to_manager(call, frame, self, &millrace__v1__validate_request__descriptor,
+                    "/millrace.v1.DataManager/Validate", err);
+}
+
 void data_service_init(data_service *self, mesh_link *manager) {
   static const mesh_method methods[] = {
       {.name = "Load", .run = load},         {.name = "Read", .run = read_bars},
       {.name = "Gaps", .run = gaps},         {.name = "List", .run = list},
       {.name = "Describe", .run = describe}, {.name = "Subscribe", .run = subscribe},
       {.name = "Search", .run = search},     {.name = "Delete", .run = delete_series},
+      {.name = "Validate", .run = validate},
   };
   *self = (data_service){
       .service = {"millrace.v1.DataService", methods, sizeof methods / sizeof *methods, self},

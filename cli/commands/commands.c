@@ -71,6 +71,11 @@ static const args_flag gaps_flags[] = {
     SERIES_FLAGS,
     {0},
 };
+static const args_flag validate_flags[] = {
+    WINDOW_FLAGS,
+    SERIES_FLAGS,
+    {0},
+};
 static const args_flag delete_flags[] = {
     {"yes", NULL, "do not ask; needed where there is no terminal"},
     SERIES_FLAGS,
@@ -168,6 +173,10 @@ const command commands_all[] = {
     {"data list", "[SYMBOL]", 0, 1, "the stored series", NULL, NULL, cmd_list, false},
     {"data gaps", "SYMBOL TIMEFRAME", 2, 2, "what is missing in a stored series", gaps_flags, NULL,
      cmd_gaps, false},
+    {"data validate", "SYMBOL TIMEFRAME", 2, 2, "what is odd in a stored series", validate_flags,
+     "What is found is to be looked at, and is no error: a crash is a jump, too. The exit code is "
+     "0.",
+     cmd_validate, false},
     {"data delete", "SYMBOL TIMEFRAME", 2, 2, "remove a stored series", delete_flags, NULL,
      cmd_delete, true},
     {"data export", "SYMBOL TIMEFRAME", 2, 2, "stored bars as CSV", export_flags, NULL, cmd_export,

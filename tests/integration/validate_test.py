@@ -1,0 +1,156 @@
+"""What is odd in a stored series is found: each kind, by its name, and as a slow twin of the rules finds it."""
+
+import calendar
+import csv
+import math
+import os
+import random
+import time
+import unittest
+
+import numpy
+
+from mesh_processes import MARKET, MeshCase, file_rows, outcome
+
+HOUR, DAY = 3600, 86400
+FORM = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def seconds(text):
+    return calendar.timegm(time.strptime(text, FORM))
+
+
+def text_of(time_s):
+    return time.strftime(FORM, time.gmtime(time_s))
+
+
+def clean():
+    return [[seconds(at), *numbers] for at, *numbers in file_rows(MARKET + "/EURUSD-1h.csv")]
+
+
+def twin(rows, missing_most=2, may_be_negative=False):
+    """The rules of market/examine.h by brute force: every return is sorted anew for every bar."""
+    found, returns = [], []
+    for i, (time_s, _, high, low, close, volume) in enumerate(rows):
+        if i == 0:
+            continue
+        before = rows[i - 1]
+        days = [day for day in range(before[0] // DAY + 1, time_s // DAY) if (day + 3) % 7 < 5]
+        if len(days) > missing_most:
+            found.append((before[0] + HOUR, "MISSING"))
+        bound = 0.5 if len(returns) < 30 else max(50 * 1.4826 * numpy.sort(returns[-256:])[
+            min(len(returns), 256) // 2], 0.1)
+        farthest = max(abs(math.log(high / before[4])), abs(math.log(low / before[4])))
+        if farthest > bound:
+            found.append((time_s, "JUMP"))
+        returns.append(abs(math.log(close / before[4])))
+    i = 0
+    while i < len(rows):
+        k = i
+        while k + 1 < len(rows) and rows[k + 1][4] == rows[i][4]:
+            k += 1
+        flat = [n for n in range(i, k + 1) if rows[n][2] == rows[n][3]]
+        if k - i + 1 >= 20 or (len(flat) >= 10 and flat == list(range(k - len(flat) + 1, k + 1))):
+            found.append((rows[i][0], "REPEATED"))
+        i = k + 1
+    known = volumes = run = 0
+    for i, row in enumerate(rows):
+        if row[5] == 0 and (run > 0 or (known >= 30 and volumes / known >= 0.95)):
+            run += 1
+        else:
+            if run >= 3:
+                found.append((rows[i - run][0], "NO_VOLUME"))
+            run = 0
+            known += 1
+            volumes += row[5] > 0
+    if run >= 3:
+        found.append((rows[-run][0], "NO_VOLUME"))
+    return sorted(found)
+
+
+class ValidateCase(MeshCase):
+    def validate(self, symbol, timeframe, *flags):
+        said = self.json("data", "validate", symbol, timeframe, *flags)
+        summary = said.pop()["summary"]
+        self.assertEqual(summary["findings"], len(said))
+        return [one["finding"] for one in said], summary
+
+    def found(self, symbol, timeframe):
+        return sorted((one["interval"]["from"], one["kind"]) for one in self.validate(symbol, timeframe)[0])
+
+
+class CleanTest(ValidateCase):
+    def test_the_sample_market_is_clean(self):
+        self.up()
+        for symbol, timeframe, bars in [("EURUSD", "1h", 5000), ("SPX", "1d", 5105)]:
+            self.ok("data", "load", symbol, timeframe)
+            found, summary = self.validate(symbol, timeframe)
+            self.assertEqual((found, summary["bars"]), ([], bars))
+            text = self.ok("data", "validate", symbol, timeframe, "--output=text").stdout()
+            self.assertIn("bars, nothing to remark", text)
+
+    def test_what_is_not_stored(self):
+        self.up()
+        done = self.millrace("data", "validate", "NOPE", "1h", "--output=text")
+        self.check_one_line(done, "NOPE", code=3)
+
+
+class PlantedTest(ValidateCase):
+    """EURUSD as papergate has it, with defects in the file."""
+
+    def load(self, rows):
+        market = self.path("market-%d" % len(os.listdir(self.root)))
+        os.mkdir(market)
+        with open(os.path.join(market, "EURUSD-1h.csv"), "w") as file:
+            writer = csv.writer(file)
+            writer.writerow(["time_utc", "open", "high", "low", "close", "volume"])
+            writer.writerows([text_of(row[0]), *row[1:]] for row in rows)
+        self.up(market=market)
+        outcome(self.json("data", "load", "EURUSD", "1h"))
+
+    def test_each_defect_has_its_name(self):
+        rows = clean()
+        rows[500][1:5] = [row * 10 for row in rows[500][1:5]]
+        for i in range(1000, 1012):
+            rows[i][1:5] = [1.1234] * 4
+        for i in range(1500, 1504):
+            rows[i][5] = 0
+        del rows[2000:2000 + 24 * 6]
+        self.load(rows)
+        kinds = [kind for _, kind in self.found("EURUSD", "1h")]
+        self.assertEqual(kinds, ["JUMP", "JUMP", "REPEATED", "NO_VOLUME", "MISSING"])
+        text = self.ok("data", "validate", "EURUSD", "1h", "--output=text").stdout()
+        for words in ("jump", "12 bars close at 1.1234", "4 bars without volume", "days without a bar",
+                      "5 to be looked at"):
+            self.assertIn(words, text)
+        found, summary = self.validate("EURUSD", "1h", "--to", "2017-05-18")
+        self.assertEqual([one["kind"] for one in found], ["JUMP", "JUMP"])
+
+    def test_as_the_twin(self):
+        chance = random.Random(11)
+        rows = clean()
+        for _ in range(40):
+            i, kind = chance.randrange(5, len(rows) - 40), chance.randrange(5)
+            if kind == 0:
+                factor = chance.choice([0.01, 0.5, 0.85, 0.92, 1.07, 1.2, 2, 10])
+                rows[i][1:5] = [price * factor for price in rows[i][1:5]]
+            elif kind == 1:
+                rows[i][2] *= chance.choice([1.05, 1.3])
+            elif kind == 2:
+                for k in range(i, i + chance.randrange(5, 25)):
+                    rows[k][1:5] = [rows[i][4]] * 4
+            elif kind == 3:
+                for k in range(i, i + chance.randrange(1, 9)):
+                    rows[k][5] = 0
+            else:
+                del rows[i:i + chance.randrange(24, 24 * 9)]
+        self.load(rows)
+        stored = [[seconds(at), *numbers] for at, *numbers in self.export("EURUSD", "1h")]
+        self.assertEqual(stored, rows)
+        expected = sorted((text_of(at), kind) for at, kind in twin(stored))
+        self.assertEqual(self.found("EURUSD", "1h"), expected)
+        self.assertGreater(len(expected), 20)
+
+
+if __name__ == "__main__":
+    unittest.main()
