@@ -161,7 +161,7 @@ static void look_at_volume(bar_examiner *own, const bar_columns *bars, size_t i,
 static int count_days(const bar_examiner *own, int64_t from_s, int64_t to_s) {
   int count = 0;
   int64_t day = civil_floor(from_s, CIVIL_DAY) + CIVIL_DAY;
-  if (to_s - day > INT64_C(1000) * CIVIL_DAY) return 1000;
+  if ((to_s - day) / CIVIL_DAY > 1000) return 1000;
   for (; day + CIVIL_DAY <= to_s; day += CIVIL_DAY) {
     int64_t in_week = (day - FIRST_MONDAY) % CIVIL_WEEK;
     if (in_week < 0) in_week += CIVIL_WEEK;

@@ -123,7 +123,7 @@ class PlantedTest(ValidateCase):
         for words in ("jump", "12 bars close at 1.1234", "4 bars without volume", "days without a bar",
                       "5 to be looked at"):
             self.assertIn(words, text)
-        found, summary = self.validate("EURUSD", "1h", "--to", "2017-05-18")
+        found, summary = self.validate("EURUSD", "1h", "--to", "2017-06-01")
         self.assertEqual([one["kind"] for one in found], ["JUMP", "JUMP"])
 
     def test_as_the_twin(self):
