@@ -35,20 +35,21 @@ typedef struct probe {
 
 // ---- the store ----
 
-// The last settled bars, as many as one request has.
+// The last bars of before the last probe, not of now: had that one failed, or this one, bars of
+// after a split could have come behind them, and would say that nothing has changed.
 static void do_read(void *arg) {
   probe *own = arg;
   load *of = own->own;
+  int64_t to_s = of->settled.to_s;
+  if (of->probed_s > 0 && of->probed_s < to_s) to_s = of->probed_s;
   series_key key = load_key(of);
   store_columns columns = {PROBED,   own->times, own->open,   own->high,
                            own->low, own->close, own->volume, NULL};
   int64_t count, first_s;
   store *store = of->manager->store;
-  own->code = store_count_bars(store, &key, of->settled.from_s, of->settled.to_s, PROBED, &count,
-                               &first_s, &own->err);
+  own->code = store_count_bars(store, &key, INT64_MIN, to_s, PROBED, &count, &first_s, &own->err);
   if (own->code != GRPC_STATUS_OK) return;
-  own->code =
-      store_read_bars(store, &key, first_s, of->settled.to_s, &columns, &own->count, &own->err);
+  own->code = store_read_bars(store, &key, first_s, to_s, &columns, &own->count, &own->err);
 }
 
 static void do_note(void *arg) {
@@ -70,6 +71,12 @@ static mesh_code on_pool(probe *own, void (*run)(void *arg), mesh_error *err) {
 
 // ---- the source ----
 
+// An outage is waited for, as by a segment. What is about this one request is not tried again.
+static mesh_code again(void *piece, mesh_scope *scope, const char *name, int attempt,
+                       mesh_error *err) {
+  return patience_is_for(err) ? load_again(piece, scope, name, attempt, err) : err->code;
+}
+
 static mesh_code ask(probe *own, fetch_result *out, mesh_error *err) {
   load *of = own->own;
   char name[PATIENCE_PIECE_MAX];
@@ -84,7 +91,7 @@ static mesh_code ask(probe *own, fetch_result *out, mesh_error *err) {
                            .to_s = end_s};
   load_piece piece = {.own = of};
   mesh_code code = fetch_bars(mesh_operation_scope(of->operation), of->manager->adapter, &request,
-                              load_again, &piece, out, err);
+                              again, &piece, out, err);
   of->requests += out->attempts;
   if (code == GRPC_STATUS_OK) code = load_check_source(of, out->source, err);
   if (code == GRPC_STATUS_OK) patience_end(&of->patience);
@@ -187,6 +194,10 @@ mesh_code load_probe(load *of, mesh_error *err) {
   if (code == GRPC_STATUS_OK) {
     compare(&own, &said.bars);
     code = act(&own, err);
+  } else if (mesh_scope_check(mesh_operation_scope(of->operation), NULL) == GRPC_STATUS_OK) {
+    mesh_log(MESH_LOG_INFO, "data-manager", "%s %s was not looked at again: %s", of->series.symbol,
+             of->timeframe->text, err->message);
+    code = GRPC_STATUS_OK;  // the next load does; this one has its own bars to fetch
   }
   bar_columns_clear(&said.bars);
   bar_columns_clear(&own.corrected);

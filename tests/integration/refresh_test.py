@@ -35,7 +35,7 @@ class RefreshCase(LayersCase):
     def a_day_passes(self):
         """Since the source was asked last."""
         with sqlite3.connect(os.path.join(self.home, "millrace.db")) as store:
-            store.execute("UPDATE series SET probed_s=probed_s-86400")
+            store.execute("UPDATE series SET probed_s=min(probed_s - 86400, last_s + 1)")
         store.close()
 
     def load_week(self, *flags):
@@ -110,6 +110,18 @@ class ProbeTest(RefreshCase):
         self.load_week()
         self.factor = 0.5
         self.assertEqual(self.load(*WEEK)["requests"], 0)
+
+    def test_one_that_fails_costs_the_load_nothing(self):
+        self.load_week()
+        self.refuses = {at("2026-10-09")}
+        self.factor = 0.25
+        asked = len(self.gateway.asks)
+        self.load(*MORE)
+        self.assertEqual(len(self.gateway.asks) - asked, 2)
+        self.assertEqual(len(self.closes()), 15)
+        self.refuses = set()
+        self.assertTrue(self.load("--from", "2026-10-20", "--to", "2026-10-22")["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [2.625] * 17)
 
     def test_a_source_without_data_says_nothing_of_it(self):
         self.load_week()
