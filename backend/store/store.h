@@ -206,15 +206,22 @@ MESH_NODISCARD mesh_code store_list_sources(store *store, const series_key *key,
 #define STORE_SHADOW "~"
 
 // Removes a series, and what is known of it. It is gone at once, for every reader; the bars go
-// piece by piece, between other writes. *bars (may be NULL) says how many. NOT_FOUND;
-// FAILED_PRECONDITION (IN_USE) names an operation without an outcome of which is_user() says that
-// it works with it: what is not in the store by then begins behind the removal. is_user may be
-// NULL; on the store's thread, shortly.
-struct store_operation;
-typedef bool (*store_is_user)(void *arg, const struct store_operation *operation);
-MESH_NODISCARD mesh_code store_remove_series(store *store, const series_key *key,
-                                             store_is_user is_user, void *arg, int64_t *bars,
+// piece by piece, between other writes. *bars (may be NULL) says how many. NOT_FOUND.
+MESH_NODISCARD mesh_code store_remove_series(store *store, const series_key *key, int64_t *bars,
                                              mesh_error *err);
+
+// Whether an operation that has not ended uses a series whose instrument has these texts. On the
+// store's thread, within a write: it must be short, and ask nobody. `operation` has name, kind and
+// request alone.
+typedef bool (*store_uses)(void *arg, const char *const *texts, size_t count,
+                           const struct store_operation *operation);
+
+// The same, and its shadow with it, unless an operation that has not ended uses it:
+// FAILED_PRECONDITION (IN_USE) names that. Both in one write, behind every operation that was
+// created before it and before every other one.
+MESH_NODISCARD mesh_code store_remove_unused_series(store *store, const series_key *key,
+                                                    store_uses uses, void *arg, int64_t *bars,
+                                                    mesh_error *err);
 
 // Gives `by` the key of a series, which goes as by store_remove_series(); all or nothing.
 // NOT_FOUND: there is no `by`.
@@ -262,11 +269,6 @@ MESH_NODISCARD mesh_code store_find_instrument(store *store, const char *source,
                                                void (*each)(void *arg,
                                                             const store_instrument *instrument),
                                                void *arg, mesh_error *err);
-
-// Calls each() for every text that was found to be the instrument of that name at a source.
-MESH_NODISCARD mesh_code store_list_texts(store *store, const char *source, const char *name,
-                                          void (*each)(void *arg, const char *text), void *arg,
-                                          mesh_error *err);
 
 // ---- operations ----
 

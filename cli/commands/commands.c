@@ -5,6 +5,7 @@
 #include "cli/commands/call.h"
 #include "cli/commands/config.h"
 #include "cli/commands/data.h"
+#include "cli/commands/delete.h"
 #include "cli/commands/export.h"
 #include "cli/commands/help.h"
 #include "cli/commands/hosts.h"
@@ -77,7 +78,7 @@ static const args_flag validate_flags[] = {
     {0},
 };
 static const args_flag delete_flags[] = {
-    {"yes", NULL, "do not ask; needed where there is no terminal"},
+    {"yes", NULL, "do not ask; needed where nobody can be asked"},
     SERIES_FLAGS,
     {0},
 };
@@ -177,7 +178,9 @@ const command commands_all[] = {
      "What is found is to be looked at, and is no error: a crash is a jump, too. The exit code is "
      "0.",
      cmd_validate, false},
-    {"data delete", "SYMBOL TIMEFRAME", 2, 2, "remove a stored series", delete_flags, NULL,
+    {"data delete", "SYMBOL TIMEFRAME", 2, 2, "remove a stored series", delete_flags,
+     "All of it, at once: its bars, and what is known of them. Refused while a load or a training "
+     "uses it.",
      cmd_delete, true},
     {"data export", "SYMBOL TIMEFRAME", 2, 2, "stored bars as CSV", export_flags, NULL, cmd_export,
      false},

@@ -3,12 +3,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/bars.h"
 #include "cli/source.h"
 #include "cli/terminal/numbers.h"
-#include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
 #include "cli/terminal/row.h"
 #include "market/times.h"
@@ -131,69 +129,6 @@ static mesh_code run_gaps(client *own, mesh_error *err) {
 
 int cmd_gaps(const command *self, const args *given) {
   return client_main(self, given, run_gaps);
-}
-
-// ---- delete ----
-
-static mesh_code take_deleted(client *own, mesh_frame frame, void *arg, mesh_error *err) {
-  (void)arg;
-  mesh_view view = {frame.data, frame.size_bytes};
-  if (own->json) return client_print_json(own, "millrace.v1.DeleteSeriesResponse", view, err);
-  Millrace__V1__DeleteSeriesResponse *gone = mesh_message_unpack(
-      &millrace__v1__delete_series_response__descriptor, frame.data, frame.size_bytes);
-  if (gone == NULL) return client_bad_reply("DeleteSeriesResponse", err);
-  char count[NUMBERS_TEXT_MAX];
-  numbers_count(gone->bars, count);
-  print_text(stdout, "%s %s of %s (%s, %s) is deleted: %s bars\n", gone->symbol, gone->timeframe,
-             gone->source, gone->prices, gone->session, count);
-  millrace__v1__delete_series_response__free_unpacked(gone, NULL);
-  return output_flush(err);
-}
-
-// On a terminal: whether it is meant.
-static mesh_code confirm(const client *own, const bars_about *about, mesh_error *err) {
-  char answer[16] = "";
-  print_text(stderr, "delete %s %s, %s%s%s? [y/N] ", about->symbol, own->given->words[1],
-             source_shown(about->source), about->variant[0] != '\0' ? ", " : "", about->variant);
-  if (fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y')) {
-    return GRPC_STATUS_OK;
-  }
-  return mesh_fail(err, GRPC_STATUS_CANCELLED, "nothing is deleted");
-}
-
-static mesh_code check_meant(client *own, const Millrace__V1__DeleteSeriesRequest *request,
-                             mesh_error *err) {
-  if (args_get(own->given, "yes") != NULL) return GRPC_STATUS_OK;
-  if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO)) {
-    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
-                     "--yes is needed where nobody can be asked (no terminal)");
-  }
-  Millrace__V1__ReadRequest which = MILLRACE__V1__READ_REQUEST__INIT;
-  bars_about about;
-  which.symbol = request->symbol;
-  which.timeframe = request->timeframe;
-  which.source = request->source;
-  which.prices = request->prices;
-  which.session = request->session;
-  mesh_code code = bars_describe(own, &which, &about, err);
-  return code == GRPC_STATUS_OK ? confirm(own, &about, err) : code;
-}
-
-static mesh_code run_delete(client *own, mesh_error *err) {
-  Millrace__V1__DeleteSeriesRequest request = MILLRACE__V1__DELETE_SERIES_REQUEST__INIT;
-  request.symbol = (char *)own->given->words[0];
-  request.timeframe = (char *)own->given->words[1];
-  request.source = source_read(own->given);
-  request.prices = prices_read(own->given);
-  request.session = session_read(own->given);
-  mesh_code code = check_meant(own, &request, err);
-  if (code != GRPC_STATUS_OK) return code;
-  return client_call(own, "/millrace.v1.DataService/Delete", &request.base, take_deleted, NULL,
-                     err);
-}
-
-int cmd_delete(const command *self, const args *given) {
-  return client_main(self, given, run_delete);
 }
 
 // ---- search ----

@@ -7,9 +7,6 @@
 // The stored series.
 int cmd_list(const command *self, const args *given);
 
-// SYMBOL TIMEFRAME: removes a stored series; asks first, unless --yes says that it is meant.
-int cmd_delete(const command *self, const args *given);
-
 // SYMBOL TIMEFRAME: what is odd in a stored series.
 int cmd_validate(const command *self, const args *given);
 

@@ -12,7 +12,7 @@ import unittest
 
 from mesh_processes import DEADLINE_S, MeshCase
 
-DESTRUCTIVE = ["models delete", "ops delete", "ops cancel", "hosts drain"]
+DESTRUCTIVE = ["data delete", "models delete", "ops delete", "ops cancel", "hosts drain"]
 
 
 class TerminalCase(MeshCase):
@@ -89,7 +89,7 @@ class WordsTest(TerminalCase):
                 self.assertLessEqual(len(line), 80, "%s: %s" % (page, line))
 
     def test_a_mistyped_word_never_becomes_a_loss(self):
-        for words in [["models", "delte"], ["models", "delet"], ["ops", "cancl"], ["ops", "delete1"],
+        for words in [["data", "delte"], ["data", "delet"], ["models", "delte"], ["models", "delet"], ["ops", "cancl"], ["ops", "delete1"],
                       ["hosts", "drian"], ["model", "delete"]]:
             done = self.millrace(*words)
             self.assertEqual(done.code, 2)

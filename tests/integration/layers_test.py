@@ -27,6 +27,8 @@ DATA = [
      [({}, NO_SYMBOL), ({**SERIES, "last": -1}, "last is -1: it counts bars"),
       ({**SERIES, **WINDOW}, BACKWARDS)]),
     (["DataService/Gaps", "DataManager/Gaps"], [({}, NO_SYMBOL), ({**SERIES, **WINDOW}, BACKWARDS)]),
+    (["DataService/Validate", "DataManager/Validate"], [({}, NO_SYMBOL), ({**SERIES, **WINDOW}, BACKWARDS)]),
+    (["DataService/Delete", "DataManager/Delete"], [({}, NO_SYMBOL), ({**SERIES, "prices": "X"}, "prices 'X'")]),
     (["DataService/List", "DataManager/List"], [({"symbol": "A  B"}, "symbol has byte 0x20 at position 3")]),
     (["DataService/Subscribe", "DataManager/Subscribe"],
      [({}, NO_SYMBOL), ({**SERIES, "from": "9000-01-01T00:00:00Z"}, "is in the future")]),

@@ -52,27 +52,6 @@ mesh_code store_find_instrument(store *store, const char *source, const char *te
   return code;
 }
 
-mesh_code store_list_texts(store *store, const char *source, const char *name,
-                           void (*each)(void *arg, const char *text), void *arg, mesh_error *err) {
-  sqlite3_stmt *statement;
-  pthread_mutex_lock(&store->read_lock);
-  mesh_code code =
-      store_prepare(store, &store->reader, STORE_SQL_LIST_TEXTS,
-                    "SELECT text FROM aliases WHERE source=?1 AND name=?2", &statement, err);
-  if (code == GRPC_STATUS_OK) {
-    store_bind_text(statement, 1, source);
-    store_bind_text(statement, 2, name);
-    int step;
-    while ((step = sqlite3_step(statement)) == SQLITE_ROW)
-      each(arg, store_text_column(statement, 0));
-    if (step != SQLITE_DONE)
-      code = store_fail(store, store->reader.db, "cannot list the texts of an instrument", err);
-    store_release(statement);
-  }
-  pthread_mutex_unlock(&store->read_lock);
-  return code;
-}
-
 // ---- naming ----
 
 typedef struct naming {

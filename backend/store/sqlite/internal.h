@@ -40,8 +40,6 @@ typedef enum store_sql {
   STORE_SQL_READ_CHANGES,
   STORE_SQL_FIND_INSTRUMENT,
   STORE_SQL_FIND_BY_NUMBER,
-  STORE_SQL_LIST_TEXTS,
-  STORE_SQL_LIST_RUNNING,
   STORE_SQL_ADD_INSTRUMENT,
   STORE_SQL_ADD_ALIAS,
   STORE_SQL_COUNT_BARS,
@@ -81,6 +79,8 @@ typedef enum store_sql {
   STORE_SQL_FIND_MODEL,
   STORE_SQL_DELETE_MODEL,
   STORE_SQL_FILE_USES,
+  STORE_SQL_LIST_UNFINISHED,
+  STORE_SQL_TEXTS_OF_NAME,
   STORE_SQL_COUNT,
 } store_sql;
 
@@ -308,6 +308,10 @@ MESH_NODISCARD mesh_code store_write_bars(store *store, int64_t series, const st
 // Writes coverage: what the new interval overlaps gives way, equal neighbours become one.
 MESH_NODISCARD mesh_code store_write_coverage(store *store, int64_t series,
                                               const store_coverage *coverage, mesh_error *err);
+
+// users.c: FAILED_PRECONDITION names an operation that has not ended and uses the series.
+MESH_NODISCARD mesh_code store_check_unused(store *store, const series_key *key, store_uses uses,
+                                            void *arg, mesh_error *err);
 
 // Adds event number `sequence` of the operation `id`.
 MESH_NODISCARD mesh_code store_insert_event(store *store, int64_t id, int64_t sequence,

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "backend/store/sqlite/internal.h"
+#include "mesh/runtime/text.h"
 
 // Runs a statement whose parameters are a series and a number.
 static mesh_code run_on(store *store, store_sql id, const char *sql, int64_t series, int64_t number,
@@ -29,36 +30,10 @@ static mesh_code hide(store *store, int64_t series, mesh_error *err) {
 typedef struct removal {
   store_write write;  // first: run() gets its address
   const series_key *key, *by;
-  store_is_user is_user;  // may be NULL
+  store_uses uses;  // NULL: whoever uses it
   void *arg;
   int64_t bars;
 } removal;
-
-static mesh_code check_unused(store *store, const removal *own, mesh_error *err) {
-  sqlite3_stmt *statement;
-  if (own->is_user == NULL) return GRPC_STATUS_OK;
-  mesh_code code = store_prepare(store, &store->writer, STORE_SQL_LIST_RUNNING,
-                                 "SELECT name, kind, title, request FROM operations"
-                                 " WHERE state IN (1, 2)",
-                                 &statement, err);
-  if (code != GRPC_STATUS_OK) return code;
-  int step;
-  while (code == GRPC_STATUS_OK && (step = sqlite3_step(statement)) == SQLITE_ROW) {
-    store_operation running = {.name = store_text_column(statement, 0),
-                               .kind = store_text_column(statement, 1),
-                               .title = store_text_column(statement, 2),
-                               .request = store_view_column(statement, 3)};
-    if (!own->is_user(own->arg, &running)) continue;
-    code = mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "%s %s is in use: %s (%s) has not ended",
-                     own->key->symbol, own->key->timeframe, running.name, running.title);
-    mesh_error_set_reason(err, "IN_USE", "store.millrace");
-  }
-  if (code == GRPC_STATUS_OK && step != SQLITE_DONE) {
-    code = store_fail(store, store->writer.db, "cannot list what runs", err);
-  }
-  store_release(statement);
-  return code;
-}
 
 static mesh_code count_all(store *store, int64_t series, int64_t *bars, mesh_error *err) {
   sqlite3_stmt *statement;
@@ -79,14 +54,42 @@ static mesh_code run_remove(store *store, store_write *write, mesh_error *err) {
   removal *own = (removal *)write;
   int64_t series;
   mesh_code code = store_find_series(store, &store->writer, own->key, &series, err);
-  if (code == GRPC_STATUS_OK) code = check_unused(store, own, err);
   if (code == GRPC_STATUS_OK) code = count_all(store, series, &own->bars, err);
   return code == GRPC_STATUS_OK ? hide(store, series, err) : code;
 }
 
-mesh_code store_remove_series(store *store, const series_key *key, store_is_user is_user, void *arg,
-                              int64_t *bars, mesh_error *err) {
-  removal own = {.write.run = run_remove, .key = key, .is_user = is_user, .arg = arg};
+// What was gathered to take its place.
+static mesh_code hide_shadow(store *store, const series_key *key, mesh_error *err) {
+  char source[SERIES_SOURCE_MAX + 1];
+  int64_t series;
+  mesh_error none;
+  series_key shadow = *key;
+  mesh_text_format(source, sizeof source, STORE_SHADOW "%s", key->source);
+  shadow.source = source;
+  mesh_code code = store_find_series(store, &store->writer, &shadow, &series, &none);
+  if (code == GRPC_STATUS_OK) return hide(store, series, err);
+  if (code == GRPC_STATUS_NOT_FOUND) return GRPC_STATUS_OK;
+  *err = none;
+  return code;
+}
+
+static mesh_code run_remove_unused(store *store, store_write *write, mesh_error *err) {
+  const removal *own = (removal *)write;
+  mesh_code code = store_check_unused(store, own->key, own->uses, own->arg, err);
+  if (code == GRPC_STATUS_OK) code = run_remove(store, write, err);
+  return code == GRPC_STATUS_OK ? hide_shadow(store, own->key, err) : code;
+}
+
+mesh_code store_remove_unused_series(store *store, const series_key *key, store_uses uses,
+                                     void *arg, int64_t *bars, mesh_error *err) {
+  removal own = {.write.run = run_remove_unused, .key = key, .uses = uses, .arg = arg};
+  mesh_code code = store_submit_and_wait(store, &own.write, err);
+  if (code == GRPC_STATUS_OK && bars != NULL) *bars = own.bars;
+  return code;
+}
+
+mesh_code store_remove_series(store *store, const series_key *key, int64_t *bars, mesh_error *err) {
+  removal own = {.write.run = run_remove, .key = key};
   mesh_code code = store_submit_and_wait(store, &own.write, err);
   if (code == GRPC_STATUS_OK && bars != NULL) *bars = own.bars;
   return code;

@@ -48,11 +48,9 @@ static void a_removed_series_leaves_nothing(fixture *own) {
   put_many(own, &spx_1m, 5, 100);
   store_change change = {60, 0, 1, 2};
   assert_int_equal(store_note_probe(own->store, &spx_1m, 7, &change, 1, &err), GRPC_STATUS_OK);
-  assert_int_equal(store_remove_series(own->store, &spx_1m, NULL, NULL, &bars, &err),
-                   GRPC_STATUS_OK);
+  assert_int_equal(store_remove_series(own->store, &spx_1m, &bars, &err), GRPC_STATUS_OK);
   assert_int_equal(bars, 5 * BARS_MAX);
-  assert_int_equal(store_remove_series(own->store, &spx_1m, NULL, NULL, &bars, &err),
-                   GRPC_STATUS_NOT_FOUND);
+  assert_int_equal(store_remove_series(own->store, &spx_1m, &bars, &err), GRPC_STATUS_NOT_FOUND);
   assert_int_equal(
       store_read_coverage(own->store, &spx_1m, INT64_MIN, INT64_MAX, take_any, &known, &err),
       GRPC_STATUS_OK);
@@ -156,33 +154,8 @@ static void what_a_source_says_otherwise_is_kept(fixture *own) {
                    GRPC_STATUS_OK);
 }
 
-static bool is_long(void *arg, const store_operation *operation) {
-  (*(int *)arg)++;
-  return strcmp(operation->name, "long") == 0;
-}
-
-// Who has no outcome is asked about, in the same transaction.
-static void what_is_used_stays(fixture *own) {
-  mesh_error err;
-  int asked = 0;
-  put_ok(own, 0, 600, STORE_STORED, "", 10);
-  add_operation(own, "short", 1);
-  add_operation(own, "long", 2);
-  end_operation(own, "short");
-  assert_int_equal(store_remove_series(own->store, &spx_1m, is_long, &asked, NULL, &err),
-                   GRPC_STATUS_FAILED_PRECONDITION);
-  assert_string_equal(err.reason, "IN_USE");
-  assert_non_null(strstr(err.message, "SPX 1m is in use: long ("));
-  assert_int_equal(asked, 1);
-  assert_int_equal(count_bars(own), 10);
-  end_operation(own, "long");
-  assert_int_equal(store_remove_series(own->store, &spx_1m, is_long, &asked, NULL, &err),
-                   GRPC_STATUS_OK);
-}
-
 static const row rows[] = {
     {"a removed series leaves nothing", a_removed_series_leaves_nothing},
-    {"what is used stays", what_is_used_stays},
     {"a series takes the place of another", a_series_takes_the_place_of_another},
     {"a place may be empty", a_place_may_be_empty},
     {"no list has a shadow", no_list_has_a_shadow},
