@@ -52,7 +52,7 @@ static mesh_code count_all(store *store, int64_t series, int64_t *bars, mesh_err
 
 static mesh_code run_remove(store *store, store_write *write, mesh_error *err) {
   removal *own = (removal *)write;
-  int64_t series;
+  int64_t series = 0;
   mesh_code code = store_find_series(store, &store->writer, own->key, &series, err);
   if (code == GRPC_STATUS_OK) code = count_all(store, series, &own->bars, err);
   return code == GRPC_STATUS_OK ? hide(store, series, err) : code;
@@ -61,7 +61,7 @@ static mesh_code run_remove(store *store, store_write *write, mesh_error *err) {
 // What was gathered to take its place.
 static mesh_code hide_shadow(store *store, const series_key *key, mesh_error *err) {
   char source[SERIES_SOURCE_MAX + 1];
-  int64_t series;
+  int64_t series = 0;
   mesh_error none;
   series_key shadow = *key;
   mesh_text_format(source, sizeof source, STORE_SHADOW "%s", key->source);
@@ -115,7 +115,7 @@ static mesh_code give_key(store *store, int64_t series, const series_key *key, m
 
 static mesh_code run_replace(store *store, store_write *write, mesh_error *err) {
   const removal *own = (removal *)write;
-  int64_t series, by;
+  int64_t series = 0, by = 0;
   mesh_code code = store_find_series(store, &store->writer, own->by, &by, err);
   if (code != GRPC_STATUS_OK) return code;
   mesh_error none;
@@ -167,7 +167,7 @@ mesh_code store_clear_removed_series(store *store, int *left, mesh_error *err) {
        " (SELECT time_s FROM changes WHERE series=?1 LIMIT ?2)"},
       {STORE_SQL_DELETE_SERIES, "DELETE FROM series WHERE id=?1 AND ?2>0"},
   };
-  int64_t series;
+  int64_t series = 0;
   mesh_code code;
   do {
     code = find_removed(store, &series, err);
@@ -209,7 +209,7 @@ static mesh_code note_change(store *store, int64_t series, int64_t now_s,
 
 static mesh_code run_note(store *store, store_write *write, mesh_error *err) {
   const probe_write *own = (probe_write *)write;
-  int64_t series;
+  int64_t series = 0;
   mesh_code code = store_find_series(store, &store->writer, own->key, &series, err);
   if (code == GRPC_STATUS_OK) {
     code = run_on(store, STORE_SQL_NOTE_PROBE, "UPDATE series SET probed_s=?2 WHERE id=?1", series,
@@ -257,7 +257,7 @@ static mesh_code pass_changes(store *store, int64_t series, int64_t from_s, int6
 mesh_code store_read_changes(store *store, const series_key *key, int64_t from_s, int64_t to_s,
                              void (*each)(void *arg, const store_change *change), void *arg,
                              mesh_error *err) {
-  int64_t series;
+  int64_t series = 0;
   pthread_mutex_lock(&store->read_lock);
   mesh_code code = store_find_series(store, &store->reader, key, &series, err);
   if (code == GRPC_STATUS_OK) {
