@@ -15,12 +15,14 @@ import os
 import struct
 import sys
 import termios
+import threading
 import time
 
 from http2 import (CONTINUATION, DATA, GOAWAY, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS,
                    WINDOW_UPDATE, FRAME_MAX, Peer, field, frame, hidden_in_padding, length, message,
                    request, setting)
-from mesh_processes import MeshCase, children, wait_for
+from mesh_processes import MeshCase, children, outcome, wait_for
+from training import DEFAULTS, STRATEGY
 
 CHECK, WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
 MOST_MIB, MOST_WAIT_S, KEPT_MIB = 128, 5, 8
@@ -184,6 +186,24 @@ class AttacksTest(MeshCase):
             crowd.terminate()
             crowd.join()
 
+    def test_starts_through_a_full_door(self):
+        """Connections are ended to make room, also of those who have just asked: nothing is started twice."""
+        started = []
+
+        def start():
+            while len(started) < 60 or crowds.is_alive():
+                request = "start-%d" % len(started)
+                started.append(outcome(self.json("data", "load", "SYNT", "1d", "--from=2024-03-04", "--to=2024-03-06",
+                                                 "--request-id", request, "--label", "request=" + request)))
+
+        crowds = threading.Thread(target=self.crowds, args=((),))
+        crowds.start()
+        start()
+        crowds.join()
+        listed = [one["labels"]["request"] for one in self.json("ops", "list", "--limit", "10000")]
+        self.assertEqual(sorted(listed), sorted("start-%d" % i for i in range(len(started))))
+        self.assertEqual({"succeeded" in one for one in started}, {True})
+
     # ---- headers ----
 
     def test_headers_without_end(self):
@@ -297,6 +317,47 @@ class AttacksTest(MeshCase):
         """They may be sent; but the socket is full."""
         self.load_bars()
         self.measure(self.ask_for_much(READ, SYNT_1M, window=LARGEST), BARS_MIB)
+
+    def strategy(self, epochs):
+        path = self.path("strategy-%d.yaml" % epochs)
+        with open(path, "w") as file:
+            file.write(STRATEGY % {**DEFAULTS, "epochs": epochs})
+        return path
+
+    def test_a_training_meanwhile(self):
+        """And a load: both come to what they come to without."""
+        self.load_bars()
+        self.ok("data", "load", "EURUSD", "1h")
+        attack, results = self.ask_for_much(READ, SYNT_1M), []
+
+        def work():
+            trained = outcome(self.json("train", self.strategy(300)))["succeeded"]["train"]
+            self.ok("data", "delete", "EURUSD", "1h", "--yes")
+            self.ok("data", "load", "EURUSD", "1h")
+            results.append((trained["weightsSha256"], trained["epochs"], self.export("EURUSD", "1h")))
+
+        work()
+        meanwhile = threading.Thread(target=work)
+
+        def both():
+            meanwhile.start()
+            attack()
+            meanwhile.join()
+
+        self.measure(both, BARS_MIB)
+        self.assertEqual(results[1], results[0])
+
+    def test_watches_that_nobody_takes(self):
+        """Of a training that ends an epoch many times a second."""
+        self.ok("data", "load", "EURUSD", "1h")
+        started = self.ok("train", self.strategy(1000000), "--detach", "--output=json").json_lines()
+        name = started[0]["operation"].encode()
+        self.measure(self.ask_for_much("/millrace.v1.OperationsService/Watch", b"\x0a" + bytes([len(name)]) + name),
+                     BARS_MIB)
+        self.ok("ops", "cancel", name.decode())
+
+    def test_live_bars_that_nobody_takes(self):
+        self.measure(self.ask_for_much("/millrace.v1.DataService/Subscribe", SYNT_1M), BARS_MIB)
 
     # ---- other frames ----
 
