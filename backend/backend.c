@@ -125,6 +125,7 @@ static void create_services(backend *own) {
   longrunning_service_init(&own->longrunning, own->operations, &own->journal.table);
   data_service_init(&own->data, NULL);
   own->kinds[own->kind_count++] = data_manager_kind(&own->manager);
+  own->kinds[own->kind_count++] = data_manager_kind_of_many(&own->manager);
   own->hosts[own->host_count++] = (hosts_entry){"ib-host", own->ib_host};
 }
 

@@ -254,9 +254,21 @@ void follow_print_left(const follow *own) {
 
 // ---- the outcome ----
 
+// Each that failed was told when it did.
+static mesh_code conclude_many(follow *own, const Millrace__V1__LoadManyResult *many,
+                               mesh_error *err) {
+  if (many->failed == 0) return GRPC_STATUS_OK;
+  own->client->exit_code = EXIT_CODE_FAILED;
+  return mesh_fail(err, GRPC_STATUS_ABORTED, "%d of %zu series are not complete", many->failed,
+                   many->n_parts);
+}
+
 static mesh_code conclude_success(follow *own, const Millrace__V1__Succeeded *succeeded,
                                   mesh_error *err) {
   if (!own->client->json) print_text(stdout, "%s: %s\n", own->title, succeeded->summary);
+  if (succeeded->result_case == MILLRACE__V1__SUCCEEDED__RESULT_LOAD_MANY) {
+    return conclude_many(own, succeeded->load_many, err);
+  }
   const Millrace__V1__LoadResult *load =
       succeeded->result_case == MILLRACE__V1__SUCCEEDED__RESULT_LOAD ? succeeded->load : NULL;
   if (load == NULL || load->n_missing == 0) return GRPC_STATUS_OK;

@@ -74,6 +74,30 @@ static mesh_code check_load(const ProtobufCMessage *message, mesh_error *err) {
   return request_check_number("mode", request->mode, MILLRACE__V1__LOAD_REQUEST__MODE__FULL, err);
 }
 
+static mesh_code check_load_many(const ProtobufCMessage *message, mesh_error *err) {
+  enum { SERIES_MOST = 5000 };
+  const Millrace__V1__LoadManyRequest *request = (const Millrace__V1__LoadManyRequest *)message;
+  size_t symbols = request->n_symbols, timeframes = request->n_timeframes;
+  if (symbols == 0 || timeframes == 0 || request->each == NULL) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                     "symbols, timeframes and each are needed: there are %zu and %zu", symbols,
+                     timeframes);
+  }
+  if (symbols > SERIES_MOST || timeframes > SERIES_MOST || symbols * timeframes > SERIES_MOST) {
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                     "%zu symbols at %zu timeframes are too many: up to %d series", symbols,
+                     timeframes, SERIES_MOST);
+  }
+  Millrace__V1__LoadRequest one = *request->each;
+  mesh_code code = GRPC_STATUS_OK;
+  for (size_t i = 0; i < symbols + timeframes && code == GRPC_STATUS_OK; i++) {
+    one.symbol = request->symbols[i < symbols ? i : 0];
+    one.timeframe = request->timeframes[i < symbols ? 0 : i - symbols];
+    code = check_load(&one.base, err);
+  }
+  return code;
+}
+
 static mesh_code check_read(const ProtobufCMessage *message, mesh_error *err) {
   const Millrace__V1__ReadRequest *request = (const Millrace__V1__ReadRequest *)message;
   mesh_code code = check_series(request->symbol, request->timeframe, err);
@@ -184,6 +208,7 @@ static mesh_code check_stopped(const ProtobufCMessage *message, mesh_error *err)
 
 static const request_check table[] = {
     {&millrace__v1__load_request__descriptor, check_load},
+    {&millrace__v1__load_many_request__descriptor, check_load_many},
     {&millrace__v1__read_request__descriptor, check_read},
     {&millrace__v1__gaps_request__descriptor, check_gaps},
     {&millrace__v1__list_series_request__descriptor, check_list},

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/data/load.h"
+#include "backend/data/load_many.h"
 #include "backend/data/manager_delete.h"
 #include "backend/data/manager_gaps.h"
 #include "backend/data/manager_validate.h"
@@ -36,6 +37,20 @@ static mesh_code load_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
       load_prepare(self, (mesh_view){frame.data, frame.size_bytes}, &start, &work, err);
   if (code != GRPC_STATUS_OK) return code;
   return mesh_operation_serve(self->operations, &start, &work, call, err);
+}
+
+static mesh_code load_many(mesh_call *call, mesh_frame frame, void *arg, mesh_error *err) {
+  data_manager *self = arg;
+  mesh_start start;
+  mesh_work work;
+  mesh_code code =
+      load_many_prepare(self, (mesh_view){frame.data, frame.size_bytes}, &start, &work, err);
+  if (code != GRPC_STATUS_OK) return code;
+  return mesh_operation_serve(self->operations, &start, &work, call, err);
+}
+
+mesh_kind data_manager_kind_of_many(data_manager *self) {
+  return (mesh_kind){"load-many", load_many_prepare, self};
 }
 
 mesh_kind data_manager_kind(data_manager *self) {
@@ -301,6 +316,7 @@ static mesh_code search(mesh_call *call, mesh_frame frame, void *arg, mesh_error
 void data_manager_init(data_manager *self) {
   static const mesh_method methods[] = {
       {.name = "Load", .run = load_series},
+      {.name = "LoadMany", .run = load_many},
       {.name = "Read", .run = read_series},
       {.name = "Gaps", .run = data_manager_gaps},
       {.name = "List", .run = list_series},

@@ -35,8 +35,10 @@ typedef struct data_manager {
 // Fills the service's table; the other members are the caller's to set first, and borrowed.
 void data_manager_init(data_manager *self);
 
-// How loads that another process left go on: for mesh_operations_adopt().
+// How loads, and loads of many series, that another process left go on: for
+// mesh_operations_adopt().
 mesh_kind data_manager_kind(data_manager *self);
+mesh_kind data_manager_kind_of_many(data_manager *self);
 
 // Parallel 4; 10 attempts a segment, waits of 100 ms growing to 3 s.
 data_manager_options data_manager_defaults(void);

@@ -64,7 +64,9 @@ static void take_coverage(void *arg, const store_coverage *coverage) {
   };
   gaps_job *job = arg;
   job->heard = true;
-  if (!job->has_window && coverage->from_s < job->window.from_s) {
+  // What lies before the source's first bar was not asked for by anybody.
+  bool before = coverage->state == STORE_EMPTY && coverage->again_s == STORE_NEVER;
+  if (!job->has_window && (!before || job->request->all) && coverage->from_s < job->window.from_s) {
     job->window.from_s = coverage->from_s;
   }
   if (!job->has_window && coverage->to_s > job->window.to_s) job->window.to_s = coverage->to_s;

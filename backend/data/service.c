@@ -19,6 +19,13 @@ static mesh_code load(mesh_call *call, mesh_frame frame, void *self, mesh_error 
                            frame, err);
 }
 
+static mesh_code load_many(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
+  mesh_code code = data_request_check(&millrace__v1__load_many_request__descriptor, frame, err);
+  if (code != GRPC_STATUS_OK) return code;
+  return mesh_relay_events(call, ((data_service *)self)->manager,
+                           "/millrace.v1.DataManager/LoadMany", frame, err);
+}
+
 static mesh_code read_bars(mesh_call *call, mesh_frame frame, void *self, mesh_error *err) {
   return to_manager(call, frame, self, &millrace__v1__read_request__descriptor,
                     "/millrace.v1.DataManager/Read", err);
@@ -63,10 +70,15 @@ static mesh_code validate(mesh_call *call, mesh_frame frame, void *self, mesh_er
 
 void data_service_init(data_service *self, mesh_link *manager) {
   static const mesh_method methods[] = {
-      {.name = "Load", .run = load},         {.name = "Read", .run = read_bars},
-      {.name = "Gaps", .run = gaps},         {.name = "List", .run = list},
-      {.name = "Describe", .run = describe}, {.name = "Subscribe", .run = subscribe},
-      {.name = "Search", .run = search},     {.name = "Delete", .run = delete_series},
+      {.name = "Load", .run = load},
+      {.name = "Read", .run = read_bars},
+      {.name = "Gaps", .run = gaps},
+      {.name = "List", .run = list},
+      {.name = "Describe", .run = describe},
+      {.name = "Subscribe", .run = subscribe},
+      {.name = "Search", .run = search},
+      {.name = "LoadMany", .run = load_many},
+      {.name = "Delete", .run = delete_series},
       {.name = "Validate", .run = validate},
   };
   *self = (data_service){

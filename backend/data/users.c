@@ -53,6 +53,28 @@ static bool loads_it(const series_defaults *defaults, const wanted *series,
          strcmp(usual.session, key->session) == 0 && is_instrument(series, request->symbol);
 }
 
+// Those that have not begun count, too.
+static bool loads_it_among_many(const series_defaults *defaults, const wanted *series,
+                                mesh_view request) {
+  Millrace__V1__LoadManyRequest *many = mesh_message_unpack(
+      &millrace__v1__load_many_request__descriptor, request.data, request.size_bytes);
+  if (many == NULL || many->each == NULL) {
+    if (many != NULL) millrace__v1__load_many_request__free_unpacked(many, NULL);
+    return true;
+  }
+  bool uses = false;
+  Millrace__V1__LoadRequest one = *many->each;
+  for (size_t i = 0; i < many->n_symbols && !uses; i++) {
+    for (size_t k = 0; k < many->n_timeframes && !uses; k++) {
+      one.symbol = many->symbols[i];
+      one.timeframe = many->timeframes[k];
+      uses = loads_it(defaults, series, &one);
+    }
+  }
+  millrace__v1__load_many_request__free_unpacked(many, NULL);
+  return uses;
+}
+
 // ---- trainings ----
 
 // What separates words of YAML. A colon within one does not: EUR:CASH:IDEALPRO:USD.
@@ -118,6 +140,7 @@ bool users_may_use(const series_defaults *defaults, const series_key *key, const
                    size_t count, const char *kind, mesh_view request) {
   wanted series = {key, texts, count};
   bool is_load = strcmp(kind, "load") == 0;
+  if (strcmp(kind, "load-many") == 0) return loads_it_among_many(defaults, &series, request);
   if (!is_load && strcmp(kind, "train") != 0) return false;
   ProtobufCMessage *message = mesh_message_unpack(
       is_load ? &millrace__v1__load_request__descriptor : &millrace__v1__train_request__descriptor,

@@ -43,6 +43,8 @@ static const args_flag status_flags[] = {
     {0},
 };
 static const args_flag load_flags[] = {
+    {"symbols", "FILE",
+     "and the symbols of a file: the first field of each line; -: standard input"},
     WINDOW_FLAGS,
     {"mode", "tail|backfill|full",
      "tail: from the newest stored bar on; backfill: every gap from --from on; full: every gap "
@@ -164,10 +166,11 @@ const command commands_all[] = {
      cmd_up, false},
     {"status", "", 0, 0, "layers, hosts, gateway: health and round trips", status_flags,
      "Exit code 0 only if everything is healthy.", cmd_status, false},
-    {"data load", "SYMBOL TIMEFRAME", 2, 2, "bring a stored series up to date", load_flags,
+    {"data load", "SYMBOL TIMEFRAME", 1, 2, "bring stored series up to date", load_flags,
      "Asks the gateway only for what is missing. Ctrl-C cancels the load, down to the gateway; "
      "what "
-     "was stored stays.",
+     "was stored stays. Several (AAPL,MSFT 1h,1d) are one operation, and each a load of its own "
+     "below it.",
      cmd_load, false},
     {"data show", "SYMBOL TIMEFRAME", 2, 2, "a price chart and the last bars", show_flags, NULL,
      cmd_show, false},

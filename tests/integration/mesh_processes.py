@@ -44,11 +44,11 @@ def wait_for(condition, what, deadline_s=DEADLINE_S):
 class Process:
     """A running program; each line of its output is kept with the time at which it arrived."""
 
-    def __init__(self, argv, env=None, before_exec=None):
+    def __init__(self, argv, env=None, before_exec=None, stdin=subprocess.DEVNULL):
         self.name = os.path.basename(argv[0])
         self.started = time.time()
         self.popen = subprocess.Popen(
-            argv, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            argv, env=env, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, errors="replace", start_new_session=True, preexec_fn=before_exec)
         self.pid = self.popen.pid
         self.arrived = threading.Condition()

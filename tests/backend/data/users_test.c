@@ -112,17 +112,35 @@ static void a_share_of_a_class_has_two_words(void **state) {
   free(bytes.data);
 }
 
+// Also those whose turn has not come.
+static void one_of_many_uses_it(void **state) {
+  (void)state;
+  char *symbols[] = {(char *)"AAPL", (char *)"eur.usd"},
+       *timeframes[] = {(char *)"1d", (char *)"1h"};
+  Millrace__V1__LoadRequest each = MILLRACE__V1__LOAD_REQUEST__INIT;
+  Millrace__V1__LoadManyRequest request = MILLRACE__V1__LOAD_MANY_REQUEST__INIT;
+  request.symbols = symbols;
+  request.timeframes = timeframes;
+  request.n_symbols = request.n_timeframes = 2;
+  request.each = &each;
+  assert_true(uses("load-many", &request.base));
+  request.n_symbols = 1;
+  assert_false(uses("load-many", &request.base));
+}
+
 static void what_cannot_be_read_may_use_it(void **state) {
   (void)state;
   mesh_view damaged = {(const uint8_t *)"\xff", 1};
   assert_true(users_may_use(&defaults, &series, texts, 2, "load", damaged));
   assert_true(users_may_use(&defaults, &series, texts, 2, "train", damaged));
+  assert_true(users_may_use(&defaults, &series, texts, 2, "load-many", damaged));
   assert_false(users_may_use(&defaults, &series, texts, 2, "count", damaged));
 }
 
 int main(void) {
   const struct CMUnitTest others[] = {
       cmocka_unit_test(a_share_of_a_class_has_two_words),
+      cmocka_unit_test(one_of_many_uses_it),
       cmocka_unit_test(what_cannot_be_read_may_use_it),
   };
   return check_loads() + check_trainings() +
