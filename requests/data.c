@@ -71,7 +71,7 @@ static mesh_code check_load(const ProtobufCMessage *message, mesh_error *err) {
   if (code != GRPC_STATUS_OK) return code;
   code = request_check_number("patience_ms", request->patience_ms, INT64_MAX, err);
   if (code != GRPC_STATUS_OK) return code;
-  return request_check_number("mode", request->mode, MILLRACE__V1__LOAD_REQUEST__MODE__FULL, err);
+  return request_check_number("mode", request->mode, MILLRACE__V1__LOAD_REQUEST__MODE__LOCAL, err);
 }
 
 static mesh_code check_load_many(const ProtobufCMessage *message, mesh_error *err) {

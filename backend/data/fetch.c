@@ -304,3 +304,23 @@ mesh_code fetch_source(mesh_scope *scope, mesh_link *adapter, char out[SERIES_SO
   millrace__v1__host_status__free_unpacked(status, NULL);
   return code;
 }
+
+static int positive(int32_t number) {
+  return number > 0 ? number : 0;
+}
+
+mesh_code fetch_pace_of(mesh_scope *scope, mesh_link *adapter, fetch_pace *out, mesh_error *err) {
+  Millrace__V1__HostStatusRequest message = MILLRACE__V1__HOST_STATUS_REQUEST__INIT;
+  void *answer;
+  *out = (fetch_pace){0};
+  mesh_code code = ask(scope, adapter, "/millrace.v1.DataAdapter/Status", &message.base,
+                       &millrace__v1__host_status__descriptor, &answer, err);
+  if (code != GRPC_STATUS_OK) return mesh_scope_check(scope, err);
+  Millrace__V1__HostStatus *status = answer;
+  if (status != NULL && status->pace != NULL) {
+    *out = (fetch_pace){positive(status->pace->requests), positive(status->pace->in_s),
+                        positive(status->pace->bar_s)};
+  }
+  if (status != NULL) millrace__v1__host_status__free_unpacked(status, NULL);
+  return GRPC_STATUS_OK;
+}

@@ -51,6 +51,14 @@ MESH_NODISCARD mesh_code fetch_bars(mesh_scope *scope, mesh_link *adapter,
 MESH_NODISCARD mesh_code fetch_source(mesh_scope *scope, mesh_link *adapter,
                                       char out[SERIES_SOURCE_MAX], mesh_error *err);
 
+// How often the source may be asked for bars (Pace); zero where the host does not say, or is not
+// there. Once. Fails as the scope does, and else not.
+typedef struct fetch_pace {
+  int requests, in_s, bar_s;
+} fetch_pace;
+MESH_NODISCARD mesh_code fetch_pace_of(mesh_scope *scope, mesh_link *adapter, fetch_pace *out,
+                                       mesh_error *err);
+
 // The time of the first bar that the source has, in seconds since 1970; tries in the same way.
 typedef struct fetch_first {
   int64_t head_s;

@@ -59,6 +59,7 @@ static mesh_code conclude(load *own, mesh_error *err) {
     return job.code;
   }
   load_fill_result(own);
+  if (own->looks_only) return GRPC_STATUS_OK;
   if (own->missing.count > 0 && own->stored + own->empty == 0) {
     *err = own->last_failure;
     return err->code;
@@ -102,7 +103,9 @@ mesh_code load_fetch_all(load *own, mesh_error *err) {
 
 // Bars that a source has changed since are asked for again first: nothing new is put beside them.
 static mesh_code load_all(load *own, mesh_error *err) {
+  if (own->mode == MODE(LOCAL)) return load_local(own, err);
   mesh_code code = plan_of_source(own, err);
+  if (code == GRPC_STATUS_OK && own->looks_only) return load_dry_run(own, err);
   if (code == GRPC_STATUS_OK) code = load_look_again(own, err);
   if (code == GRPC_STATUS_OK) code = load_keep_window(own, err);
   if (code != GRPC_STATUS_OK || own->give_up) return code;
@@ -162,10 +165,10 @@ static void fill_texts(load *own) {
   if (own->has_to) times_format(own->to_s, to);
   mesh_text_format(own->title, sizeof own->title, "%s %s %s..%s", own->symbol, own->timeframe->text,
                    from, to);
-  mesh_text_format(own->work_key, sizeof own->work_key, "load%s/%s/%s/%s/%s/%s/%d/%s/%s",
-                   own->refresh ? "-again" : "", own->request->source, own->symbol,
-                   own->timeframe->text, own->request->prices, own->request->session,
-                   (int)own->mode, from, to);
+  mesh_text_format(own->work_key, sizeof own->work_key, "load%s%s/%s/%s/%s/%s/%s/%d/%s/%s",
+                   own->request->dry_run ? "-dry" : "", own->refresh ? "-again" : "",
+                   own->request->source, own->symbol, own->timeframe->text, own->request->prices,
+                   own->request->session, (int)own->mode, from, to);
 }
 
 static mesh_code take_request(load *own, mesh_error *err) {
@@ -179,6 +182,7 @@ static mesh_code take_request(load *own, mesh_error *err) {
   if (own->has_to) own->to_s = request->to->seconds;
   own->refresh = request->refresh;
   own->mode = request->mode;
+  own->looks_only = request->dry_run || own->mode == MODE(LOCAL);
   if (own->mode == MODE(MODE_UNSPECIFIED)) {
     own->mode = own->has_from ? MODE(BACKFILL) : MODE(FULL);
   }

@@ -51,6 +51,7 @@ struct load {
 
   interval settled;       // the newest stretch that is settled; empty: there is none
   int64_t probed_s;       // when stored bars were last asked for again, or the first ones came
+  bool looks_only;        // no bars are fetched: LOCAL, or a dry run
   bool refresh;           // all bars are to be asked for again
   bool is_refreshing;     // `series` is the shadow that they come into
   load *next_refreshing;  // in the manager's list
@@ -84,6 +85,7 @@ struct load {
   char summary[LOAD_TEXT_MAX];
   Millrace__V1__LoadResult result;
   Millrace__V1__ChangedBars changed_message;
+  Millrace__V1__LoadPlan plan_message;
   Millrace__V1__Interval window_message;
   Google__Protobuf__Timestamp window_times[2];
   Millrace__V1__Interval *missing_messages;
@@ -136,6 +138,13 @@ mesh_code load_again(void *piece, mesh_scope *scope, const char *name, int attem
 
 // Plans own->window and own->segments: what of the window is not known yet.
 MESH_NODISCARD mesh_code load_plan(load *own, mesh_error *err);
+
+// For LOCAL: the series that is stored, and what of the window is not known as own->missing.
+// NOT_FOUND if nothing is.
+MESH_NODISCARD mesh_code load_local(load *own, mesh_error *err);
+
+// For a dry run: own->plan_message instead of own->segments.
+MESH_NODISCARD mesh_code load_dry_run(load *own, mesh_error *err);
 
 // Fetches own->segments.
 MESH_NODISCARD mesh_code load_fetch_all(load *own, mesh_error *err);

@@ -18,8 +18,9 @@ typedef struct knowledge {
   intervals known;       // settled, or not worth asking again yet
   open_interval *opens;  // owned: what was not confirmed when it was answered
   size_t open_count, open_room;
-  interval open;  // the newest of them; empty: there is none
-  bool has_head;  // the source's first bar is known
+  interval open;    // the newest of them; empty: there is none
+  int64_t first_s;  // and the oldest
+  bool has_head;    // the source's first bar is known
   int64_t head_s;
   int64_t last_s;  // the newest stored bar; 0 bars: unset
   bool has_last;
@@ -79,6 +80,7 @@ static void take_series(void *arg, const store_series *series) {
   if (!series_key_equal(&series->key, &loaded) || series->bars == 0) return;
   all->own->probed_s = series->probed_s;
   all->has_last = true;
+  all->first_s = series->first_s;
   all->last_s = series->last_s;
 }
 
@@ -137,7 +139,19 @@ static mesh_code find_head(load *own, knowledge *all, int64_t *head_s, mesh_erro
   return load_commit(own, &ledger, NULL, NULL, err);
 }
 
+// Of what is stored, where the request does not say.
+static void find_stored_window(load *own, const knowledge *all) {
+  int64_t end_s = timeframe_end(own->timeframe, all->last_s);
+  own->window.from_s = own->has_from ? timeframe_floor(own->timeframe, own->from_s) : all->first_s;
+  own->window.to_s = own->has_to ? timeframe_floor(own->timeframe, own->to_s) : end_s;
+  if (own->window.from_s > own->window.to_s) own->window.from_s = own->window.to_s;
+}
+
 static mesh_code find_window(load *own, knowledge *all, mesh_error *err) {
+  if (own->mode == MODE(LOCAL)) {
+    find_stored_window(own, all);
+    return GRPC_STATUS_OK;
+  }
   // When the load began, not now: an adopted one has the window that it had.
   int64_t now_s =
       timeframe_floor(own->timeframe, mesh_time_seconds(mesh_operation_created_ns(own->operation)));

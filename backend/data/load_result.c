@@ -43,7 +43,17 @@ static void fill_missing(load *own) {
 
 static void fill_summary(load *own, double elapsed_s) {
   char *out = own->summary;
-  if (own->requests == 0) {
+  if (own->request->dry_run) {
+    mesh_text_format(
+        out, sizeof own->summary,
+        "would ask %d times for up to %lld bars, at least %.0f s by the source's pace; "
+        "%lld bars are stored",
+        own->plan_message.requests, (long long)own->plan_message.bars_at_most,
+        own->plan_message.at_least_s, (long long)own->bars_in_window);
+  } else if (own->looks_only) {
+    mesh_text_format(out, sizeof own->summary, "%lld bars are stored",
+                     (long long)own->bars_in_window);
+  } else if (own->requests == 0) {
     mesh_text_format(out, sizeof own->summary, "up to date: %lld bars, nothing had to be fetched",
                      (long long)own->bars_in_window);
   } else {
@@ -78,6 +88,7 @@ void load_fill_result(load *own) {
   own->changed_message.first = own->first_changed;
   own->changed_message.refreshed = own->has_refreshed;
   if (own->bars_changed > 0 || own->has_refreshed) own->result.changed = &own->changed_message;
+  if (own->request->dry_run) own->result.plan = &own->plan_message;
   own->result.timeframe = (char *)own->timeframe->text;
   own->result.window = &own->window_message;
   own->result.bars_stored = own->bars_stored;

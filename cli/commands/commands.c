@@ -46,9 +46,11 @@ static const args_flag load_flags[] = {
     {"symbols", "FILE",
      "and the symbols of a file: the first field of each line; -: standard input"},
     WINDOW_FLAGS,
-    {"mode", "tail|backfill|full",
+    {"mode", "tail|backfill|full|local",
      "tail: from the newest stored bar on; backfill: every gap from --from on; full: every gap "
-     "from the source's first bar on, or from --from"},
+     "from the source's first bar on, or from --from; local: no gateway is asked, what is missing "
+     "is told"},
+    {"dry-run", NULL, "only tell how many requests it would take, and how long at least"},
     {"refresh", NULL,
      "ask for every bar of the series again; the new ones replace it once all are there"},
     PATIENCE_FLAG,

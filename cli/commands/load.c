@@ -19,6 +19,7 @@ enum { CHART_BARS = 2000, CHART_ROWS = 8, TIMEFRAMES_MOST = 24 };
 static Millrace__V1__LoadRequest__Mode mode_of(const char *text) {
   if (text == NULL) return MILLRACE__V1__LOAD_REQUEST__MODE__MODE_UNSPECIFIED;
   if (strcmp(text, "tail") == 0) return MILLRACE__V1__LOAD_REQUEST__MODE__TAIL;
+  if (strcmp(text, "local") == 0) return MILLRACE__V1__LOAD_REQUEST__MODE__LOCAL;
   if (strcmp(text, "full") == 0) return MILLRACE__V1__LOAD_REQUEST__MODE__FULL;
   return MILLRACE__V1__LOAD_REQUEST__MODE__BACKFILL;
 }
@@ -151,6 +152,7 @@ static mesh_code load_wanted(client *own, const wanted *what, mesh_error *err) {
   request.session = session_read(own->given);
   request.start = &start.message;
   request.refresh = args_get(own->given, "refresh") != NULL;
+  request.dry_run = args_get(own->given, "dry-run") != NULL;
   bool one = what->instruments.count == 1 && what->timeframe_count == 1;
   code = one ? load_one(own, what, &request, &window, err)
              : load_many(own, what, &request, &window, err);

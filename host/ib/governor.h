@@ -11,6 +11,8 @@
 enum {
   IB_GOVERNOR_MOST = 58,  // of 60: some are kept back for other programs of the same user
   IB_GOVERNOR_CONTRACT_MOST = 5,
+  IB_GOVERNOR_SPAN_S = 600,  // in which there are IB_GOVERNOR_MOST
+  IB_GOVERNOR_BAR_S = 30,    // of longer bars the rules do not speak
 };
 
 // What the rules see of a request. Zero: they do not speak of it.

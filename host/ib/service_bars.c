@@ -199,11 +199,9 @@ static mesh_code take_fetch(const ib_service *self, const Millrace__V1__FetchBar
   return ib_bar_window_of(request->timeframe, query->from_s, to_s, now_s, &query->window, err);
 }
 
-// The pacing rules speak of bars of up to 30 seconds.
 static ib_governed govern(const bars_query *query) {
-  enum { SMALL_S = 30 };
   const ib_bar_window *window = &query->window;
-  if (window->frame->seconds > SMALL_S) return (ib_governed){0};
+  if (window->frame->seconds > IB_GOVERNOR_BAR_S) return (ib_governed){0};
   uint64_t contract = ib_series_hash(&query->series);
   uint64_t request = ib_governed_hash(contract, window->end);
   request = ib_governed_hash(request, window->duration);

@@ -287,6 +287,11 @@ static mesh_code send_host_status(mesh_call *call, const ib_session_status *now,
   for (char *name; (name = strsep(&rest, ",")) != NULL && status.n_accounts < ACCOUNTS_MAX;) {
     if (name[0] != '\0') names[status.n_accounts++] = name;
   }
+  Millrace__V1__Pace pace = MILLRACE__V1__PACE__INIT;
+  pace.requests = IB_GOVERNOR_MOST;
+  pace.in_s = IB_GOVERNOR_SPAN_S / (now->pacing_speed > 0 ? now->pacing_speed : 1);
+  pace.bar_s = IB_GOVERNOR_BAR_S;
+  status.pace = &pace;
   status.host = "ib-host";
   status.gateway = gateway_state(now->state);
   status.address = (char *)now->address;

@@ -60,6 +60,7 @@ typedef struct ib_session_status {
   const char *source;  // static: as ib_session_source(), but "" while no gateway is there
   int server_version, client_id, open_requests;
   int64_t requests_sent, reconnects;
+  int pacing_speed;       // as in ib_session_options
   int64_t round_trip_us;  // of the last question for the gateway's time; 0: none was answered
 } ib_session_status;
 

@@ -69,6 +69,7 @@ void ib_session_describe(const ib_session *session, ib_session_status *out) {
                              .requests_sent = session->requests_sent,
                              .reconnects = session->reconnects,
                              .source = connected ? session->source : "",
+                             .pacing_speed = session->options.pacing_speed,
                              .round_trip_us = session->round_trip_us};
   snprintf(out->address, sizeof out->address, "%s:%d", session->options.host,
            session->options.port);

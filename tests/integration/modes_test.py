@@ -1,0 +1,86 @@
+"""What a load takes for its window, and loads that fetch nothing."""
+
+import unittest
+
+from mesh_processes import outcome
+from scripted import DAY, NO_DATA, ScriptedGateway, at, bar
+from served import LayersCase
+
+WEEK = ["--from", "2026-11-02", "--to", "2026-11-07"]
+FIRST = at("2020-01-06")
+FAILED, NOT_FOUND = 1, 3
+
+
+class ModesTest(LayersCase):
+    def setUp(self):
+        super().setUp()
+        self.gateway = ScriptedGateway(self.answer)
+        self.gateway.head_s = FIRST
+        self.addCleanup(self.gateway.close)
+        self.start_layers(self.gateway.address)
+
+    @staticmethod
+    def answer(ask):
+        size = max(ask.size_s, DAY)
+        first = max(FIRST, ask.from_s - ask.from_s % DAY)
+        return [bar(t) for t in range(first, min(ask.end_s, at("2026-11-07")), size) if t >= ask.from_s] or NO_DATA
+
+    def load(self, *flags, timeframe="1d"):
+        return outcome(self.json("data", "load", "AAPL", timeframe, *flags))["succeeded"]["load"]
+
+    def test_a_window_that_begins_before_the_first_bar(self):
+        """One question instead of many requests for nothing."""
+        self.load("--from", "1980-01-01", "--to", "2020-01-10", timeframe="1h")
+        self.assertEqual(self.gateway.heads, 1)
+        self.assertGreaterEqual(min(ask.end_s for ask in self.gateway.asks), FIRST)
+        self.assertLess(len(self.gateway.asks), 4)
+        gaps = self.json("data", "gaps", "AAPL", "1h", "--all", "--from", "1980-01-01")
+        self.assertEqual((gaps[0]["cause"], gaps[0]["reason"]), ("EMPTY", "before the source's first bar"))
+
+    def test_a_short_window_asks_for_no_first_bar(self):
+        self.load(*WEEK)
+        self.assertEqual(self.gateway.heads, 0)
+
+    def test_full_begins_at_from(self):
+        self.assertEqual(self.load(*WEEK, "--mode", "full")["barsStored"], 5)
+        self.assertEqual(self.gateway.heads, 0)
+
+    # ---- a dry run ----
+
+    def test_a_dry_run_fetches_nothing(self):
+        loaded = self.load(*WEEK, "--dry-run")
+        self.assertEqual((loaded["plan"], loaded["barsStored"]),
+                         ({"requests": 1, "atLeastS": 0, "barsAtMost": 5}, 0))
+        self.assertEqual((self.gateway.asks, self.json("data", "list")), ([], []))
+        self.load("--from", "2026-11-02", "--to", "2026-11-04")
+        asked = len(self.gateway.asks)
+        text = self.ok("data", "load", "AAPL", "1d", *WEEK, "--dry-run", "--output=text").stdout()
+        self.assertRegex(text, r": would ask 1 times for up to \d bars, at least 0 s by the source's pace; "
+                               r"2 bars are stored\n")
+        self.assertEqual(len(self.gateway.asks), asked)
+        self.assertEqual(self.load(*WEEK)["barsInWindow"], 5)
+
+    def test_the_pace_of_small_bars(self):
+        plan = self.load("--from", "2026-10-02", "--to", "2026-11-07", "--dry-run", timeframe="1s")["plan"]
+        self.assertGreater(plan["requests"], 58)
+        self.assertEqual(plan["atLeastS"], (plan["requests"] - 1) // 58 * 600)
+
+    # ---- local ----
+
+    def test_local_asks_nobody(self):
+        self.load(*WEEK)
+        self.gateway.close()
+        self.host.end()
+        whole = self.load("--mode", "local")
+        self.assertEqual((whole["barsInWindow"], whole["requests"], whole["missing"]), (5, 0, []))
+        done = self.millrace("data", "load", "AAPL", "1d", "--mode", "local", "--from", "2026-10-28", "--to",
+                             "2026-11-07", "--output=text")
+        self.assertEqual(done.code, FAILED)
+        self.assertIn("5 bars are stored; 1 intervals are missing", done.stdout())
+        self.assertIn("2026-10-28", done.stderr())
+        done = self.millrace("data", "load", "MSFT", "1d", "--mode", "local", "--output=text")
+        self.check_one_line(done, "MSFT 1d", code=NOT_FOUND)
+
+
+if __name__ == "__main__":
+    unittest.main()
