@@ -3,12 +3,9 @@
 #include "mesh/runtime/time.h"
 
 // MARGIN_MS: two messages may arrive by so much closer together than they were sent.
-enum {
-  SPAN_MS = IB_GOVERNOR_SPAN_S * 1000,
-  CONTRACT_MS = 2000,
-  IDENTICAL_MS = 15000,
-  MARGIN_MS = 250
-};
+enum { SPAN_MS = 600000, CONTRACT_MS = 2000, IDENTICAL_MS = 15000, MARGIN_MS = 250 };
+
+_Static_assert(SPAN_MS / 1000 == IB_GOVERNOR_SPAN_S, "one span, in two units");
 
 static int64_t scaled(const ib_governor *governor, int64_t ms) {
   return mesh_ms_ns(ms) / (governor->speed > 0 ? governor->speed : 1);
