@@ -12,7 +12,7 @@
 #include "millrace/v1/data.pb-c.h"
 #include "requests/data.h"
 
-enum { TEXT_MAX = 256, TITLE_MAX = 160, SUMMARY_MAX = 480, NAMED_MOST = 3 };
+enum { CHILDREN_MOST = 8, TEXT_MAX = 256, TITLE_MAX = 160, SUMMARY_MAX = 480, NAMED_MOST = 3 };
 
 // A series, and what came of it.
 typedef struct part {
