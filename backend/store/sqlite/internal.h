@@ -10,6 +10,7 @@
 #include "backend/store/store.h"
 
 enum {
+  STORE_APPLICATION_ID = 0x4d494c52,  // "MILR"
   STORE_SCHEMA_VERSION = 7,
   STORE_PAGE_BYTES = 8192,
   STORE_ID_MAX = 33,  // 32 hexadecimal digits and the NUL
@@ -246,6 +247,15 @@ mesh_view store_view_column(sqlite3_stmt *statement, int column);
 // Makes the tables of a new file, or brings an older file up to date, and takes the store over: one
 // transaction. `file` is the identity file. Before the writer thread starts.
 MESH_NODISCARD mesh_code store_take_over(store *store, const store_identity *file, mesh_error *err);
+
+// ---- upgrade.c: on the writer's connection, before its thread starts ----
+
+// Copies a store of an older version to "PATH.vN", N being *copied; 0: it is none.
+// RESOURCE_EXHAUSTED: there is no room for the copy and for what changes.
+MESH_NODISCARD mesh_code store_copy_old(store *store, int64_t *copied, mesh_error *err);
+
+// Once it is up to date: looks at its pages, and removes the copy. DATA_LOSS names the copy.
+MESH_NODISCARD mesh_code store_drop_copy(store *store, int64_t copied, mesh_error *err);
 
 // ---- operations_read.c, series.c, instruments.c ----
 

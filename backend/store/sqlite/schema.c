@@ -6,10 +6,6 @@
 #include "mesh/runtime/log.h"
 #include "mesh/runtime/text.h"
 
-enum {
-  APPLICATION_ID = 0x4d494c52,  // "MILR"
-};
-
 static const char series_tables[] =
     "CREATE TABLE series("
     " id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, timeframe TEXT NOT NULL,"
@@ -177,7 +173,7 @@ static mesh_code run_all(store *store, const char *const *scripts, size_t count,
 static mesh_code write_version(store *store, mesh_error *err) {
   char versions[96];
   snprintf(versions, sizeof versions, "PRAGMA application_id=%d; PRAGMA user_version=%d",
-           APPLICATION_ID, STORE_SCHEMA_VERSION);
+           STORE_APPLICATION_ID, STORE_SCHEMA_VERSION);
   return store_execute(store, store->writer.db, versions, "cannot write the version", err);
 }
 
@@ -237,7 +233,7 @@ static mesh_code check_schema(store *store, mesh_error *err) {
   }
   if (code != GRPC_STATUS_OK) return code;
   if (application == 0 && version == 0 && tables == 0) return create_tables(store, err);
-  if (application != APPLICATION_ID) {
+  if (application != STORE_APPLICATION_ID) {
     return mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION,
                      "store %s: it is a database of another program (application id %08llx)",
                      store->path, (unsigned long long)application);
@@ -344,8 +340,11 @@ static mesh_code take_over(store *store, const store_identity *file, mesh_error 
 
 mesh_code store_take_over(store *store, const store_identity *file, mesh_error *err) {
   mesh_error ignored;
+  int64_t copied = 0;
   sqlite3_exec(store->writer.db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
-  mesh_code code = take_over(store, file, err);
+  mesh_code code = store_copy_old(store, &copied, err);
+  if (code == GRPC_STATUS_OK) code = take_over(store, file, err);
+  if (code == GRPC_STATUS_OK) code = store_drop_copy(store, copied, err);
   if (!store->synchronous_full) {
     sqlite3_exec(store->writer.db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
   }

@@ -119,18 +119,6 @@ static void one_text_is_one_instrument_at_a_source(fixture *own) {
 
 // ---- version 6 ----
 
-// As the tables were then.
-#define TO_VERSION_6                                                                \
-  "DROP TABLE instruments; DROP TABLE aliases; DROP TABLE changes;"                 \
-  "ALTER TABLE series RENAME TO series_7;"                                          \
-  "CREATE TABLE series("                                                            \
-  " id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, timeframe TEXT NOT NULL,"         \
-  " source TEXT NOT NULL, bars INTEGER NOT NULL DEFAULT 0, first_s INTEGER,"        \
-  " last_s INTEGER, updated_ns INTEGER NOT NULL DEFAULT 0,"                         \
-  " UNIQUE(symbol, timeframe, source));"                                            \
-  "INSERT INTO series SELECT id, symbol, timeframe, source, bars, first_s, last_s," \
-  " updated_ns FROM series_7; DROP TABLE series_7; PRAGMA user_version=6;"
-
 static void put_old(fixture *own, const char *symbol, int64_t from_s, size_t count, double price) {
   test_bars bars;
   mesh_error err;
