@@ -5,6 +5,7 @@
 
 #include "market/civil.h"
 #include "market/instrument.h"
+#include "market/times.h"
 #include "mesh/runtime/text.h"
 
 // A jump is a return beyond SIGMAS times the usual one, and beyond the least: of hourly EURUSD the
@@ -241,4 +242,35 @@ void bar_finding_text(const bar_finding *finding, char out[EXAMINE_TEXT_MAX]) {
       return;
   }
   mesh_text_copy(out, EXAMINE_TEXT_MAX, "");
+}
+
+// ---- of a whole series ----
+
+void bar_findings_add(void *arg, const bar_finding *finding) {
+  bar_findings *own = arg;
+  if (own->count++ == 0 || finding->from_s < own->first.from_s) own->first = *finding;
+  own->of[finding->fault]++;
+}
+
+void bar_findings_text(const bar_findings *own, char out[2 * EXAMINE_TEXT_MAX]) {
+  static const char *const names[] = {
+      [BAR_IMPOSSIBLE] = "impossible",
+      [BAR_NO_PRICE] = "without a price",
+      [BAR_JUMP] = "jumps",
+      [BAR_REPEATED] = "repeated closes",
+      [BAR_NO_VOLUME] = "without volume",
+      [BAR_MISSING] = "stretches of missing days",
+  };
+  char first[EXAMINE_TEXT_MAX], time[TIMES_TEXT_MAX];
+  mesh_text_format(out, 2 * EXAMINE_TEXT_MAX, "%zu to be looked at", own->count);
+  const char *before = ": ";
+  for (size_t i = BAR_IMPOSSIBLE; i <= BAR_MISSING; i++) {
+    if (own->of[i] == 0) continue;
+    mesh_text_append(out, 2 * EXAMINE_TEXT_MAX, "%s%zu %s", before, own->of[i], names[i]);
+    before = ", ";
+  }
+  if (own->count == 0) return;
+  bar_finding_text(&own->first, first);
+  times_format(own->first.from_s, time);
+  mesh_text_append(out, 2 * EXAMINE_TEXT_MAX, "; the first is of %s: %s", time, first);
 }

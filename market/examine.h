@@ -60,6 +60,18 @@ void bar_examine(bar_examiner *own, const bar_columns *bars, size_t i,
 void bar_examine_end(bar_examiner *own, void (*each)(void *arg, const bar_finding *finding),
                      void *arg);
 
+// What was found in a whole series: how many of each fault, and the first.
+typedef struct bar_findings {
+  size_t count, of[BAR_MISSING + 1];
+  bar_finding first;
+} bar_findings;
+
+// Takes one more; `arg` is the bar_findings, zero at the beginning.
+void bar_findings_add(void *arg, const bar_finding *finding);
+
+// "3 to be looked at: 2 jumps, 1 missing; the first is of 2024-01-02T00:00:00Z: ...".
+void bar_findings_text(const bar_findings *own, char out[2 * EXAMINE_TEXT_MAX]);
+
 // "close 2.31 times that of the bar before, at most 1.1 is usual here".
 void bar_finding_text(const bar_finding *finding, char out[EXAMINE_TEXT_MAX]);
 

@@ -11,6 +11,7 @@ import unittest
 import numpy
 
 from mesh_processes import MARKET, MeshCase, file_rows, outcome
+from training import DEFAULTS, STRATEGY
 
 HOUR, DAY = 3600, 86400
 FORM = "%Y-%m-%dT%H:%M:%SZ"
@@ -123,6 +124,12 @@ class PlantedTest(ValidateCase):
         for words in ("jump", "12 bars close at 1.1234", "4 bars without volume", "days without a bar",
                       "5 to be looked at"):
             self.assertIn(words, text)
+        path = self.path("strategy.yaml")
+        with open(path, "w") as file:
+            file.write(STRATEGY % DEFAULTS)
+        done = self.ok("train", path, "--output=text").transcript()
+        self.assertIn("EURUSD 1h: 5 to be looked at: 2 jumps, 1 repeated closes, 1 without volume, 1 stretches of "
+                      "missing days; the first is of ", done)
         found, summary = self.validate("EURUSD", "1h", "--to", "2017-06-01")
         self.assertEqual([one["kind"] for one in found], ["JUMP", "JUMP"])
 

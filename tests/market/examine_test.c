@@ -206,6 +206,33 @@ static void check(void **state) {
   bar_columns_clear(&bars);
 }
 
-int main(void) {
+static int check_rows(void) {
   RUN_ROWS("examine", rows, check);
+}
+
+static void a_series_is_summed_up(void **state) {
+  (void)state;
+  bar_columns bars = {0};
+  bar_findings found = {0};
+  char text[2 * EXAMINE_TEXT_MAX];
+  bar_findings_text(&found, text);
+  assert_string_equal(text, "0 to be looked at");
+  make(&bars, BARS, CIVIL_HOUR);
+  ten_times(&bars);
+  no_volume_at_the_end(&bars);
+  bar_examiner examiner = bar_examiner_for("AAPL", frame_of("1h"));
+  for (size_t i = 0; i < bars.count; i++)
+    bar_examine(&examiner, &bars, i, bar_findings_add, &found);
+  bar_examine_end(&examiner, bar_findings_add, &found);
+  bar_findings_text(&found, text);
+  assert_string_equal(text,
+                      "3 to be looked at: 2 jumps, 1 without volume; the first is of "
+                      "1970-01-09T04:00:00Z: 9.998 times the close before; up to 1.105 times "
+                      "is usual here");
+  bar_columns_clear(&bars);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(a_series_is_summed_up)};
+  return check_rows() + cmocka_run_group_tests_name("findings", tests, NULL, NULL);
 }
