@@ -45,6 +45,19 @@ class RefreshCase(LayersCase):
     def load(self, *flags):
         return outcome(self.json("data", "load", "AAPL", "1d", *flags))["succeeded"]["load"]
 
+    def hold_answers(self):
+        """The gateway answers nothing: events that say that it was asked, and that let it go on."""
+        asked, go_on = threading.Event(), threading.Event()
+
+        def slowly(ask):
+            asked.set()
+            go_on.wait(60)
+            return self.answer(ask)
+
+        self.gateway.answer = slowly
+        self.addCleanup(go_on.set)
+        return asked, go_on
+
     def closes(self):
         return [float(row[4]) for row in self.export("AAPL", "1d")]
 
@@ -160,15 +173,7 @@ class RefreshTest(RefreshCase):
     def test_one_at_a_time(self):
         """The others wait, and then do what is left to do: nobody takes half a series for a whole one."""
         self.load(*WEEK)
-        asked, go_on = threading.Event(), threading.Event()
-        answer = self.answer
-
-        def slowly(ask):
-            asked.set()
-            go_on.wait(60)
-            return answer(ask)
-
-        self.gateway.answer = slowly
+        asked, go_on = self.hold_answers()
         loads = [self.start("millrace", "data", "load", "AAPL", "1d", *MORE, "--refresh", "--output=json")]
         self.assertTrue(asked.wait(60))
         loads += [self.start("millrace", "data", "load", "AAPL", "1d", *flags, "--output=json")
@@ -183,15 +188,7 @@ class RefreshTest(RefreshCase):
 
     def test_it_goes_on_after_a_kill(self):
         self.load(*WEEK)
-        asked, go_on = threading.Event(), threading.Event()
-        answer = self.answer
-
-        def slowly(ask):
-            asked.set()
-            go_on.wait(60)
-            return answer(ask)
-
-        self.gateway.answer = slowly
+        asked, go_on = self.hold_answers()
         load = self.start("millrace", "data", "load", "AAPL", "1d", *MORE, "--refresh", "--output=json")
         self.assertTrue(asked.wait(60))
         self.factor = 0.25

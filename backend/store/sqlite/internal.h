@@ -335,6 +335,10 @@ MESH_NODISCARD mesh_code store_move_recent(store *store, mesh_error *err);
 // there is more.
 MESH_NODISCARD mesh_code store_clear_removed(store *store, mesh_error *err);
 
+// The id that a statement finds; 0: there is none.
+MESH_NODISCARD mesh_code store_find_removed(store *store, store_sql sql_id, const char *sql,
+                                            int64_t *id, mesh_error *err);
+
 // The same of series alone: *left loses the rows that went, and is not 0 where nothing is left.
 MESH_NODISCARD mesh_code store_clear_removed_series(store *store, int *left, mesh_error *err);
 

@@ -135,22 +135,6 @@ mesh_code store_replace_series(store *store, const series_key *by, const series_
 
 // ---- clearing ----
 
-static mesh_code find_removed(store *store, int64_t *series, mesh_error *err) {
-  sqlite3_stmt *statement;
-  mesh_code code = store_prepare(store, &store->writer, STORE_SQL_FIND_REMOVED_SERIES,
-                                 "SELECT id FROM series WHERE symbol>='removed/' AND"
-                                 " symbol<'removed0' LIMIT 1",
-                                 &statement, err);
-  if (code != GRPC_STATUS_OK) return code;
-  int step = sqlite3_step(statement);
-  *series = step == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
-  if (step != SQLITE_ROW && step != SQLITE_DONE) {
-    code = store_fail(store, store->writer.db, "cannot find what was removed", err);
-  }
-  store_release(statement);
-  return code;
-}
-
 mesh_code store_clear_removed_series(store *store, int *left, mesh_error *err) {
   static const struct {
     store_sql id;
@@ -170,7 +154,10 @@ mesh_code store_clear_removed_series(store *store, int *left, mesh_error *err) {
   int64_t series = 0;
   mesh_code code;
   do {
-    code = find_removed(store, &series, err);
+    code = store_find_removed(store, STORE_SQL_FIND_REMOVED_SERIES,
+                              "SELECT id FROM series WHERE symbol>='removed/' AND"
+                              " symbol<'removed0' LIMIT 1",
+                              &series, err);
     for (size_t i = 0; series != 0 && i < 4 && *left > 0 && code == GRPC_STATUS_OK; i++) {
       code = run_on(store, steps[i].id, steps[i].sql, series, *left,
                     "cannot remove what a series left", err);

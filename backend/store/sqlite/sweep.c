@@ -4,12 +4,10 @@
 
 enum { CLEARED_AT_ONCE = 1000 };  // rows a transaction: other writes need not wait for all
 
-// One that is removed; 0: there is none.
-static mesh_code find_removed(store *store, int64_t *id, mesh_error *err) {
+mesh_code store_find_removed(store *store, store_sql sql_id, const char *sql, int64_t *id,
+                             mesh_error *err) {
   sqlite3_stmt *statement;
-  mesh_code code =
-      store_prepare(store, &store->writer, STORE_SQL_FIND_REMOVED,
-                    "SELECT id FROM operations WHERE state=-1 LIMIT 1", &statement, err);
+  mesh_code code = store_prepare(store, &store->writer, sql_id, sql, &statement, err);
   if (code != GRPC_STATUS_OK) return code;
   int step = sqlite3_step(statement);
   *id = step == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
@@ -56,7 +54,8 @@ mesh_code store_clear_removed(store *store, mesh_error *err) {
   int64_t id = 0;
   mesh_code code;
   do {
-    code = find_removed(store, &id, err);
+    code = store_find_removed(store, STORE_SQL_FIND_REMOVED,
+                              "SELECT id FROM operations WHERE state=-1 LIMIT 1", &id, err);
     if (code == GRPC_STATUS_OK && id != 0) code = clear_one(store, id, &left, err);
   } while (code == GRPC_STATUS_OK && id != 0 && left > 0);
   if (code == GRPC_STATUS_OK && left > 0) code = store_clear_removed_series(store, &left, err);

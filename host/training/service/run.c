@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "market/examine.h"
-#include "market/timeframe.h"
 #include "mesh/operation/message_report.h"
 #include "mesh/rpc/wire_text.h"
 #include "mesh/runtime/fiber.h"
@@ -187,35 +185,23 @@ static mesh_code check_bars(const training_run *own, size_t count, mesh_error *e
                    (long long)all >> 20, (long long)limit >> 20);
 }
 
-// ---- what is odd in what was read ----
-
 typedef struct look {
-  const series_name *name;
-  const bar_columns *bars;
-  bar_findings found;
+  training_run *own;
+  size_t which;
+  char text[TRAINING_LOOK_MAX];
 } look;
 
 static void do_look(void *arg) {
-  look *own = arg;
-  const timeframe *frame;
-  if (timeframe_parse(own->name->timeframe, &frame, NULL) != GRPC_STATUS_OK) return;
-  bar_examiner examiner = bar_examiner_for(own->name->symbol, frame);
-  for (size_t i = 0; i < own->bars->count; i++)
-    bar_examine(&examiner, own->bars, i, bar_findings_add, &own->found);
-  bar_examine_end(&examiner, bar_findings_add, &own->found);
+  look *one = arg;
+  training_run_look(one->own, one->which, one->text);
 }
 
-// A training learns from all of it; who started it is told, at the beginning.
+// Who started it is told, at the beginning.
 static mesh_code report_odd(training_run *own, size_t which, mesh_error *err) {
   if (own->resume_from[0] != '\0') return GRPC_STATUS_OK;
-  look one = {.name = &own->names[which], .bars = &own->series[which]};
+  look one = {.own = own, .which = which};
   mesh_pool_run(own->host->pool, own->host->loop, do_look, &one);
-  if (one.found.count == 0) return GRPC_STATUS_OK;
-  char found[2 * EXAMINE_TEXT_MAX], text[2 * EXAMINE_TEXT_MAX + 96];
-  bar_findings_text(&one.found, found);
-  mesh_text_format(text, sizeof text, "%.*s %s: %s", MESH_TEXT_SHOWN(one.name->symbol, 64),
-                   one.name->timeframe, found);
-  return report_log(own, text, err);
+  return one.text[0] != '\0' ? report_log(own, one.text, err) : GRPC_STATUS_OK;
 }
 
 static mesh_code read_series(training_run *own, mesh_error *err) {

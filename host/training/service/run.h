@@ -7,12 +7,13 @@
 #include "host/training/service/host.h"
 #include "host/training/service/series.h"
 #include "host/training/trainer/trainer.h"
+#include "market/examine.h"
 #include "mesh/rpc/message.h"
 #include "millrace/v1/training.pb-c.h"
 
 #define TRAINING_PAYLOAD(name) MILLRACE__V1__OPERATION_EVENT__PAYLOAD_##name
 
-enum { TRAINING_TEXT_MAX = 256 };
+enum { TRAINING_TEXT_MAX = 256, TRAINING_LOOK_MAX = 2 * EXAMINE_TEXT_MAX + 96 };
 
 typedef struct training_run {
   struct training_run *next;  // of the host's
@@ -61,6 +62,9 @@ mesh_code training_run_prepare(void *self, const Millrace__V1__RunRequest *reque
 
 // On a pool thread: the strategy, as the request overrides it.
 mesh_code training_run_read_strategy(training_run *own, mesh_error *err);
+
+// On a pool thread: what is odd in series number `which`, in one line; "" if nothing is.
+void training_run_look(const training_run *own, size_t which, char out[TRAINING_LOOK_MAX]);
 
 // On a pool thread: rows, engine and trainer, as the checkpoint (if any) has them.
 mesh_code training_run_build(training_run *own, char note[TRAINING_TEXT_MAX], mesh_error *err);
