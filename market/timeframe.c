@@ -28,7 +28,7 @@ static const timeframe all[TIMEFRAMES] = {
     {.text = "8h", .seconds = 8 * HOUR, .loadable = true},
     {.text = "1d", .seconds = DAY, .loadable = true},
     {.text = "1w", .seconds = CIVIL_WEEK, .loadable = true},
-    {.text = "1M", .seconds = 31 * DAY, .calendar_month = true},
+    {.text = "1M", .seconds = 31 * DAY, .calendar_month = true, .loadable = true},
 };
 
 const timeframe *timeframes(void) {
@@ -52,7 +52,8 @@ mesh_code timeframe_parse(const char *text, const timeframe **out, mesh_error *e
 
 int64_t timeframe_seconds(const char *text) {
   const timeframe *found;
-  return timeframe_parse(text, &found, NULL) == GRPC_STATUS_OK ? found->seconds : 0;
+  if (timeframe_parse(text, &found, NULL) != GRPC_STATUS_OK || found->calendar_month) return 0;
+  return found->seconds;
 }
 
 bool timeframe_is_daily(const timeframe *frame) {

@@ -15,7 +15,7 @@ typedef struct timeframe {
 enum { TIMEFRAMES = 21 };
 
 // Those that are loadable, as error messages and help list them.
-#define TIMEFRAMES_LOADABLE "1s 5s 10s 15s 30s 1m 2m 3m 5m 10m 15m 20m 30m 1h 2h 3h 4h 8h 1d 1w"
+#define TIMEFRAMES_LOADABLE "1s 5s 10s 15s 30s 1m 2m 3m 5m 10m 15m 20m 30m 1h 2h 3h 4h 8h 1d 1w 1M"
 
 // All TIMEFRAMES of them, the finest first. Static.
 const timeframe *timeframes(void);
@@ -27,7 +27,8 @@ const timeframe *timeframe_named(const char *text);
 // static.
 MESH_NODISCARD mesh_code timeframe_parse(const char *text, const timeframe **out, mesh_error *err);
 
-// The length of a loadable timeframe, in seconds; 0 if there is none of that text.
+// The length of a loadable timeframe whose bars all have one, in seconds; 0 if there is none of
+// that text.
 int64_t timeframe_seconds(const char *text);
 
 // True if a bar's time is a day: of 1d and longer ones.

@@ -160,7 +160,9 @@ static mesh_code find_window(load *own, knowledge *all, mesh_error *err) {
   if (own->mode == MODE(TAIL) && all->has_last) {
     // From the newest bar on, itself included while no later one has confirmed it.
     bool open = all->open.from_s <= all->last_s && all->open.to_s > all->last_s;
-    own->window.from_s = open ? all->open.from_s : all->last_s + own->timeframe->seconds;
+    own->window.from_s =
+        open ? all->open.from_s
+             : timeframe_next(own->timeframe, timeframe_floor(own->timeframe, all->last_s));
     if (own->window.from_s > own->window.to_s) own->window.from_s = own->window.to_s;
     return GRPC_STATUS_OK;
   }

@@ -29,7 +29,8 @@ mesh_code segments_plan(const timeframe *frame, const intervals *gaps, intervals
     interval rest = gaps->items[i];
     while (rest.from_s < rest.to_s) {
       int64_t cut_s = next_multiple(rest.from_s - origin_s, limit_s) + origin_s;
-      if (cut_s > rest.to_s) cut_s = rest.to_s;
+      if (frame->calendar_month) cut_s = timeframe_floor(frame, cut_s);
+      if (cut_s <= rest.from_s || cut_s > rest.to_s) cut_s = rest.to_s;
       intervals_add(out, (interval){rest.from_s, cut_s});
       rest.from_s = cut_s;
       if (out->count <= SEGMENTS_MAX) continue;

@@ -316,7 +316,7 @@ static mesh_code watch(ib_service *self, mesh_call *call,
 // How far back the stream begins, in seconds.
 static int64_t watch_length(const Millrace__V1__WatchBarsRequest *request, int64_t now_s) {
   enum { HISTORY_BARS = 30, HISTORY_BARS_MAX = 1000 };
-  int64_t bar_s = timeframe_seconds(request->timeframe);
+  int64_t bar_s = timeframe_named(request->timeframe)->seconds;  // it is checked
   int64_t least_s = bar_s * HISTORY_BARS, most_s = bar_s * HISTORY_BARS_MAX;
   const Google__Protobuf__Timestamp *since =
       request->after != NULL ? request->after : request->from;

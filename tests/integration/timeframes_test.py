@@ -36,5 +36,25 @@ class TimeframesTest(MeshCase):
         self.assertEqual(listed, ["1m", *MINUTES])
 
 
+    def test_months_are_made_of_their_days(self):
+        self.set_papergate_flags()
+        self.up()
+        window = ["--from", "1999-12-01", "--to", "2026-04-01"]
+        rows = {}
+        for timeframe in ("1d", "1M"):
+            loaded = outcome(self.json("data", "load", "SYNA", timeframe, *window))["succeeded"]["load"]
+            self.assertEqual(loaded["missing"], [])
+            rows[timeframe] = self.export("SYNA", timeframe)
+        months = {}
+        for row in rows["1d"]:
+            months.setdefault(row[0][:7], []).append(list(row))
+        del months["2000-01"]  # its days begin with the third
+        self.assertEqual([list(row) for row in rows["1M"] if row[0][:7] in months],
+                         [[month + "-01T00:00:00Z", *joined(months[month])[1:]] for month in sorted(months)])
+        self.assertEqual(self.json("data", "gaps", "SYNA", "1M"), [])
+        more = outcome(self.json("data", "load", "SYNA", "1M", "--mode", "tail", "--to", "2026-06-15"))
+        self.assertEqual(more["succeeded"]["load"]["barsStored"], 2)
+
+
 if __name__ == "__main__":
     unittest.main()

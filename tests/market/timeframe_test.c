@@ -71,7 +71,8 @@ static void what_the_list_says_is_what_can_be_loaded(void **state) {
     mesh_code code = timeframe_parse(frame->text, &found, NULL);
     assert_int_equal(code == GRPC_STATUS_OK, frame->loadable);
     assert_ptr_equal(found, frame->loadable ? frame : NULL);
-    assert_int_equal(timeframe_seconds(frame->text), frame->loadable ? frame->seconds : 0);
+    assert_int_equal(timeframe_seconds(frame->text),
+                     frame->loadable && !frame->calendar_month ? frame->seconds : 0);
     if (!frame->loadable) continue;
     if (list[0] != '\0') strncat(list, " ", sizeof list - strlen(list) - 1);
     strncat(list, frame->text, sizeof list - strlen(list) - 1);
@@ -86,7 +87,7 @@ static void a_refusal_lists_what_there_is(void **state) {
   assert_int_equal(timeframe_parse("7d", &frame, &err), GRPC_STATUS_INVALID_ARGUMENT);
   assert_string_equal(err.message,
                       "timeframe '7d' is none of 1s 5s 10s 15s 30s 1m 2m 3m 5m 10m 15m 20m 30m 1h "
-                      "2h 3h 4h 8h 1d 1w");
+                      "2h 3h 4h 8h 1d 1w 1M");
   assert_null(frame);
 }
 
