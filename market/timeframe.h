@@ -14,8 +14,10 @@ typedef struct timeframe {
 
 enum { TIMEFRAMES = 21 };
 
-// Those that are loadable, as error messages and help list them.
-#define TIMEFRAMES_LOADABLE "1s 5s 10s 15s 30s 1m 2m 3m 5m 10m 15m 20m 30m 1h 2h 3h 4h 8h 1d 1w 1M"
+// Those that are loadable, as error messages and help list them; first those whose bars all have
+// one length.
+#define TIMEFRAMES_FIXED "1s 5s 10s 15s 30s 1m 2m 3m 5m 10m 15m 20m 30m 1h 2h 3h 4h 8h 1d 1w"
+#define TIMEFRAMES_LOADABLE TIMEFRAMES_FIXED " 1M"
 
 // All TIMEFRAMES of them, the finest first. Static.
 const timeframe *timeframes(void);

@@ -75,7 +75,7 @@ static mesh_code read_timeframes(strategy_reading *own, mesh_error *err) {
   for (int i = 0; i < all.count; i++) {
     if (timeframe_seconds(all.text[i]) == 0) {
       return strategy_refuse(own->tree, all.nodes[i], err,
-                             "timeframe '%s' is none of " TIMEFRAMES_LOADABLE, all.text[i]);
+                             "timeframe '%s' is none of " TIMEFRAMES_FIXED, all.text[i]);
     }
     mesh_text_copy(out->timeframes[i], sizeof out->timeframes[i], all.text[i]);
     if (timeframe_seconds(all.text[i]) < timeframe_seconds(out->timeframes[out->base])) {
