@@ -79,12 +79,13 @@ static mesh_code parse_con_id(const char *digits, instrument *out, mesh_error *e
                    MESH_TEXT_SHOWN(digits, 32), CON_ID_DIGITS);
 }
 
-// "SMART/NASDAQ"
-static void part_exchange(instrument *out) {
+// "SMART/NASDAQ"; false if a side of the slash is empty.
+static bool part_exchange(instrument *out) {
   char *slash = strchr(out->exchange, '/');
-  if (slash == NULL) return;
+  if (slash == NULL) return true;
   *slash = '\0';
   mesh_text_copy(out->primary_exchange, sizeof out->primary_exchange, slash + 1);
+  return out->exchange[0] != '\0' && out->primary_exchange[0] != '\0';
 }
 
 static mesh_code check_expiry(const instrument *one, const char *text, mesh_error *err) {
@@ -111,15 +112,17 @@ static mesh_code parse_explicit(char *text, instrument *out, mesh_error *err) {
                strlen(parts[4]) < sizeof out->expiry;
   for (size_t i = 0; i < count && i < PARTS_MAX; i++)
     right = right && parts[i][0] != '\0';
+  if (right) {
+    fill(out, parts[0], parts[1], parts[2], parts[3]);
+    mesh_text_copy(out->expiry, sizeof out->expiry, parts[4]);
+    right = part_exchange(out);
+  }
   if (!right) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
                      "instrument '%.*s': use SYMBOL:KIND:EXCHANGE:CURRENCY, such as "
                      "SPX:IND:CBOE:USD; kinds are STK IND CASH FUT CONTFUT CRYPTO CFD CMDTY BOND",
                      MESH_TEXT_SHOWN(whole, 64));
   }
-  fill(out, parts[0], parts[1], parts[2], parts[3]);
-  mesh_text_copy(out->expiry, sizeof out->expiry, parts[4]);
-  part_exchange(out);
   return check_expiry(out, whole, err);
 }
 
@@ -133,6 +136,19 @@ static bool take_pair(const char *text, char pair[2 * CODE + 1]) {
   return currency_is_pair(pair);
 }
 
+// Visible ASCII; between two of them may be one blank.
+static mesh_code check_bytes(const char *text, mesh_error *err) {
+  for (size_t i = 0; text[i] != '\0'; i++) {
+    bool inside = i > 0 && text[i - 1] != ' ' && text[i + 1] != '\0';
+    if ((text[i] > ' ' && text[i] < 0x7f) || (text[i] == ' ' && inside)) continue;
+    return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                     "an instrument has byte 0x%02x at position %zu: use letters, digits, "
+                     "punctuation",
+                     (unsigned char)text[i], i + 1);
+  }
+  return GRPC_STATUS_OK;
+}
+
 mesh_code instrument_parse(const char *text, instrument *out, mesh_error *err) {
   char upper[INSTRUMENT_NAME_MAX], pair[2 * CODE + 1];
   *out = (instrument){0};
@@ -140,6 +156,8 @@ mesh_code instrument_parse(const char *text, instrument *out, mesh_error *err) {
     return mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT, "an instrument has 1 to %d bytes, not %zu",
                      INSTRUMENT_NAME_MAX - 1, strlen(text));
   }
+  mesh_code code = check_bytes(text, err);
+  if (code != GRPC_STATUS_OK) return code;
   if (strncmp(upper, "CONID:", 6) == 0) return parse_con_id(upper + 6, out, err);
   if (strchr(upper, ':') != NULL) return parse_explicit(upper, out, err);
   size_t size = strlen(upper), index = find_index(upper);

@@ -45,9 +45,11 @@ static mesh_code find_known(load *own, mesh_error *err) {
 static void name_in_full(const instrument *what, char out[INSTRUMENT_NAME_MAX]) {
   instrument again;
   mesh_error ignored;
+  // A host may say anything; a name is what can be asked for.
   bool told = strcmp(what->kind, "BOND") != 0 &&
               instrument_name(what, out, &ignored) == GRPC_STATUS_OK &&
-              instrument_parse(out, &again, &ignored) == GRPC_STATUS_OK;
+              instrument_parse(out, &again, &ignored) == GRPC_STATUS_OK &&
+              request_check_symbol(out, &ignored) == GRPC_STATUS_OK;
   if (!told) mesh_text_format(out, INSTRUMENT_NAME_MAX, "CONID:%lld", (long long)what->con_id);
 }
 
