@@ -11,6 +11,8 @@
 #include "mesh/runtime/text.h"
 #include "requests/data.h"
 
+enum { ROUNDS = 3 };  // after which a source that contradicts itself is taken as it comes
+
 #define MODE(name) MILLRACE__V1__LOAD_REQUEST__MODE__##name
 
 // ---- plan ----
@@ -108,9 +110,14 @@ static mesh_code load_all(load *own, mesh_error *err) {
   if (code == GRPC_STATUS_OK && own->looks_only) return load_dry_run(own, err);
   if (code == GRPC_STATUS_OK) code = load_look_again(own, err);
   if (code == GRPC_STATUS_OK) code = load_keep_window(own, err);
-  if (code != GRPC_STATUS_OK || own->give_up) return code;
-  load_progress(own, NULL);
-  return load_fetch_all(own, err);
+  for (int round = 1; code == GRPC_STATUS_OK && !own->give_up; round++) {
+    load_progress(own, NULL);
+    code = load_fetch_all(own, err);
+    if (!own->disagrees) break;
+    own->ignores_overlap = round == ROUNDS;
+    code = load_settle_dispute(own, err);
+  }
+  return code;
 }
 
 static mesh_code run(mesh_operation *operation, void *arg, Millrace__V1__Succeeded *succeeded,

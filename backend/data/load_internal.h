@@ -52,6 +52,10 @@ struct load {
   interval settled;       // the newest stretch that is settled; empty: there is none
   int64_t probed_s;       // when stored bars were last asked for again, or the first ones came
   bool looks_only;        // no bars are fetched: LOCAL, or a dry run
+  bool disagrees;         // a segment's overlap is another bar now
+  bool probe_now;         // for that reason
+  bool probe_failed;      // the last one
+  bool ignores_overlap;   // the source contradicts itself: it is taken as it comes
   bool refresh;           // all bars are to be asked for again
   bool is_refreshing;     // `series` is the shadow that they come into
   load *next_refreshing;  // in the manager's list
@@ -149,6 +153,22 @@ MESH_NODISCARD mesh_code load_dry_run(load *own, mesh_error *err);
 // Fetches own->segments.
 MESH_NODISCARD mesh_code load_fetch_all(load *own, mesh_error *err);
 
+// The last bar that is stored before a segment.
+typedef struct load_overlap {
+  bool there;
+  int64_t time_s;
+  double open, high, low, close;
+} load_overlap;
+
+// Finds it, if it is near enough to be asked for with the segment.
+void load_find_overlap(load *own, interval asked, load_overlap *out);
+
+// Takes it, and all before the segment, out of an answer. False if it is another bar there.
+bool load_take_overlap(const load_overlap *overlap, interval asked, bar_columns *bars);
+
+// Whether two prices are two, not one that was written twice.
+bool load_prices_differ(double a, double b);
+
 // Once a day, where there is something to fetch: asks for the last settled bars again. One that is
 // corrected is replaced; where all have become another by the same factor, or prices are adjusted,
 // the series is to be refreshed. What was said otherwise is noted in the store.
@@ -162,6 +182,9 @@ MESH_NODISCARD mesh_code load_begin_refresh(load *own, const char *reason, mesh_
 // a segment fails the shadow stays, and own->give_up is set: what is new must not be mixed with
 // what is old.
 MESH_NODISCARD mesh_code load_look_again(load *own, mesh_error *err);
+
+// After a segment that disagrees: probes now, refreshes where that is due, and plans anew.
+MESH_NODISCARD mesh_code load_settle_dispute(load *own, mesh_error *err);
 
 // Takes over what an adopted load did before: its counts, and the window where that is kept.
 MESH_NODISCARD mesh_code load_recall(load *own, mesh_error *err);

@@ -100,7 +100,7 @@ static mesh_code ask(probe *own, fetch_result *out, mesh_error *err) {
 
 // ---- the comparison ----
 
-static bool differ(double a, double b) {
+bool load_prices_differ(double a, double b) {
   return fabs(a - b) > same * fmax(fabs(a), fabs(b));
 }
 
@@ -123,9 +123,10 @@ static void compare(probe *own, const bar_columns *said) {
     size_t k = find(said, own->times[i]);
     bool there = k < said->count;
     if (there && !can_be(said, k)) continue;
-    bool changed = !there || differ(own->open[i], said->open[k]) ||
-                   differ(own->high[i], said->high[k]) || differ(own->low[i], said->low[k]) ||
-                   differ(own->close[i], said->close[k]);
+    bool changed = !there || load_prices_differ(own->open[i], said->open[k]) ||
+                   load_prices_differ(own->high[i], said->high[k]) ||
+                   load_prices_differ(own->low[i], said->low[k]) ||
+                   load_prices_differ(own->close[i], said->close[k]);
     if (!changed) continue;
     own->changes[own->changed++] = (store_change){
         .time_s = own->times[i], .was = own->close[i], .is = there ? said->close[k] : NAN};
@@ -183,6 +184,8 @@ static mesh_code act(probe *own, mesh_error *err) {
 mesh_code load_probe(load *of, mesh_error *err) {
   int64_t now_s = mesh_time_seconds(mesh_wall_ns());
   bool due = now_s - of->probed_s >= EVERY_S || of->probed_s > now_s;
+  if (of->probe_now) due = true;
+  of->probe_now = of->probe_failed = false;
   if (!due || of->is_guess || of->refresh || !of->had_bars || of->segments.count == 0) {
     return GRPC_STATUS_OK;
   }
@@ -197,6 +200,7 @@ mesh_code load_probe(load *of, mesh_error *err) {
   } else if (mesh_scope_check(mesh_operation_scope(of->operation), NULL) == GRPC_STATUS_OK) {
     mesh_log(MESH_LOG_INFO, "data-manager", "%s %s was not looked at again: %s", of->series.symbol,
              of->timeframe->text, err->message);
+    of->probe_failed = true;
     code = GRPC_STATUS_OK;  // the next load does; this one has its own bars to fetch
   }
   bar_columns_clear(&said.bars);

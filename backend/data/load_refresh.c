@@ -239,3 +239,17 @@ mesh_code load_look_again(load *own, mesh_error *err) {
   leave_list(own);
   return code;
 }
+
+mesh_code load_settle_dispute(load *own, mesh_error *err) {
+  count_done(own);
+  own->disagrees = false;
+  own->probe_now = true;
+  own->has_window = true;  // as it was
+  mesh_code code = load_plan(own, err);
+  if (code == GRPC_STATUS_OK) code = load_look_again(own, err);
+  if (code != GRPC_STATUS_OK || !own->probe_failed) return code;
+  return mesh_fail(err, GRPC_STATUS_ABORTED,
+                   "%s %s: the source has changed stored bars, and cannot be asked for them again: "
+                   "nothing new is put beside them",
+                   own->series.symbol, own->timeframe->text);
+}

@@ -203,13 +203,15 @@ static void on_note(void *arg, const char *note) {
 static mesh_code fetch_and_keep(load *own, mesh_scope *scope, size_t index, bool may_be_put_off,
                                 mesh_error *err) {
   interval asked = own->segments.items[index];
+  load_overlap overlap;
+  load_find_overlap(own, asked, &overlap);
   char name[PATIENCE_PIECE_MAX];
   mesh_text_format(name, sizeof name, "%s/%zu", mesh_operation_name(own->operation),
                    (size_t)own->before + index + 1);
   fetch_request request = {.operation = name,
                            .series = load_fetches(own),
                            .timeframe = own->timeframe->text,
-                           .from_s = asked.from_s,
+                           .from_s = overlap.there ? overlap.time_s : asked.from_s,
                            .to_s = asked.to_s,
                            .on_note = on_note,
                            .note_arg = own};
@@ -220,7 +222,12 @@ static mesh_code fetch_and_keep(load *own, mesh_scope *scope, size_t index, bool
       fetch_bars(scope, own->manager->adapter, &request, load_again, &piece, &fetched, &why);
   own->requests += fetched.attempts;
   if (code == GRPC_STATUS_OK) code = load_check_source(own, fetched.source, &why);
-  if (code == GRPC_STATUS_OK) {
+  if (code == GRPC_STATUS_OK && !load_take_overlap(&overlap, asked, &fetched.bars)) {
+    patience_end(&own->patience);
+    own->disagrees = true;  // nothing more is put beside what is stored
+    code = mesh_fail(err, GRPC_STATUS_ABORTED, "%s %s: the source has changed stored bars",
+                     own->series.symbol, own->timeframe->text);
+  } else if (code == GRPC_STATUS_OK) {
     patience_end(&own->patience);
     code = keep(own, asked, &fetched, err);
     own->done++;

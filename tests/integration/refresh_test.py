@@ -124,17 +124,59 @@ class ProbeTest(RefreshCase):
         self.factor = 0.5
         self.assertEqual(self.load(*WEEK)["requests"], 0)
 
+    def test_a_split_between_two_loads_of_a_day(self):
+        """No probe is due: the bar that both have tells."""
+        self.load(*WEEK)
+        self.factor = 0.25
+        loaded = self.load("--from", "2026-10-12", "--to", "2026-10-20")
+        self.assertEqual((loaded["changed"]["bars"], loaded["changed"]["refreshed"]), (5, True))
+        self.assertEqual(self.closes(), [2.625] * 15)
+
+    def test_a_correction_between_two_loads_of_a_day(self):
+        self.load(*WEEK)
+        self.corrected[at("2026-10-11")] = 10.6
+        self.assertEqual(self.load(*MORE)["changed"]["bars"], 1)
+        self.assertEqual(self.closes(), [10.5] * 6 + [10.6] + [10.5] * 8)
+
+    def test_the_overlap_is_no_request(self):
+        self.load(*WEEK)
+        asked = len(self.gateway.asks)
+        self.assertEqual(self.load(*MORE)["requests"], 1)
+        self.assertEqual([ask.from_s for ask in self.gateway.asks[asked:]], [at("2026-10-11")])
+        self.assertEqual(self.closes(), [10.5] * 15)
+
+    def test_a_source_that_contradicts_itself(self):
+        """One bar is another each time that it is asked for: the load comes to an end."""
+        self.load(*WEEK)
+        answer, count = self.answer, iter(range(1000))
+
+        def flutter(ask):
+            self.corrected[at("2026-10-11")] = 10.5 + next(count) % 2 / 10
+            return answer(ask)
+
+        self.gateway.answer = flutter
+        self.load(*MORE)
+        self.assertEqual(len(self.closes()), 15)
+
     def test_one_that_fails_costs_the_load_nothing(self):
         self.load_week()
         self.refuses = {at("2026-10-09")}
-        self.factor = 0.25
         asked = len(self.gateway.asks)
         self.load(*MORE)
         self.assertEqual(len(self.gateway.asks) - asked, 2)
         self.assertEqual(len(self.closes()), 15)
+
+    def test_what_cannot_be_asked_for_again_stays_alone(self):
+        """A split, and the old bars are refused: nothing new is put beside them."""
+        self.load_week()
+        self.refuses, self.factor = {at("2026-10-09")}, 0.25
+        done = self.millrace("data", "load", "AAPL", "1d", *MORE, "--output=text")
+        self.assertNotEqual(done.code, 0)
+        self.assertIn("AAPL 1d: the source has changed stored bars, and cannot be asked for them again", done.stderr())
+        self.assertEqual(self.closes(), [10.5] * 7)
         self.refuses = set()
-        self.assertTrue(self.load("--from", "2026-10-20", "--to", "2026-10-22")["changed"]["refreshed"])
-        self.assertEqual(self.closes(), [2.625] * 17)
+        self.assertTrue(self.load(*MORE)["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [2.625] * 15)
 
     def test_a_source_without_data_says_nothing_of_it(self):
         self.load_week()
