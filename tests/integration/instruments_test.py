@@ -95,7 +95,7 @@ class TextsTest(InstrumentsCase):
 
     def test_what_is_no_instrument(self):
         for text, says in [("A:B", "use SYMBOL:KIND:EXCHANGE:CURRENCY"), ("A:STK:SMART:USD:202712", "only a FUT"),
-                           (" A", "symbol has byte 0x20 at position 1"), ("CONID:x", "a number of 1 to 15 digits")]:
+                           ("A  B", "has byte 0x20 at position 3"), ("CONID:x", "a number of 1 to 15 digits")]:
             with self.subTest(text):
                 self.check_one_line(self.millrace("data", "load", text, "1d", "--output=text"), says, code=2)
 

@@ -21,7 +21,7 @@ DATA = [
     (["DataService/Load", "DataManager/Load"],
      [({}, NO_SYMBOL), ({**SERIES, **WINDOW}, BACKWARDS),
       ({"symbol": "SPX", "timeframe": "7m"}, "timeframe '7m' is none of 1s 5s"),
-      ({**SERIES, "mode": 7}, "mode is 7: use 0 to 3"),
+      ({**SERIES, "mode": 7}, "mode is 7: use 0 to 4"),
       ({"symbol": LONG, "timeframe": "1d"}, "has 64 bytes, at most 63")]),
     (["DataService/Read", "DataManager/Read"],
      [({}, NO_SYMBOL), ({**SERIES, "last": -1}, "last is -1: it counts bars"),
