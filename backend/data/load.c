@@ -190,6 +190,7 @@ static mesh_code take_request(load *own, mesh_error *err) {
   own->refresh = request->refresh;
   own->mode = request->mode;
   own->looks_only = request->dry_run || own->mode == MODE(LOCAL);
+  millrace__v1__load_plan__init(&own->plan_message);  // also of a dry run that is cut before it
   if (own->mode == MODE(MODE_UNSPECIFIED)) {
     own->mode = own->has_from ? MODE(BACKFILL) : MODE(FULL);
   }

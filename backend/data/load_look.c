@@ -54,7 +54,6 @@ mesh_code load_dry_run(load *own, mesh_error *err) {
       fetch_pace_of(mesh_operation_scope(own->operation), own->manager->adapter, &pace, err);
   if (code != GRPC_STATUS_OK) return code;
   size_t requests = own->segments.count;
-  millrace__v1__load_plan__init(&own->plan_message);
   own->plan_message.requests = (int32_t)requests;
   bool paced = pace.requests > 0 && own->timeframe->seconds <= pace.bar_s && requests > 0;
   if (paced) {

@@ -1,5 +1,7 @@
 """What a load takes for its window, and loads that fetch nothing."""
 
+import json
+import signal
 import unittest
 
 from mesh_processes import outcome
@@ -8,7 +10,7 @@ from served import LayersCase
 
 WEEK = ["--from", "2026-11-02", "--to", "2026-11-07"]
 FIRST = at("2020-01-06")
-FAILED, NOT_FOUND = 1, 3
+FAILED, NOT_FOUND, INTERRUPTED = 1, 3, 130
 
 
 class ModesTest(LayersCase):
@@ -64,6 +66,16 @@ class ModesTest(LayersCase):
         plan = self.load("--from", "2026-10-02", "--to", "2026-11-07", "--dry-run", timeframe="1s")["plan"]
         self.assertGreater(plan["requests"], 58)
         self.assertEqual(plan["atLeastS"], (plan["requests"] - 1) // 58 * 600)
+
+    def test_a_dry_run_that_is_cut_before_it_has_a_plan(self):
+        self.gateway.close()
+        run = self.start("millrace", "data", "load", "AAPL", "1d", *WEEK, "--dry-run", "--output=json")
+        run.line(lambda line: "accepted" in json.loads(line), "accepted event")
+        run.signal(signal.SIGINT)
+        self.assertEqual(run.wait(), INTERRUPTED)
+        cut = json.loads(run.stdout().splitlines()[-1])["outcome"]["cancelled"]["load"]
+        self.assertEqual(cut["plan"], {"requests": 0, "atLeastS": 0, "barsAtMost": 0})
+        self.json("data", "list")  # the backend lives
 
     # ---- local ----
 
