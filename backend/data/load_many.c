@@ -29,6 +29,7 @@ typedef struct many {
   char title[TITLE_MAX], work_key[MESH_SHA256_HEX + 16], summary[SUMMARY_MAX];
   part *parts;  // owned; symbol by symbol, and of each every timeframe
   size_t count, done, succeeded;
+  size_t left;  // those that go on for others behind a cancel
   int64_t bars, started_ns;
   Millrace__V1__LoadManyResult result;
   Millrace__V1__LoadManyPart **pointers;  // owned
@@ -61,6 +62,11 @@ static mesh_bytes pack_request(const many *own, size_t index) {
   return mesh_message_pack(&one.base);
 }
 
+static void name_child(const many *own, size_t index, char name[MESH_OPERATION_NAME_MAX]) {
+  mesh_text_format(name, MESH_OPERATION_NAME_MAX, "%s-%zu", mesh_operation_name(own->operation),
+                   index + 1);
+}
+
 static mesh_code start_once(many *own, size_t index, mesh_view request, mesh_error *err) {
   mesh_start start;
   mesh_work work;
@@ -68,8 +74,9 @@ static mesh_code start_once(many *own, size_t index, mesh_view request, mesh_err
   const char *joined = NULL;
   mesh_code code = load_prepare(own->manager, request, &start, &work, err);
   if (code != GRPC_STATUS_OK) return code;
-  mesh_text_format(name, sizeof name, "%s-%zu", mesh_operation_name(own->operation), index + 1);
+  name_child(own, index, name);
   start.name = name;
+  start.is_part = true;
   code = mesh_operation_start(own->manager->operations, &start, &work, own->parts[index].operation,
                               &joined, err);
   if (code != GRPC_STATUS_OK || joined != NULL) work.on_end(work.arg);
@@ -159,12 +166,24 @@ static void show_progress(many *own, const char *note) {
 
 // ---- the work ----
 
+// It began this one, and nobody else holds it.
+static bool is_its_alone(const many *own, const part *one) {
+  char name[MESH_OPERATION_NAME_MAX];
+  name_child(own, (size_t)(one - own->parts), name);
+  return strcmp(name, one->operation) == 0 &&
+         !mesh_operation_is_shared(own->manager->operations, name);
+}
+
 // The parent was asked to stop, not only its process: then so are its children.
 static void stop_child(many *own, const part *one) {
   mesh_error ignored;
   mesh_scope *scope = mesh_operation_scope(own->operation);
   bool leaves = scope->code == GRPC_STATUS_UNAVAILABLE;
   if (leaves || one->operation[0] == '\0') return;
+  if (!is_its_alone(own, one)) {
+    own->left++;
+    return;
+  }
   const char *by = mesh_operation_requested_by(own->operation);
   mesh_code code = mesh_operation_cancel(own->manager->operations, one->operation,
                                          by[0] != '\0' ? by : "its parent", &ignored);
@@ -235,6 +254,9 @@ static void fill_result(many *own) {
   mesh_text_format(own->summary, sizeof own->summary,
                    "%zu of %zu series, %lld bars stored in %.2f s", own->succeeded, own->count,
                    (long long)own->bars, own->result.elapsed_s);
+  if (own->left > 0) {
+    mesh_text_append(own->summary, sizeof own->summary, "; left to others: %zu", own->left);
+  }
   if (failed == 0) return;
   mesh_text_append(own->summary, sizeof own->summary, "; %zu failed", failed);
   append_failures(own, NAMED_MOST);

@@ -21,4 +21,9 @@ mesh_admission mesh_admission_create(int64_t running_most, int64_t starts_per_s,
 MESH_NODISCARD mesh_code mesh_admission_take(mesh_admission *admission, int64_t running,
                                              int64_t now_ns, mesh_error *err);
 
+// The same for a part of an operation that runs, beside `parts` others. There are as many places of
+// their own for parts: an operation keeps its place while it waits for them. They take no starts.
+MESH_NODISCARD mesh_code mesh_admission_take_part(const mesh_admission *admission, int64_t parts,
+                                                  mesh_error *err);
+
 #endif

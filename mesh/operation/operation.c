@@ -97,6 +97,7 @@ void mesh_operation_forget_key(mesh_operation *operation) {
 static void remove_from_registry(mesh_operation *operation) {
   mesh_operations *operations = operation->operations;
   HASH_DELETE(named, operations->by_name, operation);
+  operations->parts -= operation->is_part;
   if (operation->request_id[0] != '\0') {
     HASH_DELETE(requested, operations->by_request_id, operation);
   }

@@ -51,6 +51,7 @@ typedef struct mesh_start {
   const char *resumes;   // the operation that it goes on from
   mesh_view checkpoint;  // where that one was: an encoded Checkpoint, this one's own from the start
   int64_t epoch;         // 0: 1
+  bool is_part;          // of an operation that runs, and waits for it (mesh_admission_take_part)
   Millrace__V1__StartOptions *options;  // as the caller sent them; may be NULL
 } mesh_start;
 
@@ -153,6 +154,10 @@ mesh_code mesh_operation_cancel(mesh_operations *operations, const char *name,
 // or more than one watcher keeps it. OK too where it is being cancelled already.
 MESH_NODISCARD mesh_code mesh_operation_check_unheld(mesh_operations *operations, const char *name,
                                                      mesh_error *err);
+
+// True if somebody else than the operation that it is a part of holds `name`, which runs here: a
+// watcher keeps it, or a start has joined it for its work or its request id.
+bool mesh_operation_is_shared(mesh_operations *operations, const char *name);
 
 // Waits until a cancel that was asked for is in the journal, so that no crash can lose it. The
 // journal's error if it refuses it; the scope's code if that ends first.

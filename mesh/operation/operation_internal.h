@@ -31,6 +31,7 @@ struct mesh_operations {
   bool closed;                           // takes nothing new
   bool draining;                         // and what runs is interrupted
   bool left;                             // no longer waits for it: watchers go
+  int parts;                             // that run here, of operations that do
   int watching;                          // watchers of what runs here
   struct mesh_watching *first_watching;  // their calls
   int abandoned;                         // works that were left behind and have not returned
@@ -69,6 +70,7 @@ struct mesh_operation {
   mesh_bytes outcome;        // an encoded Outcome, once there is one
   mesh_error journal_error;  // why the last event could not be made durable; code OK otherwise
 
+  bool is_part, is_joined;  // by a start that did not name it
   bool creating, ended;
   bool reporting_cancel;    // CancelRequested is on its way to the journal
   mesh_error cancel_error;  // why it did not get there; code OK otherwise

@@ -120,6 +120,7 @@ static mesh_code join(mesh_operation *operation, const mesh_start *start, const 
   mesh_code code = check_running(operation, start, because, err);
   if (code != GRPC_STATUS_OK) return code;
   mesh_text_copy(name, MESH_OPERATION_NAME_MAX, operation->name);
+  if (strcmp(because, "the name") != 0) operation->is_joined = true;
   bool detaches = start->options != NULL && start->options->detached && !operation->detached;
   if (!detaches || operation->state != STATE(RUNNING)) return GRPC_STATUS_OK;
   operation->detached = true;
@@ -244,6 +245,8 @@ static mesh_code start_new(mesh_operations *operations, const mesh_start *start,
   mesh_operation *operation = mesh_operation_create(operations, &record, work, start->options);
   mesh_operation_enter(operation, STATE(RUNNING));
   operation->creating = true;
+  operation->is_part = start->is_part;
+  operations->parts += start->is_part;
   mesh_operation_hold(operation);
   mesh_code code = journal_creation(operation, start, err);
   operation->creating = false;
@@ -278,6 +281,13 @@ static mesh_code check_start(const mesh_operations *operations, const mesh_start
   return GRPC_STATUS_OK;
 }
 
+static mesh_code admit(mesh_operations *operations, const mesh_start *start, mesh_error *err) {
+  mesh_admission *admission = &operations->admission;
+  if (start->is_part) return mesh_admission_take_part(admission, operations->parts, err);
+  int64_t running = mesh_operations_count(operations) - operations->parts;
+  return mesh_admission_take(admission, running, mesh_now_ns(), err);
+}
+
 mesh_code mesh_operation_start(mesh_operations *operations, const mesh_start *start,
                                const mesh_work *work, char name[MESH_OPERATION_NAME_MAX],
                                const char **joined, mesh_error *err) {
@@ -292,8 +302,7 @@ mesh_code mesh_operation_start(mesh_operations *operations, const mesh_start *st
   if (code == GRPC_STATUS_OK && name[0] != '\0') {
     *joined = because;
   } else if (code == GRPC_STATUS_OK) {
-    code = mesh_admission_take(&operations->admission, mesh_operations_count(operations),
-                               mesh_now_ns(), err);
+    code = admit(operations, start, err);
     if (code == GRPC_STATUS_OK) code = start_new(operations, start, work, labels, name, err);
   }
   free(labels);

@@ -152,6 +152,11 @@ mesh_code mesh_operation_check_unheld(mesh_operations *operations, const char *n
   return code;
 }
 
+bool mesh_operation_is_shared(mesh_operations *operations, const char *name) {
+  const mesh_operation *operation = mesh_operations_find(operations, name);
+  return operation != NULL && (operation->keepers > 0 || operation->is_joined);
+}
+
 mesh_code mesh_operation_await_cancel(mesh_operations *operations, const char *name,
                                       mesh_scope *scope, mesh_error *err) {
   mesh_operation *operation = mesh_operations_find(operations, name);

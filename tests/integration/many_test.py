@@ -1,5 +1,6 @@
 """Loads of many series as one operation."""
 
+import json
 import os
 import signal
 import threading
@@ -112,6 +113,39 @@ class ManyTest(ManyCase):
         self.assertEqual({state for state in states.values()} - {"CANCELLED", "SUCCEEDED"}, set(), states)
         self.assertLess(len(states), 7)
 
+    def states_behind_a_cancel(self, many, other):
+        """Of the operations, once a load of many was interrupted while another command held one of its series."""
+        many.signal(signal.SIGINT)
+        self.assertEqual(many.wait(), 130, many.transcript())
+        self.go_on.set()
+        self.assertEqual(other.wait(), 0, other.transcript())
+        self.assertIn("succeeded", outcome(other.json_lines()))
+        self.assertIn("left to others: 1", outcome(many.json_lines())["cancelled"]["summary"])
+        return {one["name"]: one["state"] for one in self.json("ops", "list")}
+
+    def test_a_load_that_it_joined_goes_on_behind_its_cancel(self):
+        self.go_on.clear()
+        alone = self.start("millrace", "data", "load", "A1", "1d", *WINDOW, "--output=json")
+        self.assertTrue(self.asked.wait(60))
+        name = json.loads(alone.line(lambda line: line, "event"))["operation"]
+        many = self.start("millrace", "data", "load", "A1,A2", "1d", *WINDOW, "--output=json")
+        wait_for(lambda: len(self.json("ops", "list")) == 3, "second series of the load of many")
+        states = self.states_behind_a_cancel(many, alone)
+        self.assertEqual(states.pop(name), "SUCCEEDED")
+        self.assertEqual(set(states.values()), {"CANCELLED"})
+
+    def test_a_part_that_somebody_joined_goes_on_behind_its_cancel(self):
+        self.go_on.clear()
+        many = self.start("millrace", "data", "load", "A1,A2", "1d", *WINDOW, "--output=json")
+        name = json.loads(many.line(lambda line: line, "event"))["operation"]
+        wait_for(lambda: len(self.json("ops", "list")) == 3, "both series")
+        other = self.start("millrace", "data", "load", "A1", "1d", *WINDOW, "--output=json")
+        joined = other.line(lambda line: "joined" in json.loads(line) and line, "joined event")
+        self.assertEqual(json.loads(joined)["operation"], name + "-1")
+        states = self.states_behind_a_cancel(many, other)
+        self.assertEqual(states.pop(name + "-1"), "SUCCEEDED")
+        self.assertEqual(set(states.values()), {"CANCELLED"})
+
     def test_a_series_that_waits_for_its_turn_is_in_use(self):
         self.many("A6", "1d")
         self.go_on.clear()
@@ -120,6 +154,23 @@ class ManyTest(ManyCase):
         self.assertTrue(self.asked.wait(60))
         done = self.millrace("data", "delete", "A6", "1d", "--yes", "--output=text")
         self.check_one_line(done, "A6 1d is used by load-many-", code=REFUSED)
+
+
+class FullTest(ManyCase):
+    """No operation waits for a place that it holds itself."""
+
+    def start_backend(self, **options):
+        self.backend, self.backend_tcp = self.serve("millrace-backend", self.backend_unix, "--home", self.home,
+                                                    "--ib-host", self.host_unix, "--operations", "2")
+
+    def test_parts_have_places_of_their_own(self):
+        self.go_on.clear()
+        all_ = [self.start("millrace", "data", "load", symbols, "1d", *WINDOW, "--output=json")
+                for symbols in ("A1,A2,A3", "B1,B2,B3")]
+        wait_for(lambda: len(self.json("ops", "list")) == 4, "two loads of many with a series each")
+        self.go_on.set()
+        for each in all_:
+            self.assertEqual(each.wait(), 0, each.transcript())
 
 
 class KilledTest(MeshCase):

@@ -44,6 +44,19 @@ static void so_many_run(void **state) {
   assert_int_equal(ask(&own, 20, 2, &now_ns, 0, &err), 8);  // who was refused has taken nothing
 }
 
+static void parts_have_places_of_their_own(void **state) {
+  (void)state;
+  mesh_error err;
+  mesh_admission own = mesh_admission_create(3, 1, 0);
+  for (int i = 0; i < 20; i++)  // and take no starts
+    assert_int_equal(mesh_admission_take_part(&own, 2, &err), GRPC_STATUS_OK);
+  assert_int_equal(mesh_admission_take_part(&own, 3, &err), GRPC_STATUS_RESOURCE_EXHAUSTED);
+  assert_non_null(strstr(err.message, "3 parts of operations run"));
+  assert_true(mesh_error_is_retryable(&err));
+  int64_t now_ns = 0;
+  assert_int_equal(ask(&own, 20, 2, &now_ns, 0, &err), 10);
+}
+
 static void no_number_no_bound(void **state) {
   (void)state;
   int64_t now_ns = 0;
@@ -67,6 +80,7 @@ static void odd_times(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_burst_then_the_rate), cmocka_unit_test(so_many_run),
-      cmocka_unit_test(no_number_no_bound), cmocka_unit_test(odd_times)};
+      cmocka_unit_test(parts_have_places_of_their_own), cmocka_unit_test(no_number_no_bound),
+      cmocka_unit_test(odd_times)};
   return cmocka_run_group_tests_name("admission", tests, NULL, NULL);
 }
