@@ -9,11 +9,11 @@
 #include "backend/data/manager_delete.h"
 #include "backend/data/manager_gaps.h"
 #include "backend/data/manager_validate.h"
-#include "backend/data/query.h"
 #include "market/bar_columns.h"
 #include "market/timeframe.h"
 #include "mesh/operation/relay.h"
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/pool.h"
 #include "mesh/runtime/text.h"
 #include "millrace/v1/data.pb-c.h"
 #include "millrace/v1/ib_host.pb-c.h"
@@ -102,7 +102,7 @@ static mesh_code send_batches(data_manager *self, mesh_call *call, read_job *job
   size_t count;
   do {
     bar_columns_reserve(&job->bars, READ_BATCH);
-    code = data_query(self, mesh_call_scope(call), do_read_batch, job, err);
+    code = mesh_pool_ask(self->pool, mesh_call_scope(call), do_read_batch, job, err);
     if (code == GRPC_STATUS_OK) code = job->code;
     count = code == GRPC_STATUS_OK ? job->bars.count : 0;
     if (count > 0) job->from_s = job->bars.times[count - 1] + 1;
@@ -126,7 +126,7 @@ static mesh_code read_asked(data_manager *self, mesh_call *call,
                   .to_s = seconds_or(request->to, INT64_MAX),
                   .last = request->last,
                   .err = err};
-  mesh_code code = data_query(self, mesh_call_scope(call), do_start_read, &job, err);
+  mesh_code code = mesh_pool_ask(self->pool, mesh_call_scope(call), do_start_read, &job, err);
   if (code == GRPC_STATUS_OK) code = job.code;
   return code == GRPC_STATUS_OK ? send_batches(self, call, &job, err) : code;
 }
@@ -215,7 +215,7 @@ static mesh_code list_series(mesh_call *call, mesh_frame frame, void *arg, mesh_
   mesh_code code;
   do {
     job.count = 0;
-    code = data_query(self, mesh_call_scope(call), do_list, &job, err);
+    code = mesh_pool_ask(self->pool, mesh_call_scope(call), do_list, &job, err);
     if (code == GRPC_STATUS_OK) code = job.code;
     for (size_t i = 0; i < job.count && code == GRPC_STATUS_OK; i++) {
       code = send_series(call, &job.series[i], err);
@@ -270,7 +270,7 @@ static mesh_code describe_series(mesh_call *call, mesh_frame frame, void *arg, m
       data_request_take(&millrace__v1__describe_request__descriptor, frame, err);
   if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   describe_job job = {.self = self, .request = request, .err = err};
-  mesh_code code = data_query(self, mesh_call_scope(call), do_describe, &job, err);
+  mesh_code code = mesh_pool_ask(self->pool, mesh_call_scope(call), do_describe, &job, err);
   if (code == GRPC_STATUS_OK) code = job.code;
   millrace__v1__describe_request__free_unpacked(request, NULL);
   return code == GRPC_STATUS_OK ? send_series(call, &job.found, err) : code;
@@ -326,8 +326,6 @@ void data_manager_init(data_manager *self) {
       {.name = "Subscribe", .run = subscribe},
       {.name = "Search", .run = search},
   };
-  self->queries = 0;
-  self->query_ended = (mesh_signal){0};
   self->refreshing = NULL;
   self->refresh_ended = (mesh_signal){0};
   self->service =

@@ -26,8 +26,6 @@ typedef struct data_manager {
   mesh_operations *operations;
   mesh_link *adapter;
   data_manager_options options;
-  int queries;  // that have a thread of the pool now (query.h)
-  mesh_signal query_ended;
   struct load *refreshing;  // loads that ask for stored bars again (load_refresh.c)
   mesh_signal refresh_ended;
 } data_manager;

@@ -12,7 +12,6 @@
 #include "backend/data/manager_delete.h"
 
 #include "backend/data/manager.h"
-#include "backend/data/query.h"
 #include "backend/data/users.h"
 #include "mesh/rpc/message.h"
 #include "millrace/v1/data.pb-c.h"
@@ -63,7 +62,7 @@ mesh_code data_manager_delete(mesh_call *call, mesh_frame frame, void *arg, mesh
       data_request_take(&millrace__v1__delete_series_request__descriptor, frame, err);
   if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   delete_job job = {.self = arg, .request = request, .err = err};
-  mesh_code code = data_query(job.self, mesh_call_scope(call), do_delete, &job, err);
+  mesh_code code = mesh_pool_ask(job.self->pool, mesh_call_scope(call), do_delete, &job, err);
   if (code == GRPC_STATUS_OK) code = job.code;
   if (code == GRPC_STATUS_OK) code = send_deleted(call, &job, err);
   millrace__v1__delete_series_request__free_unpacked(request, NULL);

@@ -5,10 +5,10 @@
 
 #include "backend/data/gaps.h"
 #include "backend/data/manager.h"
-#include "backend/data/query.h"
 #include "backend/data/settled.h"
 #include "market/timeframe.h"
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/pool.h"
 #include "mesh/runtime/text.h"
 #include "millrace/v1/data.pb-c.h"
 #include "requests/data.h"
@@ -223,7 +223,7 @@ static mesh_code send_gaps(gaps_job *job, mesh_call *call, mesh_error *err) {
   job->has_window = job->request->from != NULL && job->request->to != NULL;
   job->window = (interval){seconds_or(job->request->from, INT64_MAX),
                            seconds_or(job->request->to, INT64_MIN)};
-  code = data_query(job->self, mesh_call_scope(call), do_read_gaps, job, err);
+  code = mesh_pool_ask(job->self->pool, mesh_call_scope(call), do_read_gaps, job, err);
   if (code != GRPC_STATUS_OK) return code;
   if (job->code != GRPC_STATUS_OK) return job->code;
   if (!job->heard) {

@@ -4,10 +4,10 @@
 #include <string.h>
 
 #include "backend/data/manager.h"
-#include "backend/data/query.h"
 #include "market/examine.h"
 #include "market/interval.h"
 #include "mesh/rpc/message.h"
+#include "mesh/runtime/pool.h"
 #include "mesh/runtime/text.h"
 #include "millrace/v1/data.pb-c.h"
 #include "requests/data.h"
@@ -134,7 +134,7 @@ static mesh_code send_summary(const validate_job *job, mesh_call *call, mesh_err
 
 static mesh_code run_query(validate_job *job, mesh_call *call, void (*run)(void *arg),
                            mesh_error *err) {
-  mesh_code code = data_query(job->self, mesh_call_scope(call), run, job, err);
+  mesh_code code = mesh_pool_ask(job->self->pool, mesh_call_scope(call), run, job, err);
   return code == GRPC_STATUS_OK ? job->code : code;
 }
 

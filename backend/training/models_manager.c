@@ -75,8 +75,9 @@ static void clear(job *own) {
   free(own->file.data);
 }
 
-static mesh_code run_job(job *own, void (*work)(void *arg), mesh_error *err) {
-  mesh_pool_run(own->self->pool, own->self->loop, work, own);
+static mesh_code run_job(job *own, mesh_call *call, void (*work)(void *arg), mesh_error *err) {
+  mesh_code code = mesh_pool_ask(own->self->pool, mesh_call_scope(call), work, own, err);
+  if (code != GRPC_STATUS_OK) return code;
   if (own->code != GRPC_STATUS_OK) *err = own->err;
   return own->code;
 }
@@ -104,7 +105,7 @@ static mesh_code send_brief(mesh_call *call, const Millrace__V1__Model *from, me
 }
 
 static mesh_code list_page(mesh_call *call, job *own, mesh_error *err) {
-  mesh_code code = run_job(own, do_list, err);
+  mesh_code code = run_job(own, call, do_list, err);
   for (size_t i = 0; i < own->count && code == GRPC_STATUS_OK; i++)
     code = send_brief(call, own->found[i], err);
   return code;
@@ -221,7 +222,7 @@ static mesh_code with_model(mesh_call *call, mesh_frame frame, void *self, void 
       training_request_take(&millrace__v1__model_request__descriptor, frame, err);
   if (request == NULL) return GRPC_STATUS_INVALID_ARGUMENT;
   job own = {.self = self, .name = request->name, .version = request->version};
-  mesh_code code = run_job(&own, work, err);
+  mesh_code code = run_job(&own, call, work, err);
   if (code == GRPC_STATUS_OK) code = answer(call, &own, err);
   clear(&own);
   millrace__v1__model_request__free_unpacked(request, NULL);

@@ -74,6 +74,7 @@ static void await_resume(mesh_operation *operation) {
 
 static void run_operation(void *arg) {
   mesh_operation *operation = arg;
+  mesh_fiber_set_caller(operation->operations->loop, "");  // whoever has started it
   await_resume(operation);
   Millrace__V1__Succeeded succeeded = MILLRACE__V1__SUCCEEDED__INIT;
   Millrace__V1__Cancelled cancelled = MILLRACE__V1__CANCELLED__INIT;

@@ -13,6 +13,7 @@
 #include "mesh/runtime/view.h"
 
 #define MESH_BATCH_METADATA "millrace-accept-batch"
+#define MESH_CALLER_METADATA "millrace-caller"  // between the layers of one process
 #define MESH_DETAILS_METADATA "grpc-status-details-bin"
 
 // An op that one fiber waits for.

@@ -44,7 +44,8 @@ bool mesh_call_metadata(const mesh_call *call, const char *key, char *value, siz
 }
 
 const char *mesh_call_peer(const mesh_call *call) {
-  return served_of(call)->peer;
+  const char *peer = served_of(call)->peer;
+  return peer != NULL ? peer : "in-process";
 }
 
 mesh_view mesh_call_layer(const mesh_call *call) {
@@ -152,7 +153,6 @@ mesh_served_call *mesh_served_call_create(mesh_scope *parent, mesh_drain *drain)
   mesh_call_init(&served->call, &served_half, parent);
   served->call.headers_due = true;
   served->drain = drain;
-  served->peer = "in-process";
   served->status_text = grpc_empty_slice();
   served->status_details = (grpc_metadata){
       .key = grpc_slice_from_static_string(MESH_DETAILS_METADATA), .value = grpc_empty_slice()};

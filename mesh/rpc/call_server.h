@@ -24,7 +24,7 @@ struct mesh_served_call {
   mesh_wire_type request_type;   // of each message that comes
   mesh_wire_type reply_type;     // of each that goes; its type is NULL where the schema has none
   const char *const *documents;  // the method's
-  const char *peer;              // who called; static, or its connection's
+  const char *peer;              // who called, its connection's; NULL: this process
   grpc_slice status_text;        // what is sent at the end
   grpc_metadata status_details;
   void (*on_refused)(void *arg);

@@ -10,6 +10,7 @@
 #include "mesh/rpc/link_internal.h"
 #include "mesh/rpc/reflection.h"
 #include "mesh/runtime/loop_internal.h"
+#include "mesh/runtime/text.h"
 
 enum { SERVICES_MAX = 32, FULL_RETRY_MS = 1000, PATH_SHOWN_MAX = 200 };
 
@@ -205,9 +206,22 @@ typedef struct serve_arg {
   mesh_served_call *served;
 } serve_arg;
 
+// Whom the fiber works for: who is at the other end or, within this process, whom the layer above
+// works for.
+static void name_caller(mesh_loop *loop, const mesh_served_call *served) {
+  char caller[MESH_CALLER_MAX] = "";
+  if (served->peer != NULL) {
+    mesh_text_copy(caller, sizeof caller, served->peer);
+  } else {
+    mesh_call_metadata(&served->call, MESH_CALLER_METADATA, caller, sizeof caller);
+  }
+  mesh_fiber_set_caller(loop, caller);
+}
+
 static void serve_call(void *arg) {
   serve_arg own = *(serve_arg *)arg;
   free(arg);
+  name_caller(own.server->loop, own.served);
   mesh_error err;
   mesh_fail(&err, GRPC_STATUS_UNKNOWN, "the method gave no reason");
   mesh_code code = run_method(own.server, own.served, &err);

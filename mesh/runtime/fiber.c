@@ -10,6 +10,7 @@
 
 #include "mesh/runtime/loop_internal.h"
 #include "mesh/runtime/sanitize.h"
+#include "mesh/runtime/text.h"
 
 // Boost.Context's C entry points (libboost-context); its header is C++, so they are declared here.
 typedef struct transfer {
@@ -47,6 +48,7 @@ struct mesh_fiber {  // lies just below the mesh_stack
   bool parked, woken, ended;
   void (*run)(void *arg);
   void *arg;
+  char caller[MESH_CALLER_MAX];
   mesh_sanitizer_fiber sanitizer;
 };
 
@@ -131,6 +133,7 @@ void mesh_fiber_start(mesh_scope *scope, void (*run)(void *arg), void *arg) {
   mesh_stack *stack = stack_take(loop);
   mesh_fiber *fiber = (mesh_fiber *)(((uintptr_t)stack - sizeof(mesh_fiber)) & ~(uintptr_t)63);
   *fiber = (mesh_fiber){.loop = loop, .scope = scope, .stack = stack, .run = run, .arg = arg};
+  mesh_text_copy(fiber->caller, MESH_CALLER_MAX, mesh_fiber_caller(loop));
   fiber->resume.on_done = on_resume;
   fiber->resume.name = "fiber";
   char *bottom = (char *)stack->base + GUARD_BYTES;
@@ -166,6 +169,14 @@ bool mesh_fiber_try_start(mesh_scope *scope, void (*run)(void *arg), void *arg) 
 
 mesh_fiber *mesh_fiber_current(mesh_loop *loop) {
   return loop->current;
+}
+
+const char *mesh_fiber_caller(const mesh_loop *loop) {
+  return loop->current == NULL ? "" : loop->current->caller;
+}
+
+void mesh_fiber_set_caller(mesh_loop *loop, const char *caller) {
+  mesh_text_copy(loop->current->caller, MESH_CALLER_MAX, caller);
 }
 
 // Goes back to the loop; returns when the loop resumes this fiber.

@@ -17,6 +17,13 @@ MESH_NODISCARD bool mesh_fiber_try_start(mesh_scope *scope, void (*run)(void *ar
 // The fiber that runs now on `loop`; NULL in a plain callback.
 mesh_fiber *mesh_fiber_current(mesh_loop *loop);
 
+// For whom the running fiber works: who has called from outside, as the server names him, or "" for
+// what this program does by itself. A fiber that is started works for whom the running one does.
+// Borrowed until the fiber is told another; the name is copied, and cut where it is long.
+enum { MESH_CALLER_MAX = 64 };
+const char *mesh_fiber_caller(const mesh_loop *loop);
+void mesh_fiber_set_caller(mesh_loop *loop, const char *caller);
+
 // Suspends the running fiber until mesh_fiber_unpark(). One unpark that came before is remembered.
 void mesh_fiber_park(mesh_loop *loop);
 
