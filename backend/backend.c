@@ -137,6 +137,7 @@ static mesh_code open_training_hosts(backend *own, mesh_error *err) {
     mesh_code code =
         mesh_link_open(own->loop, host->name, own->options.training_hosts[i], &host->link, err);
     if (code != GRPC_STATUS_OK) return code;
+    mesh_link_bound(host->link, own->options.program.limits.passed);
     own->training_host_count++;
     own->hosts[own->host_count++] = (hosts_entry){host->name, host->link};
   }
@@ -203,6 +204,7 @@ static mesh_code set_up(const program_arg *what, mesh_error *err) {
     code = mesh_link_open(own->loop, "ib-host", own->options.ib_host, &own->ib_host, err);
   }
   if (code != GRPC_STATUS_OK) return code;
+  mesh_link_bound(own->ib_host, own->options.program.limits.passed);
 
   store_journal_init(&own->journal, own->store, own->pool, own->loop);
   own->journal.on_taken = on_store_taken;

@@ -98,6 +98,7 @@ static mesh_code describe_ib_host(up *own, mesh_error *err) {
   add_flag(&line, "--connect-timeout-ms", up_setting(own, SETTING_GATEWAY_CONNECT_TIMEOUT_MS));
   add_flag(&line, "--messages-per-s", up_setting(own, SETTING_GATEWAY_MESSAGES_PER_S));
   add_flag(&line, "--max-open", up_setting(own, SETTING_GATEWAY_MAX_OPEN));
+  add_flag(&line, "--max-live", up_setting(own, SETTING_GATEWAY_MAX_LIVE));
   add_flag(&line, "--backoff-cap-ms", up_setting(own, SETTING_GATEWAY_BACKOFF_CAP_MS));
   add_flag(&line, "--pacing-wait-ms", up_setting(own, SETTING_GATEWAY_PACING_WAIT_MS));
   add_limits(own, &line);

@@ -22,6 +22,7 @@ void ib_options_help(void) {
       "  --messages-per-s N       at most so many messages to the gateway (default 40; 0: no "
       "limit)\n"
       "  --max-open N             requests open at a time, 1 to 50 (default 8)\n"
+      "  --max-live N             live streams beside them, 1 to 1000 (default 32)\n"
       "  --request-timeout-ms N   how long an answer may take (default 60000)\n"
       "  --connect-timeout-ms N   of a connect and of each step of the greeting (default 5000)\n"
       "  --backoff-cap-ms N       longest wait between two connects (default 2000)\n"
@@ -57,6 +58,7 @@ mesh_code ib_options_parse(int argc, char **argv, ib_options *out, mesh_error *e
       {"client-id", .whole = &session->client_id, .most = 1000000},
       {"messages-per-s", .whole = &session->messages_per_s, .most = 10000},
       {"max-open", .whole = &session->max_open, .least = 1, .most = 50},
+      {"max-live", .whole = &session->max_live, .least = 1, .most = 1000},
       {"request-timeout-ms", .whole = &session->request_timeout_ms, .least = 1, .most = 3600000},
       {"connect-timeout-ms", .whole = &session->connect_timeout_ms, .least = 1, .most = 600000},
       {"backoff-cap-ms", .whole = &session->backoff_cap_ms, .least = 1, .most = 600000},

@@ -34,7 +34,8 @@ typedef struct ib_session_options {
   int port;
   int client_id;           // the first one to try; the next ones if it is taken
   int messages_per_s;      // 0: no limit
-  int max_open;            // requests at a time
+  int max_open;            // requests at a time, without
+  int max_live;            // live streams, which have an end only where somebody leaves
   int connect_timeout_ms;  // of a connect, and of each step of the greeting
   int request_timeout_ms;  // from the send to the answer
   int backoff_base_ms, backoff_cap_ms;
@@ -113,8 +114,9 @@ typedef void (*ib_request_encode)(ib_outbox *out, int id, int server_version, co
 
 // Waits for the gateway, for a free place and for the pace, then has `encode` write the request and
 // sends it. UNAVAILABLE, with the gateway's address and RetryInfo, when the gateway is away for
-// 2 s. Cancelling `scope` cancels it on the wire at once. On OK `request` must stay where it is
-// until ib_request_close(). In a fiber, as is all that waits.
+// 2 s. RESOURCE_EXHAUSTED (TOO_MANY_LIVE) with RetryInfo where as many live streams run as may:
+// those do not wait for each other's end. Cancelling `scope` cancels it on the wire at once. On OK
+// `request` must stay where it is until ib_request_close(). In a fiber, as is all that waits.
 MESH_NODISCARD mesh_code ib_request_open(ib_session *session, mesh_scope *scope,
                                          ib_request *request, ib_request_encode encode,
                                          const void *what, mesh_error *err);

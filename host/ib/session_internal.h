@@ -66,8 +66,8 @@ struct ib_session {
   int64_t paced_until_ns;   // monotonic
   ib_outbox outbox;
   ib_request *requests;
-  int open_requests, next_id;
-  mesh_signal room;  // a request was closed
+  int open_requests, open_live, next_id;  // open_live: of them
+  mesh_signal room;                       // a request was closed
 
   stop_record stops[STOP_RECORDS];  // a ring
   int stop_next;

@@ -5,12 +5,30 @@
 #include "host/ib/session_internal.h"
 #include "mesh/runtime/text.h"
 
-enum { READY_LIMIT_MS = 2000, RETRY_MS = 300, DOUBT_MS = 5000, DOUBT_RETRY_MS = 1000 };
+enum {
+  READY_LIMIT_MS = 2000,
+  RETRY_MS = 300,
+  DOUBT_MS = 5000,
+  DOUBT_RETRY_MS = 1000,
+  LIVE_RETRY_MS = 5000
+};
 
 // ---- open ----
 
-// Waits for the gateway, then for a free place.
-static mesh_code await_turn(ib_session *session, mesh_scope *scope, mesh_error *err) {
+static mesh_code fail_live(const ib_session *session, mesh_error *err) {
+  mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED,
+            "gateway %s:%d: %d live streams run, and no more may (gateway.max_live)",
+            session->options.host, session->options.port, session->options.max_live);
+  mesh_error_set_reason(err, "TOO_MANY_LIVE", "ib-host.millrace");
+  mesh_error_set_retry(err, LIVE_RETRY_MS);
+  return GRPC_STATUS_RESOURCE_EXHAUSTED;
+}
+
+// Waits for the gateway, then for a free place. Live streams have places of their own: what ends by
+// itself never waits for what does not.
+static mesh_code await_turn(ib_session *session, const ib_request *request, mesh_scope *scope,
+                            mesh_error *err) {
+  bool live = request->kind == IB_ASK_LIVE;
   int64_t limit_ns = mesh_time_after_ms(mesh_now_ns(), READY_LIMIT_MS);
   for (;;) {
     mesh_code code;
@@ -18,7 +36,9 @@ static mesh_code await_turn(ib_session *session, mesh_scope *scope, mesh_error *
       code = mesh_signal_wait(&session->changed, scope, limit_ns, err);
       if (code != GRPC_STATUS_OK && scope->code == GRPC_STATUS_OK)
         return ib_session_down(session, session->detail, err);
-    } else if (session->open_requests >= session->options.max_open) {
+    } else if (live && session->open_live >= session->options.max_live) {
+      return fail_live(session, err);
+    } else if (!live && session->open_requests - session->open_live >= session->options.max_open) {
       code = mesh_signal_wait(&session->room, scope, MESH_NEVER, err);
     } else {
       return GRPC_STATUS_OK;
@@ -73,7 +93,7 @@ static mesh_code await_governor(ib_session *session, ib_request *request, mesh_s
       code = mesh_signal_wait(&session->moved, scope, MESH_NEVER, err);
       continue;
     }
-    code = await_turn(session, scope, err);  // what was allowed is sent at once
+    code = await_turn(session, request, scope, err);  // what was allowed is sent at once
     if (code != GRPC_STATUS_OK) break;
     int64_t wait_ns = ib_governor_take(&session->governor, what, mesh_now_ns());
     if (wait_ns <= 0) break;
@@ -128,6 +148,7 @@ static void link_request(ib_session *session, ib_request *request) {
   request->next = session->requests;
   session->requests = request;
   session->open_requests++;
+  session->open_live += request->kind == IB_ASK_LIVE;
 }
 
 static void unlink_request(ib_request *request) {
@@ -136,12 +157,13 @@ static void unlink_request(ib_request *request) {
     at = &(*at)->next;
   *at = request->next;
   request->session->open_requests--;
+  request->session->open_live -= request->kind == IB_ASK_LIVE;
 }
 
 mesh_code ib_request_open(ib_session *session, mesh_scope *scope, ib_request *request,
                           ib_request_encode encode, const void *what, mesh_error *err) {
   mesh_code code = await_governor(session, request, scope, err);
-  if (code == GRPC_STATUS_OK) code = await_turn(session, scope, err);
+  if (code == GRPC_STATUS_OK) code = await_turn(session, request, scope, err);
   if (code != GRPC_STATUS_OK) return code;
   link_request(session, request);  // takes the place while the pace is waited for
   code = await_pace(session, scope, err);

@@ -17,6 +17,7 @@ ib_session_options ib_session_defaults(void) {
                               .client_id = 11,
                               .messages_per_s = 40,
                               .max_open = 8,
+                              .max_live = 32,
                               .connect_timeout_ms = 5000,
                               .request_timeout_ms = 60000,
                               .backoff_base_ms = 50,

@@ -9,6 +9,7 @@
 #include "mesh/rpc/message.h"
 #include "mesh/rpc/status_details.h"
 #include "mesh/runtime/loop_internal.h"
+#include "mesh/runtime/text.h"
 
 // More than a call's headers, its reset and its share of the connection's begin take. What gRPC
 // says while it receives (windows, acknowledgements) goes to a peer that sends, and so reads.
@@ -18,6 +19,7 @@ enum { CALL_BYTES = 512 };
 typedef struct client_call {
   mesh_call call;
   mesh_link *link;
+  char caller[MESH_CALLER_MAX];           // for whom it is made
   grpc_metadata_array initial, trailing;  // received
   grpc_status_code status;
   grpc_slice status_text;
@@ -99,6 +101,7 @@ static client_call *create_call(mesh_scope *scope, mesh_link *link, const char *
   mesh_call *call = &own->call;
   mesh_call_init(call, &client_half, scope);
   own->link = link;
+  mesh_text_copy(own->caller, sizeof own->caller, mesh_fiber_caller(scope->loop));
   own->status_text = grpc_empty_slice();
   grpc_metadata_array_init(&own->initial);
   grpc_metadata_array_init(&own->trailing);
@@ -119,18 +122,24 @@ static client_call *create_call(mesh_scope *scope, mesh_link *link, const char *
 static void start_call(client_call *own, grpc_byte_buffer *request,
                        const mesh_call_options *options) {
   mesh_call *call = &own->call;
-  grpc_metadata batch = {.key = grpc_slice_from_static_string(MESH_BATCH_METADATA),
-                         .value = grpc_slice_from_static_string("1")};
+  grpc_metadata sent[2];
+  size_t sent_count = 0;
+  if (options != NULL && options->accept_batch) {
+    sent[sent_count++] = (grpc_metadata){.key = grpc_slice_from_static_string(MESH_BATCH_METADATA),
+                                         .value = grpc_slice_from_static_string("1")};
+  }
+  if (own->caller[0] != '\0' && mesh_link_is_local(own->link)) {
+    sent[sent_count++] = (grpc_metadata){.key = grpc_slice_from_static_string(MESH_CALLER_METADATA),
+                                         .value = grpc_slice_from_static_string(own->caller)};
+  }
   size_t request_bytes = request != NULL ? grpc_byte_buffer_length(request) : 0;
   mesh_loop_count_sent(call->scope.loop, CALL_BYTES + request_bytes);
   grpc_op ops[4] = {0};
   size_t count = 0;
   grpc_op *headers = &ops[count++];
   headers->op = GRPC_OP_SEND_INITIAL_METADATA;
-  if (options != NULL && options->accept_batch) {
-    headers->data.send_initial_metadata.count = 1;
-    headers->data.send_initial_metadata.metadata = &batch;
-  }
+  headers->data.send_initial_metadata.count = sent_count;
+  headers->data.send_initial_metadata.metadata = sent;
   if (options != NULL && options->wait_for_ready) {
     headers->flags =
         GRPC_INITIAL_METADATA_WAIT_FOR_READY | GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET;
@@ -152,10 +161,15 @@ static void start_call(client_call *own, grpc_byte_buffer *request,
   mesh_scope_add_hook(&call->scope, &call->hook);  // at once, if the scope is cancelled already
 }
 
+static mesh_code may_call(mesh_scope *scope, mesh_link *link, mesh_error *err) {
+  mesh_code code = mesh_scope_check(scope, err);
+  return code != GRPC_STATUS_OK ? code : mesh_link_enter(link, mesh_fiber_caller(scope->loop), err);
+}
+
 mesh_code mesh_call_open(mesh_scope *scope, mesh_link *link, const char *method, mesh_frame request,
                          const mesh_call_options *options, mesh_call **out, mesh_error *err) {
   *out = NULL;
-  mesh_code code = mesh_scope_check(scope, err);
+  mesh_code code = may_call(scope, link, err);
   if (code != GRPC_STATUS_OK) return code;
   client_call *own = create_call(scope, link, method, options);
   grpc_slice slice = grpc_slice_from_copied_buffer((const char *)request.data, request.size_bytes);
@@ -181,7 +195,7 @@ mesh_code mesh_call_open_stream(mesh_scope *scope, mesh_link *link, const char *
                                 const mesh_call_options *options, mesh_call **out,
                                 mesh_error *err) {
   *out = NULL;
-  mesh_code code = mesh_scope_check(scope, err);
+  mesh_code code = may_call(scope, link, err);
   if (code != GRPC_STATUS_OK) return code;
   client_call *own = create_call(scope, link, method, options);
   start_call(own, NULL, options);
@@ -197,6 +211,7 @@ mesh_code mesh_call_send_end(mesh_call *call, mesh_error *err) {
 
 void mesh_call_close(mesh_call *call) {
   if (call == NULL) return;
+  mesh_link_leave(client_of(call)->link, client_of(call)->caller);
   mesh_scope_remove_hook(&call->hook);
   mesh_scope_close(&call->scope);
   if (call->finish.op.pending) grpc_call_cancel(call->call, NULL);

@@ -20,6 +20,7 @@ enum {
   UNANSWERED_MAX = 100,  // SETTINGS and PINGs
   GOODBYES_MAX = 10,     // a client needs one; to gRPC each is much work
   RESETS_LEAK_S = 10,    // all of them
+  MANY = 50,             // peers, for whom one speaks
 };
 
 // A stream that is open, or half.
@@ -129,7 +130,7 @@ static void end_half(mesh_http2_guard *own, const way *from) {
 
 static void count_reset(mesh_http2_guard *own) {
   mesh_http2_account *account = own->account;
-  int64_t most = own->limits->resets;
+  int64_t most = mesh_multiply(own->limits->resets, account->speaks_for_many ? MANY : 1);
   int64_t passed_ms = mesh_time_between(account->resets_ns, own->now_ns) / MESH_MS_NS;
   int64_t leaked = mesh_multiply(most, passed_ms) / mesh_s_ms(RESETS_LEAK_S);
   if (leaked > 0) {

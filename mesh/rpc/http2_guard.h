@@ -24,6 +24,7 @@ typedef struct mesh_http2_limits {
 typedef struct mesh_http2_account {
   int64_t streams;            // open
   int64_t resets, resets_ns;  // a bucket that leaks, and when it last did
+  bool speaks_for_many;       // it passes on what others ask, and give up: its bucket is larger
 } mesh_http2_account;
 
 typedef enum mesh_http2_verdict {

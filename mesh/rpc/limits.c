@@ -14,7 +14,8 @@ static const mesh_limit_info infos[] = {
     {LIMIT(message_kib), 4096, 64, 1 << 20}, {LIMIT(header_kib), 8, 4, 1024},
     {LIMIT(connection_mib), 8, 1, 1 << 20},  {LIMIT(memory_mib), 256, 8, 1 << 20},
     {LIMIT(answers_mib), 32, 8, 1 << 20},    {LIMIT(resets), 200, 1, 1000000000},
-    {LIMIT(idle_s), 1800, 0, 1000000},       {LIMIT(age_s), 3600, 0, 1000000},
+    {LIMIT(passed), 400, 4, 100000},         {LIMIT(idle_s), 1800, 0, 1000000},
+    {LIMIT(age_s), 3600, 0, 1000000},
 };
 
 enum { COUNT = sizeof infos / sizeof *infos };

@@ -19,8 +19,9 @@ typedef struct mesh_limits {
   int64_t memory_mib;        // that all connections together may, shared equally by peers
   int64_t answers_mib;       // of messages that all peers together have yet to take
   int64_t resets;            // calls that one peer may give up in a burst; a tenth of it a second
-  int64_t idle_s;            // a connection without a call is closed after that; 0: never
-  int64_t age_s;             // a connection takes no new calls after that; 0: for ever
+  int64_t passed;  // calls at a time that are passed on to a host; one caller gets a quarter
+  int64_t idle_s;  // a connection without a call is closed after that; 0: never
+  int64_t age_s;   // a connection takes no new calls after that; 0: for ever
 } mesh_limits;
 
 // One of them, as people name it.

@@ -6,13 +6,23 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <uthash.h>
 
 #include "mesh/rpc/channel_args.h"
 #include "mesh/rpc/link_internal.h"
+#include "mesh/runtime/fiber.h"
+#include "mesh/runtime/text.h"
 
 // What a peer may make gRPC hold for us: very many calls share a link, but most of what they bring
 // is read at once.
-enum { LINK_BYTES = 64 << 20 };
+enum { LINK_BYTES = 64 << 20, PASSED_RETRY_MS = 1000 };
+
+// What it passes on for one caller.
+typedef struct passing {
+  char caller[MESH_CALLER_MAX];
+  int64_t calls;
+  UT_hash_handle hh;
+} passing;
 
 struct mesh_link {
   mesh_loop *loop;
@@ -20,6 +30,8 @@ struct mesh_link {
   grpc_channel *channel;  // owned
   mesh_server *server;    // of a local link; else NULL
   mesh_retry_budget budget;
+  int64_t most, passed;  // calls for others: how many may be, and are
+  passing *passing;      // owned
 };
 
 static mesh_link *create_link(mesh_loop *loop, const char *name, const char *address) {
@@ -100,6 +112,11 @@ mesh_code mesh_link_open_local(mesh_loop *loop, const char *name, mesh_server *s
 void mesh_link_close(mesh_link *link) {
   if (link == NULL) return;
   if (link->channel != NULL) grpc_channel_destroy(link->channel);
+  passing *one, *next;
+  HASH_ITER(hh, link->passing, one, next) {
+    HASH_DEL(link->passing, one);
+    free(one);
+  }
   free(link->name);
   free(link->address);
   free(link);
@@ -107,6 +124,53 @@ void mesh_link_close(mesh_link *link) {
 
 grpc_channel *mesh_link_channel(mesh_link *link) {
   return link->channel;
+}
+
+// ---- what is passed on ----
+
+void mesh_link_bound(mesh_link *link, int64_t calls) {
+  link->most = calls;
+}
+
+bool mesh_link_is_local(const mesh_link *link) {
+  return link->server != NULL;
+}
+
+static mesh_code fail_full(const mesh_link *link, bool all, mesh_error *err) {
+  mesh_fail(err, GRPC_STATUS_RESOURCE_EXHAUSTED,
+            "link %s (%s): %lld calls are passed on %s, and no more may (limits.passed)",
+            link->name, link->address, (long long)(all ? link->most : (link->most + 3) / 4),
+            all ? "to it" : "to it for this caller");
+  mesh_error_set_reason(err, "TOO_MANY_CALLS", "mesh.millrace");
+  mesh_error_set_retry(err, PASSED_RETRY_MS);
+  return GRPC_STATUS_RESOURCE_EXHAUSTED;
+}
+
+mesh_code mesh_link_enter(mesh_link *link, const char *caller, mesh_error *err) {
+  if (link->most == 0 || caller[0] == '\0') return GRPC_STATUS_OK;
+  if (link->passed >= link->most) return fail_full(link, true, err);
+  passing *one;
+  HASH_FIND_STR(link->passing, caller, one);
+  if (one != NULL && one->calls >= (link->most + 3) / 4) return fail_full(link, false, err);
+  if (one == NULL) {
+    one = calloc(1, sizeof *one);
+    if (one == NULL) abort();
+    mesh_text_copy(one->caller, sizeof one->caller, caller);
+    HASH_ADD_STR(link->passing, caller, one);
+  }
+  one->calls++;
+  link->passed++;
+  return GRPC_STATUS_OK;
+}
+
+void mesh_link_leave(mesh_link *link, const char *caller) {
+  passing *one;
+  HASH_FIND_STR(link->passing, caller, one);
+  if (one == NULL) return;  // it is not bounded
+  link->passed--;
+  if (--one->calls > 0) return;
+  HASH_DEL(link->passing, one);
+  free(one);
 }
 
 mesh_retry_budget *mesh_link_budget(mesh_link *link) {

@@ -36,6 +36,10 @@ MESH_NODISCARD mesh_code mesh_link_open_local(mesh_loop *loop, const char *name,
                                               mesh_server *server, mesh_link **out,
                                               mesh_error *err);
 
+// Lets it pass on at most `calls` calls at a time for those who call this program, and a quarter of
+// them for one of them: what it does by itself is not kept out by what they ask for. 0: any number.
+void mesh_link_bound(mesh_link *link, int64_t calls);
+
 // Closes the link; calls that still run on it fail. NULL is fine.
 void mesh_link_close(mesh_link *link);
 

@@ -7,6 +7,14 @@
 // The channel to make a call on. Borrowed.
 grpc_channel *mesh_link_channel(mesh_link *link);
 
+// Whether it leads into this process.
+bool mesh_link_is_local(const mesh_link *link);
+
+// Counts a call for `caller` ("": this program), or one that has ended. RESOURCE_EXHAUSTED
+// (TOO_MANY_CALLS) with RetryInfo where it may pass on no more; then nothing is counted.
+MESH_NODISCARD mesh_code mesh_link_enter(mesh_link *link, const char *caller, mesh_error *err);
+void mesh_link_leave(mesh_link *link, const char *caller);
+
 // Connects one end of a socketpair to a server that has started. UNAVAILABLE once it stops.
 MESH_NODISCARD mesh_code mesh_server_connect_fd(mesh_server *server, int fd, mesh_error *err);
 

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,13 +31,30 @@ void mesh_peers_init(mesh_peers *own, const mesh_limits *limits, int64_t descrip
   own->room_of_peer = half < limits->peer_connections ? half : limits->peer_connections;
 }
 
+// Who has started it; 0: unknown.
+static pid_t parent_of(pid_t pid) {
+  char path[32], text[512];
+  mesh_text_format(path, sizeof path, "/proc/%d/stat", (int)pid);
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return 0;
+  size_t size = fread(text, 1, sizeof text - 1, file);
+  fclose(file);
+  text[size] = '\0';
+  int parent = 0;
+  const char *behind = strrchr(text, ')');  // its name may be anything: "4711 (name) S 1 ..."
+  if (behind == NULL || sscanf(behind, ") %*c %d", &parent) != 1) return 0;
+  return parent;
+}
+
 static void identify_process(int fd, mesh_peer_id *out) {
   struct ucred who = {0};
   socklen_t size = sizeof who;
   getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
   mesh_text_format(out->name, sizeof out->name, "unix:pid %d, uid %u", (int)who.pid,
                    (unsigned)who.uid);
-  out->is_parent = who.pid != 0 && who.pid == getppid();  // 0: of another namespace
+  if (who.pid == 0) return;  // of another namespace
+  out->is_parent = who.pid == getppid();
+  out->is_sibling = who.pid != getpid() && parent_of(who.pid) == getppid();
 }
 
 void mesh_peer_identify(int fd, const struct sockaddr_storage *from, mesh_peer_id *out) {
@@ -103,6 +121,7 @@ mesh_peer *mesh_peers_enter(mesh_peers *own, const mesh_peer_id *who) {
     peer = calloc(1, sizeof *peer);
     if (peer == NULL) abort();
     mesh_text_copy(peer->name, sizeof peer->name, who->name);
+    peer->account.speaks_for_many = who->is_sibling;
     peer->next = own->first;
     own->first = peer;
     if (who->is_parent) own->parent = peer;

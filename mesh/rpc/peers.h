@@ -21,6 +21,7 @@ enum {
 typedef struct mesh_peer_id {
   char name[MESH_PEER_NAME_MAX];  // "unix:pid 4711, uid 1000", "ipv4:127.0.0.1"
   bool is_parent;                 // it has started this process: `millrace up`, who watches it
+  bool is_sibling;                // the same has started both: the backend, to a host
 } mesh_peer_id;
 
 typedef struct mesh_peer {

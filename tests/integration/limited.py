@@ -29,9 +29,13 @@ class LimitsCase(MeshCase):
 
     def setUp(self):
         super().setUp()
+        self.prepare()
         self.mesh = self.up("--output=json", env=self.more_env())
         self.backend = children(self.mesh.pid)["millrace-backend"]
         self.before_kib = resident_kib(self.backend)
+
+    def prepare(self):
+        pass
 
     def more_env(self):
         return {}

@@ -6,6 +6,7 @@ import gzip
 import os
 import random
 import resource
+import signal
 import socket
 import struct
 import unittest
@@ -279,6 +280,48 @@ class OpenCallsTest(LimitsCase):
         peer = self.peer()
         peer.send(*(frame(HEADERS, 4, stream, request(WATCH)) for stream in range(1, 2 * 8, 2)))
         self.assertTrue(any(kind == HEADERS and on == 15 for kind, _, on, _ in peer.frames()))  # refused in order
+        self.others_notice_nothing()
+
+
+class HostTest(LimitsCase):
+    """The backend asks a host for many: what they do is not taken for its own doing."""
+    LIMITS = {"RESETS": 5, "PASSED": 64}
+    SUBSCRIBE, SYNT_1M = "/millrace.v1.DataService/Subscribe", b"\x0a\x04SYNT\x12\x021m"
+
+    def prepare(self):
+        self.set_papergate_flags("--live-interval-ms", "50")
+
+    def watch(self, symbol, timeframe):
+        return self.start("millrace", "data", "watch", symbol, timeframe, "--output=json")
+
+    def test_watches_that_many_give_up(self):
+        """One each, of processes that are strangers to each other: the host gets all of them from the backend."""
+        stays = self.watch("SYNT", "1m")
+        stays.line(lambda line: line, "bar")
+        watches = [self.watch(symbol, timeframe) for symbol in ("SYNA", "SYNB", "SYNC", "SYND")
+                   for timeframe in ("1m", "5m", "1h")]
+        for watch in watches:
+            watch.line(lambda line: line, "bar")
+        for watch in watches:
+            watch.signal(signal.SIGINT)
+        for watch in watches:
+            watch.wait()
+        self.ok("data", "load", "SYNT", "1d", "--from=2024-03-04", "--to=2024-03-18")
+        self.assertEqual(stays.stderr(), "")
+        with open(os.path.join(self.home, "log", "ib-host.log")) as log:
+            self.assertNotIn("given up", log.read())
+
+    def test_live_bars_for_one_caller(self):
+        """A quarter of what is passed on; others, and what the backend does by itself, have the rest."""
+        peer = self.peer(settings=setting(TRUE_BINARY_METADATA, 1))
+        for stream in range(1, 2 * 17 + 1, 2):
+            peer.send(frame(HEADERS, 4, stream, request(self.SUBSCRIBE)),
+                      frame(DATA, 1, stream, message(self.SYNT_1M)))
+        refused = next(payload for kind, _, _, payload in peer.frames() if kind == HEADERS and b"TOO_MANY_CALLS" in payload)
+        self.assertIn(b"16 calls are passed on to it for this caller", refused)
+        self.assertIn(RETRY_IN_1_S, refused)
+        self.ok("data", "load", "SYNT", "1d", "--from=2024-03-04", "--to=2024-03-18")
+        self.watch("SYNA", "1m").line(lambda line: line, "bar")
         self.others_notice_nothing()
 
 

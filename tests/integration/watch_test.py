@@ -40,6 +40,18 @@ class WatchTest(MeshCase):
         self.assertEqual({event["eventClass"] for event in events(False)}, {"DURABLE"})
         self.assertEqual({event["eventClass"] for event in events(True)}, {"MERGEABLE"})
 
+    def test_live_streams_have_places_of_their_own(self):
+        """A load does not wait for the end of what has none; one stream too many is told so."""
+        self.home = self.path("small")
+        self.up(env={"MILLRACE_GATEWAY_MAX_OPEN": "1", "MILLRACE_GATEWAY_MAX_LIVE": "2"})
+        for symbol in ("SYNA", "SYNB"):
+            watch = self.start("millrace", "data", "watch", symbol, "1m", "--output=json")
+            watch.line(lambda line: "bars" in json.loads(line), "bars so far")
+        self.ok("data", "load", "SYNT", "1d", "--from=2024-03-04", "--to=2024-03-18")
+        done = self.millrace("data", "watch", "SYNC", "1m", "--output=text")
+        self.assertNotEqual(done.code, 0)
+        self.assertIn("2 live streams run, and no more may (gateway.max_live)", done.stderr())
+
     def test_it_outlives_a_host_whose_socket_is_away(self):
         """The next host is started only when watch has met the missing socket."""
         away = "unix:" + self.path("away.sock")

@@ -286,6 +286,18 @@ static void calls_given_up_after_the_peer_s_goodbye(scene *own) {
     reset(own, true, stream, NGHTTP2_CANCEL);
 }
 
+// A peer that speaks for many others gives up what fifty may.
+static void calls_that_many_give_up(scene *own) {
+  own->account->speaks_for_many = true;
+  for (uint32_t i = 0; i < 50 * RESETS; i++)
+    give_up(own, 2 * i + 1);
+}
+
+static void one_too_many_of_many(scene *own) {
+  calls_that_many_give_up(own);
+  give_up(own, 100 * RESETS + 1);
+}
+
 static void say_goodbye(scene *own, int times) {
   uint8_t goaway[8] = {0};
   for (int i = 0; i < times; i++)
@@ -391,6 +403,9 @@ static const row rows[] = {
      "more than 3 calls that were given up"},
     {"calls given up after the peer's goodbye", calls_given_up_after_the_peer_s_goodbye,
      MESH_HTTP2_EXPEL, "more than 3 calls that were given up"},
+    {"calls that many give up", calls_that_many_give_up, MESH_HTTP2_PASS, ""},
+    {"one too many of many", one_too_many_of_many, MESH_HTTP2_EXPEL,
+     "more than 150 calls that were given up"},
     {"resets of no call", resets_of_no_call, MESH_HTTP2_PASS, ""},
     {"a few goodbyes", a_few_goodbyes, MESH_HTTP2_PASS, ""},
     {"goodbyes without end", goodbyes_without_end, MESH_HTTP2_END, "more than 10 GOAWAYs"},

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -228,6 +229,41 @@ static void peers_have_names(void **state) {
   close(pair[1]);
 }
 
+// Two children of one process know each other; their parent's own connections are none of them.
+static void siblings(void **state) {
+  (void)state;
+  mesh_peer_id who;
+  struct sockaddr_storage from = {.ss_family = AF_UNIX};
+  int ready[2], ended;
+  char byte;
+  assert_int_equal(pipe(ready), 0);
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "siblings-%d", (int)getpid());
+  int door = socket(AF_UNIX, SOCK_STREAM, 0);
+  assert_int_equal(bind(door, (struct sockaddr *)&address, sizeof address), 0);
+  assert_int_equal(listen(door, 2), 0);
+  pid_t caller = fork();
+  if (caller == 0) {
+    int own = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (connect(own, (struct sockaddr *)&address, sizeof address) != 0) _exit(1);
+    close(ready[1]);
+    (void)!read(ready[0], &byte, 1);  // until the other one has looked
+    _exit(0);
+  }
+  pid_t callee = fork();
+  if (callee == 0) {
+    mesh_peer_identify(accept(door, NULL, NULL), &from, &who);
+    _exit(who.is_sibling && !who.is_parent ? 0 : 1);
+  }
+  assert_int_equal(waitpid(callee, &ended, 0), callee);
+  assert_int_equal(ended, 0);
+  close(ready[1]);
+  assert_int_equal(waitpid(caller, &ended, 0), caller);
+  assert_int_equal(ended, 0);
+  close(ready[0]);
+  close(door);
+}
+
 static int check_rooms(void) {
   RUN_ROWS("how many connections there may be", rooms, check_room);
 }
@@ -240,6 +276,7 @@ int main(void) {
       cmocka_unit_test(who_has_two_less_is_given_a_place),
       cmocka_unit_test(only_so_many_yield_at_a_time),
       cmocka_unit_test(peers_have_names),
+      cmocka_unit_test(siblings),
   };
   return check_rooms() + cmocka_run_group_tests(tests, NULL, NULL);
 }
