@@ -2,12 +2,16 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "market/timeframe.h"
 #include "mesh/operation/event.h"
 #include "mesh/rpc/call.h"
 #include "mesh/rpc/message.h"
 #include "mesh/runtime/text.h"
 #include "millrace/v1/ib_host.pb-c.h"
+
+enum { SAID_MAX = 64, SPARE_BARS = 10000 };
 
 // ---- requests ----
 
@@ -46,8 +50,9 @@ static void take_source(char out[SERIES_SOURCE_MAX], const char *said) {
 typedef struct attempt {
   const fetch_request *request;
   fetch_result *result;
-  bool ended;    // an outcome came
-  int64_t told;  // bars, by the outcome
+  bool ended;        // an outcome came
+  int64_t told;      // bars, by the outcome
+  size_t bars_most;  // more cannot be what was asked for
 } attempt;
 
 static mesh_code take_result(attempt *own, const Millrace__V1__Succeeded *succeeded,
@@ -95,12 +100,33 @@ static void take_note(const attempt *own, mesh_view body) {
   millrace__v1__progress__free_unpacked(progress, NULL);
 }
 
+static mesh_code take_bars(attempt *own, mesh_view body, mesh_error *err) {
+  mesh_code code = bar_columns_decode(&own->result->bars, body, NULL, err);
+  if (code != GRPC_STATUS_OK || own->result->bars.count <= own->bars_most) return code;
+  return mesh_fail(err, GRPC_STATUS_DATA_LOSS,
+                   "the host sends bars without end: %zu have come, and %zu were the most that "
+                   "the window could have",
+                   own->result->bars.count, own->bars_most);
+}
+
+// What is said of another operation says nothing of this one.
+static mesh_code check_operation(const attempt *own, mesh_view said, mesh_error *err) {
+  const char *asked = own->request->operation;
+  bool same = said.size_bytes == strlen(asked) && memcmp(said.data, asked, said.size_bytes) == 0;
+  if (same) return GRPC_STATUS_OK;
+  char shown[SAID_MAX];
+  mesh_text_escape(shown, sizeof shown, (const char *)said.data, said.size_bytes);
+  return mesh_fail(err, GRPC_STATUS_DATA_LOSS, "the host was asked for %s, and answers for '%s'",
+                   asked, shown);
+}
+
 static mesh_code take_event(attempt *own, mesh_view bytes, mesh_error *err) {
   mesh_event event;
   mesh_code code = mesh_event_decode(bytes, &event, err);
+  if (code == GRPC_STATUS_OK) code = check_operation(own, event.operation, err);
   if (code != GRPC_STATUS_OK) return code;
   if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_BARS) {
-    return bar_columns_decode(&own->result->bars, event.body, NULL, err);
+    return take_bars(own, event.body, err);
   }
   if (event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_OUTCOME) {
     return take_outcome(own, event.body, err);
@@ -134,12 +160,18 @@ static mesh_code check_end(const attempt *own, mesh_error *err) {
                    (long long)own->told, came);
 }
 
+// A source may say more than it was asked for, the bars around it, and each twice.
+static size_t count_most(const fetch_request *request) {
+  int64_t bars = (request->to_s - request->from_s) / timeframe_named(request->timeframe)->seconds;
+  return 2 * (size_t)bars + SPARE_BARS;
+}
+
 static mesh_code fetch_once(mesh_scope *scope, mesh_link *adapter, const fetch_request *request,
                             fetch_result *result, mesh_error *err) {
   mesh_call *call;
   mesh_code code = open_fetch(scope, adapter, request, &call, err);
   if (code != GRPC_STATUS_OK) return code;
-  attempt own = {.request = request, .result = result};
+  attempt own = {.request = request, .result = result, .bars_most = count_most(request)};
   mesh_frame frame;
   while ((code = mesh_call_receive(call, &frame, err)) == GRPC_STATUS_OK && !frame.end) {
     code = take_frame(&own, frame, err);

@@ -15,6 +15,8 @@
 
 enum { DAY = 86400 };
 
+#define OPERATION "load-1/1"
+
 // ---- a host that says what it is told to say ----
 
 typedef enum result_kind { NO_RESULT, FETCH, TRAIN, FAILED } result_kind;
@@ -25,16 +27,24 @@ typedef struct fetch_case {
   result_kind kind;
   int64_t number;  // of bars by the result, or the failure's code
   bool fails;      // NOT_FOUND in the call's status, and details of code 0
+  const char *of;  // the operation that its events name; NULL: the right one
+  bool endless;    // the bars that come before the outcome come again and again
   mesh_code want;
   const char *says;  // a part of the error's message
 } fetch_case;
 
-static mesh_code put(mesh_event_stream *to, uint32_t payload, mesh_view body, mesh_error *err) {
-  mesh_event event = {.event_class = MESH_DURABLE, .payload = payload, .body = body};
+static mesh_code put(mesh_event_stream *to, const fetch_case *c, uint32_t payload, mesh_view body,
+                     mesh_error *err) {
+  const char *of = c->of != NULL ? c->of : OPERATION;
+  mesh_event event = {.operation = {(const uint8_t *)of, strlen(of)},
+                      .event_class = MESH_DURABLE,
+                      .payload = payload,
+                      .body = body};
   return mesh_event_stream_put(to, &event, err);
 }
 
-static mesh_code put_bars(mesh_event_stream *to, int first, int count, mesh_error *err) {
+static mesh_code put_bars(mesh_event_stream *to, const fetch_case *c, int first, int count,
+                          mesh_error *err) {
   bar_columns bars = {0};
   uint8_t bytes[512];
   bar_columns_reserve(&bars, (size_t)count);
@@ -45,7 +55,7 @@ static mesh_code put_bars(mesh_event_stream *to, int first, int count, mesh_erro
   bars.count = (size_t)count;
   assert_true(bar_columns_bound(bars.count) <= sizeof bytes);
   mesh_view body = {bytes, bar_columns_encode(&bars, 0, bars.count, false, bytes)};
-  mesh_code code = count > 0 ? put(to, PAYLOAD(BARS), body, err) : GRPC_STATUS_OK;
+  mesh_code code = count > 0 ? put(to, c, PAYLOAD(BARS), body, err) : GRPC_STATUS_OK;
   bar_columns_clear(&bars);
   return code;
 }
@@ -74,7 +84,7 @@ static mesh_code put_outcome(mesh_event_stream *to, const fetch_case *c, mesh_er
     succeeded.train = &train;
   }
   mesh_bytes bytes = mesh_message_pack(&outcome.base);
-  mesh_code code = put(to, PAYLOAD(OUTCOME), mesh_bytes_view(bytes), err);
+  mesh_code code = put(to, c, PAYLOAD(OUTCOME), mesh_bytes_view(bytes), err);
   free(bytes.data);
   return code;
 }
@@ -93,9 +103,11 @@ static mesh_code answer(mesh_call *call, mesh_frame request, void *self, mesh_er
   const fetch_case *c = self;
   if (c->fails) return fail_with_details_of_success(err);
   mesh_event_stream *to = mesh_event_stream_create(call);
-  mesh_code code = put_bars(to, 0, c->before, err);
+  mesh_code code = put_bars(to, c, 0, c->before, err);
+  while (code == GRPC_STATUS_OK && c->endless)  // until nobody listens
+    code = put_bars(to, c, 0, c->before, err);
   if (code == GRPC_STATUS_OK) code = put_outcome(to, c, err);
-  if (code == GRPC_STATUS_OK) code = put_bars(to, c->before, c->after, err);
+  if (code == GRPC_STATUS_OK) code = put_bars(to, c, c->before, c->after, err);
   if (code == GRPC_STATUS_OK) code = mesh_event_stream_flush(to, err);
   mesh_event_stream_destroy(to);
   return code;
@@ -139,7 +151,7 @@ static void fetch_it(harness *own, void *arg) {
   mesh_server_add(server, &service);
   mesh_server_start(server);
   assert_int_equal(mesh_link_open_local(own->loop, "adapter", server, &link, &err), GRPC_STATUS_OK);
-  fetch_request request = {.operation = "load-1/1",
+  fetch_request request = {.operation = OPERATION,
                            .series = {"SYNA", 0, "", ""},
                            .timeframe = "1d",
                            .from_s = 0,
@@ -175,6 +187,14 @@ static fetch_case cases[] = {
      .says = "it sent -3 bars: 3 came"},
     {"bars behind the outcome", 2, 2, FETCH, 2, .want = GRPC_STATUS_DATA_LOSS,
      .says = "it sent 2 bars: 4 came"},
+    {"bars without end", .before = 9, .endless = true, .want = GRPC_STATUS_DATA_LOSS,
+     .says = "and 10020 were the most"},
+    {"another operation's bars", 3, 0, FETCH, 3, .of = "load-2/1", .want = GRPC_STATUS_DATA_LOSS,
+     .says = "was asked for load-1/1, and answers for 'load-2/1'"},
+    {"nobody's bars", 3, 0, FETCH, 3, .of = "", .want = GRPC_STATUS_DATA_LOSS,
+     .says = "answers for ''"},
+    {"a name that goes on", 3, 0, FETCH, 3, .of = "load-1/10", .want = GRPC_STATUS_DATA_LOSS,
+     .says = "answers for 'load-1/10'"},
     {"the status line wins over its details", .fails = true, .want = GRPC_STATUS_NOT_FOUND,
      .says = "no such symbol"},
 };
