@@ -13,10 +13,11 @@ typedef struct entry {
   mesh_operation_record record;  // its strings and bytes are the members below
   char *texts[TEXTS];            // owned
   mesh_bytes request, checkpoint, outcome;
-  mesh_bytes *events;  // number n is events[n - 1]
-  size_t count, capacity;
-  int holds;  // functions that show it to somebody who may suspend
-  bool gone;  // removed meanwhile
+  mesh_bytes *events;  // those that are kept: number n is events[n - 1 - forgotten]
+  size_t count, capacity, bytes;
+  size_t forgotten;  // the oldest ones
+  int holds;         // functions that show it to somebody who may suspend
+  bool gone;         // removed meanwhile
 } entry;
 
 struct mesh_memory_journal {
@@ -52,7 +53,21 @@ static void take_changes(entry *own, const mesh_operation_record *record) {
   kept->outcome = mesh_bytes_view(own->outcome);
 }
 
+// Half of what may be kept, so that the rest moves seldom.
+static void forget_old_events(entry *own) {
+  size_t gone = 0;
+  while (own->bytes > MESH_MEMORY_EVENT_BYTES / 2 && gone + 1 < own->count) {
+    own->bytes -= own->events[gone].size_bytes;
+    free(own->events[gone++].data);
+  }
+  own->count -= gone;
+  own->forgotten += gone;
+  memmove(own->events, own->events + gone, own->count * sizeof *own->events);
+}
+
 static void add_event(entry *own, mesh_view event) {
+  own->bytes += event.size_bytes;
+  if (own->bytes > MESH_MEMORY_EVENT_BYTES) forget_old_events(own);
   if (own->count == own->capacity) {
     own->capacity = 2 * own->capacity + 8;
     own->events = realloc(own->events, own->capacity * sizeof *own->events);
@@ -167,7 +182,8 @@ static mesh_code append(void *self, const mesh_operation_record *record, mesh_vi
   return GRPC_STATUS_OK;
 }
 
-// An event that is added meanwhile may move the table: what each() gets is found anew each time.
+// An event that is added meanwhile may move the table, or have others forgotten: what each() gets
+// is found anew each time.
 static mesh_code read_events(void *self, const char *name, int64_t after_sequence, int limit,
                              mesh_each_event each, void *arg, int *count, mesh_error *err) {
   mesh_memory_journal *journal = self;
@@ -175,9 +191,10 @@ static mesh_code read_events(void *self, const char *name, int64_t after_sequenc
   if (own == NULL) return not_found(name, err);
   int passed = 0;
   size_t at = after_sequence < 0 ? 0 : (size_t)after_sequence;
-  while (own != NULL && passed < limit && at < own->count) {
+  while (own != NULL && passed < limit && at < own->forgotten + own->count) {
     mesh_bytes copy = {0};
-    mesh_bytes_set(&copy, mesh_bytes_view(own->events[at++]));
+    if (at < own->forgotten) at = own->forgotten;
+    mesh_bytes_set(&copy, mesh_bytes_view(own->events[at++ - own->forgotten]));
     each(arg, (int64_t)at, mesh_bytes_view(copy));
     free(copy.data);
     passed++;
@@ -245,7 +262,7 @@ static mesh_code remove_operation(void *self, const char *name, int64_t *events,
   mesh_memory_journal *journal = self;
   entry *own = find_entry(journal, name);
   if (own == NULL) return not_found(name, err);
-  if (events != NULL) *events = (int64_t)own->count;
+  if (events != NULL) *events = (int64_t)(own->forgotten + own->count);
   if (own->outcome.size_bytes > 0) journal->ended--;
   remove_entry(journal, own);
   return GRPC_STATUS_OK;

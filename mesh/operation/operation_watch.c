@@ -31,8 +31,9 @@ static void put_durable(watch *own, mesh_view event) {
 }
 
 static void put_stored(void *arg, int64_t sequence, mesh_view event) {
-  (void)sequence;
-  put_durable(arg, event);
+  watch *own = arg;
+  put_durable(own, event);
+  if (own->code == GRPC_STATUS_OK) own->sent = sequence;  // a host's journal forgets old ones
 }
 
 // A mergeable event, which belongs behind what was sent so far.

@@ -122,11 +122,26 @@ static bool is_private(uint32_t payload) {
   return payload == PAYLOAD(ACCEPTED) || payload == PAYLOAD(CANCEL_REQUESTED);
 }
 
+// The host keeps the newest events alone, and we were away for too long.
+static mesh_code tell_of_forgotten(relaying *own, int64_t after, int64_t sequence,
+                                   mesh_error *err) {
+  char text[128];
+  Millrace__V1__LogLine line = MILLRACE__V1__LOG_LINE__INIT;
+  mesh_text_format(text, sizeof text, "the host no longer had events %lld to %lld of its run",
+                   (long long)after + 1, (long long)sequence - 1);
+  line.level = MILLRACE__V1__LOG_LINE__LEVEL__WARNING;
+  line.layer = (char *)(uintptr_t)mesh_link_name(own->remote->link);
+  line.text = text;
+  return mesh_message_report(own->operation, PAYLOAD(LOG), &line.base, err);
+}
+
 // An event counts as heard once it is in the journal.
 static mesh_code take_durable(relaying *own, const mesh_event *event, mesh_error *err) {
   int64_t after = event->epoch == own->epoch ? own->after : 0;  // else it is another run of it
   mesh_code code = GRPC_STATUS_OK;
   if (event->sequence <= after) return code;
+  if (event->sequence > after + 1) code = tell_of_forgotten(own, after, event->sequence, err);
+  if (code != GRPC_STATUS_OK) return code;
   if (event->payload == PAYLOAD(OUTCOME)) {
     code = take_outcome(own, event->body, err);
   } else {
