@@ -39,6 +39,7 @@ RULES = {
 ALLOWED = {
     # The log turns its own file over, in a room below private.h: new, followed nowhere, 0600.
     ("mesh/runtime/log.c", "open(sink.file.path, O_RDWR | O_CREAT | O_EXCL"): "as private.h does it",
+    ("mesh/rpc/peers.c", 'fopen(path, "re")'): "a process's line in /proc",
 }
 
 
