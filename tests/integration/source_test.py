@@ -100,6 +100,30 @@ class SourcesTest(LayersCase):
         stored = self.export("LONG", "1h")
         self.assertTrue(set(stored) < set(file_rows(self.series.path)))
 
+    def stored(self, question):
+        with sqlite3.connect(os.path.join(self.home, "millrace.db")) as file:
+            rows = file.execute(question).fetchall()
+        file.close()
+        return rows
+
+    def test_a_gateway_that_is_another_one_before_the_first_bar_is_known(self):
+        self.load()
+        (number,), = self.stored("SELECT con_id FROM instruments")
+
+        def same_number(asked):
+            asked.con_id = number
+            return [asked]
+        self.real.details = same_number  # so that each can answer for the other
+        self.real.tells_heads.clear()
+        self.lay_to(self.real.listener.getsockname()[1])
+        load = self.start("millrace", "data", "load", "SYNA", "1d", "--output=json")
+        wait_for(lambda: self.real.heads, "question for the first bar")
+        self.lay_to(self.simulated.port)
+        self.assertEqual(load.wait(), REFUSED, load.transcript())
+        self.assertIn("do not mix", load.transcript())
+        known = self.stored("SELECT reason FROM coverage JOIN series ON id = series WHERE source = 'ib'")
+        self.assertEqual(known, [], "where its bars begin is not what the other one says")
+
     def test_a_load_of_another_source_does_not_join(self):
         first = self.start("millrace", *LongSeries.LOAD, "--output=json")
         first.line(lambda line: '"segment"' in line, "stored segment")
