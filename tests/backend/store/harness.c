@@ -124,3 +124,12 @@ void run_row(void **state) {
   ((const row *)*state)->run(&own);
   close_store(&own);
 }
+
+void append_ok(fixture *own, const store_event *event) {
+  mesh_error err;
+  if (store_append_event(own->store, event, &err) != GRPC_STATUS_OK) fail_msg("%s", err.message);
+}
+
+void write_operation_name(void *arg, const store_operation *operation) {
+  sprintf((char *)arg + strlen(arg), "%s ", operation->name);
+}

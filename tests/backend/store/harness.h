@@ -54,6 +54,12 @@ void add_operation(fixture *own, const char *name, int64_t created_ns);
 // Event number `sequence` of an operation: its bytes are "e", its epoch is 1.
 store_event event_of(const char *operation, int64_t sequence);
 
+// Appends an event; a failure fails the test.
+void append_ok(fixture *own, const store_event *event);
+
+// For store_list_operations(): writes the names, a blank behind each, to the text that `arg` is.
+void write_operation_name(void *arg, const store_operation *operation);
+
 // Ends an operation with its event number 2.
 void end_operation(fixture *own, const char *name);
 
