@@ -1,7 +1,9 @@
-// Which errors are an outage, and which are about one request.
+// Which errors are an outage, and which are about one request; an outage that ends while it is
+// written down that it has begun.
 #include "backend/data/patience.h"
 
-#include "tests/unit.h"
+#include "tests/mesh/harness.h"
+#include "tests/mesh/operation/memory_journal.h"
 
 typedef struct error_case {
   const char *name;
@@ -37,6 +39,84 @@ static void check(void **state) {
   assert_int_equal(patience_is_for(&err), c->want);
 }
 
-int main(void) {
+// ---- an outage that ends at once ----
+
+typedef struct outage {
+  memory_journal journal;
+  patience patience;
+  bool begun, returned;
+  mesh_code code;
+  mesh_error err;
+} outage;
+
+static void ignore_note(void *owner, const char *note) {
+  (void)owner, (void)note;
+}
+
+static mesh_code meet_outage(mesh_operation *operation, void *arg,
+                             Millrace__V1__Succeeded *succeeded, Millrace__V1__Cancelled *cancelled,
+                             mesh_error *err) {
+  (void)succeeded, (void)cancelled;
+  outage *own = arg;
+  own->patience.operation = operation;
+  own->journal.held = own->begun = true;
+  mesh_fail(&own->err, GRPC_STATUS_UNAVAILABLE, "the gateway is down");
+  mesh_error_set_reason(&own->err, "GATEWAY_DOWN", "test.millrace");
+  own->code =
+      patience_wait(&own->patience, mesh_operation_scope(operation), "a piece", 1, &own->err);
+  own->returned = true;
+  (void)err;
+  return GRPC_STATUS_OK;
+}
+
+// The first piece writes into the history that the source is away; before that is done another one
+// has had its answer.
+static void an_answer_comes_while_the_outage_is_written(harness *test, void *arg) {
+  (void)arg;
+  outage own = {.patience = {.limit_ms = 60000, .on_change = ignore_note}};
+  mesh_error err;
+  char name[MESH_OPERATION_NAME_MAX];
+  const char *joined;
+  memory_journal_init(&own.journal, test->loop);
+  assert_int_equal(
+      mesh_link_open(test->loop, "adapter", "unix:/nonexistent/s", &own.patience.adapter, &err),
+      GRPC_STATUS_OK);
+  mesh_operations_options options = {.force_ms = 1};
+  mesh_operations *operations =
+      mesh_operations_create(test->loop, "tester", &own.journal.table, &options);
+  Millrace__V1__StartOptions how = MILLRACE__V1__START_OPTIONS__INIT;
+  how.detached = true;
+  mesh_start start = {.kind = "load", .title = "a load", .options = &how};
+  mesh_work work = {meet_outage, NULL, &own};
+  assert_int_equal(mesh_operation_start(operations, &start, &work, name, &joined, &err),
+                   GRPC_STATUS_OK);
+  while (!own.begun)
+    mesh_yield(test->loop);
+  for (int i = 0; i < 10; i++)
+    mesh_yield(test->loop);
+  assert_false(own.returned);
+  patience_end(&own.patience);
+  own.journal.held = false;
+  mesh_signal_notify(&own.journal.released);
+  assert_int_equal(mesh_operation_await(operations, name, &test->scope, &err), GRPC_STATUS_OK);
+  assert_true(own.returned);
+  if (own.code != GRPC_STATUS_OK) fail_msg("%s", own.err.message);
+  mesh_operations_stop(operations);
+  mesh_operations_destroy(operations);
+  mesh_link_close(own.patience.adapter);
+  memory_journal_fini(&own.journal);
+}
+
+static void end_at_once(void **state) {
+  (void)state;
+  run_in_fiber(an_answer_comes_while_the_outage_is_written, NULL);
+}
+
+static int check_errors(void) {
   RUN_ROWS("patience", rows, check);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {cmocka_unit_test(end_at_once)};
+  return check_errors() + cmocka_run_group_tests(tests, NULL, NULL);
 }
