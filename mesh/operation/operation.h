@@ -156,7 +156,8 @@ MESH_NODISCARD mesh_code mesh_operation_check_unheld(mesh_operations *operations
                                                      mesh_error *err);
 
 // True if somebody else than the operation that it is a part of holds `name`, which runs here: a
-// watcher keeps it, or a start has joined it for its work or its request id.
+// watcher keeps it, or a start has joined it for its work or its request id; of one that began in
+// another process, as the journal says. True, too, where that cannot be read. May suspend.
 bool mesh_operation_is_shared(mesh_operations *operations, const char *name);
 
 // Waits until a cancel that was asked for is in the journal, so that no crash can lose it. The

@@ -114,15 +114,19 @@ static mesh_code check_running(const mesh_operation *operation, const mesh_start
   return code == GRPC_STATUS_OK ? check_candidate(&found, because, err) : code;
 }
 
-// A detached start that joins an attached operation makes it a detached one, for good.
+// A detached start that joins an attached operation makes it a detached one, for good. That, and
+// the first one that holds a detached operation for its own sake, is in the journal: the next
+// process knows of it.
 static mesh_code join(mesh_operation *operation, const mesh_start *start, const char *because,
                       char *name, mesh_error *err) {
   mesh_code code = check_running(operation, start, because, err);
   if (code != GRPC_STATUS_OK) return code;
   mesh_text_copy(name, MESH_OPERATION_NAME_MAX, operation->name);
-  if (strcmp(because, "the name") != 0) operation->is_joined = true;
-  bool detaches = start->options != NULL && start->options->detached && !operation->detached;
-  if (!detaches || operation->state != STATE(RUNNING)) return GRPC_STATUS_OK;
+  bool was_detached = operation->detached, was_joined = operation->is_joined;
+  operation->is_joined |= strcmp(because, "the name") != 0;
+  bool stays = start->options != NULL && start->options->detached;
+  bool is_news = !was_detached || (!was_joined && strcmp(because, "the same work") == 0);
+  if (!stays || !is_news || operation->state != STATE(RUNNING)) return GRPC_STATUS_OK;
   operation->detached = true;
   mesh_timer_stop(&operation->grace);
   Millrace__V1__Joined joined = MILLRACE__V1__JOINED__INIT;
@@ -131,7 +135,8 @@ static mesh_code join(mesh_operation *operation, const mesh_start *start, const 
   code = mesh_operation_append_message(operation, MILLRACE__V1__OPERATION_EVENT__PAYLOAD_JOINED,
                                        &joined.base, err);
   if (code == GRPC_STATUS_OK || code == GRPC_STATUS_ABORTED) return GRPC_STATUS_OK;  // or it ended
-  operation->detached = false;
+  operation->detached = was_detached;
+  operation->is_joined = was_joined;
   mesh_operation_await_keeper(operation, operation->grace_ms);
   return code;
 }

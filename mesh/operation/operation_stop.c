@@ -152,9 +152,27 @@ mesh_code mesh_operation_check_unheld(mesh_operations *operations, const char *n
   return code;
 }
 
+static void note_joined(void *arg, int64_t sequence, mesh_view bytes) {
+  (void)sequence;
+  mesh_operation *operation = arg;
+  mesh_event event;
+  mesh_error ignored;
+  if (mesh_event_decode(bytes, &event, &ignored) != GRPC_STATUS_OK) return;
+  operation->is_joined |= event.payload == MILLRACE__V1__OPERATION_EVENT__PAYLOAD_JOINED;
+}
+
 bool mesh_operation_is_shared(mesh_operations *operations, const char *name) {
-  const mesh_operation *operation = mesh_operations_find(operations, name);
-  return operation != NULL && (operation->keepers > 0 || operation->is_joined);
+  mesh_operation *operation = mesh_operations_find(operations, name);
+  if (operation == NULL) return false;
+  mesh_operation_hold(operation);
+  mesh_error err;
+  mesh_code code = GRPC_STATUS_OK;
+  bool began_elsewhere = operation->epoch > 1;
+  if (began_elsewhere && operation->keepers == 0 && !operation->is_joined)
+    code = mesh_operation_history(operation, note_joined, operation, &err);
+  bool is_shared = code != GRPC_STATUS_OK || operation->keepers > 0 || operation->is_joined;
+  mesh_operation_release(operation);
+  return is_shared;
 }
 
 mesh_code mesh_operation_await_cancel(mesh_operations *operations, const char *name,

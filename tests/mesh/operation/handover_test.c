@@ -156,6 +156,46 @@ static void a_drained_one_goes_on_elsewhere(bench *own) {
   mesh_call_close(call);
 }
 
+// Who joins for good is in the journal, once: a later process does not end it for its parent.
+static void who_has_joined_is_known_to_the_next_process(bench *own) {
+  for (int joins = 0; joins <= 2; joins++) {
+    own->attach = false;
+    own->work_key = "key";
+    own->ended = 0;
+    mesh_call *first = open_call(own, "/test.Bench/Run", "");
+    expect(first, 1, ACCEPTED);
+    for (int i = 0; i < joins; i++) {
+      mesh_call *other = open_call(own, "/test.Bench/Run", "");
+      expect(other, 0, PAYLOAD(JOINED));
+      mesh_call_close(other);
+    }
+    mesh_call_close(first);
+    mesh_operation_record record;
+    mesh_view progress;
+    int watchers;
+    do {
+      mesh_yield(own->test->loop);
+      assert_true(mesh_operation_peek(own->operations, own->name, &record, &progress, &watchers));
+    } while (watchers > 0);
+    assert_int_equal(mesh_operation_is_shared(own->operations, own->name), joins > 0);
+    for (int process = 2; process <= 3; process++) {
+      successor to = {0};
+      int adopted = 0;
+      mesh_error err;
+      assert_int_equal(go_on(own, &to, &adopted, &err), GRPC_STATUS_OK);
+      assert_int_equal(adopted, 1);
+      assert_int_equal(mesh_operation_is_shared(own->operations, own->name), joins > 0);
+    }
+    assert_true(mesh_operation_peek(own->operations, own->name, &record, &progress, &watchers));
+    assert_int_equal(record.last_sequence, 3 + (joins > 0));  // accepted, joined, adopted twice
+    mesh_error err;
+    assert_int_equal(mesh_operation_cancel(own->operations, own->name, "the test", &err),
+                     GRPC_STATUS_OK);
+    assert_int_equal(mesh_operation_await(own->operations, own->name, &own->test->scope, &err),
+                     GRPC_STATUS_OK);
+  }
+}
+
 static void an_adopted_one_waits_for_its_watchers(bench *own) {
   mesh_call *call = open_call(own, "/test.Bench/Run", "");
   expect(call, 1, ACCEPTED);
@@ -275,6 +315,7 @@ static const bench_row rows[] = {
     {"a deadline is forced, too", a_deadline_is_forced_too},
     {"what is being cancelled is not joined", what_is_being_cancelled_is_not_joined},
     {"drained: goes on elsewhere", a_drained_one_goes_on_elsewhere},
+    {"who has joined is known to the next process", who_has_joined_is_known_to_the_next_process},
     {"adopted: waits for its watchers", an_adopted_one_waits_for_its_watchers},
     {"adopted while it was being cancelled", one_that_was_being_cancelled_ends_as_cancelled},
     {"adopted: what cannot go on fails", what_cannot_go_on_fails_with_a_reason},
