@@ -21,6 +21,7 @@ struct mesh_served_call {
   int cancelled;                 // how the call closed
   int64_t accepted_ns;           // monotonic
   bool works;                    // it counts as work of the server
+  bool is_vital;                 // it has a place among those (mesh_connection_admit)
   mesh_wire_type request_type;   // of each message that comes
   mesh_wire_type reply_type;     // of each that goes; its type is NULL where the schema has none
   const char *const *documents;  // the method's

@@ -183,11 +183,12 @@ static void on_arrival(mesh_op *op, bool ok) {
   ask_for_call(slot);
 }
 
-static void call_is_over(mesh_connection *own) {
+static void call_is_over(mesh_connection *own, bool was_vital) {
   own->calls--;
   if (own->visit.peer == NULL) return;
   own->visit.peer->calls--;
   own->all->calls--;
+  own->all->vital_calls -= was_vital;
 }
 
 static mesh_code check_headers(const mesh_served_call *served, int64_t most, mesh_error *err) {
@@ -198,19 +199,23 @@ static mesh_code check_headers(const mesh_served_call *served, int64_t most, mes
                    (long long)most);
 }
 
-mesh_code mesh_connection_admit(const mesh_connection *own, const mesh_served_call *served,
-                                bool vital, mesh_error *err) {
+mesh_code mesh_connection_admit(mesh_connection *own, mesh_served_call *served, bool vital,
+                                mesh_error *err) {
   const mesh_limits *limits = own->all->limits;
   const char *what = NULL;
   int64_t most = 0;
   if (own->visit.peer == NULL) return GRPC_STATUS_OK;
+  served->is_vital = vital;
+  own->all->vital_calls += vital;
+  int like_it = vital ? own->all->vital_calls : own->all->calls - own->all->vital_calls;
+  bool always = vital && own->visit.peer->is_parent;
   if (own->calls > limits->streams) {
     what = "on this connection";
     most = limits->streams;
   } else if (own->visit.peer->calls > limits->calls / 2) {
     what = own->visit.peer->name;
     most = limits->calls / 2;
-  } else if (own->all->calls > limits->calls && !vital) {
+  } else if (like_it > limits->calls && !always) {
     what = "in all";
     most = limits->calls;
   }
@@ -229,7 +234,7 @@ static void on_refused(void *arg) {
 }
 
 void mesh_connection_refuse(mesh_connection *own, mesh_served_call *served, mesh_error *err) {
-  call_is_over(own);
+  call_is_over(own, served->is_vital);
   own->refusing++;
   bool many = own->visit.peer != NULL && own->refusing > own->all->limits->streams;
   mesh_served_call_refuse(served, err, on_refused, own);
@@ -241,8 +246,8 @@ void mesh_connection_refuse(mesh_connection *own, mesh_served_call *served, mesh
   expel(own->all, own->visit.peer);
 }
 
-void mesh_connection_call_ended(mesh_connection *own) {
-  call_is_over(own);
+void mesh_connection_call_ended(mesh_connection *own, bool was_vital) {
+  call_is_over(own, was_vital);
   free_if_over(own);
 }
 

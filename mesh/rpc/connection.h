@@ -27,6 +27,7 @@ typedef struct mesh_connections {  // private, but for what the caller fills in
   mesh_connection *first;
   int count, peers;
   int calls;                  // from outside, that run
+  int vital_calls;            // of them
   mesh_answers_room answers;  // likewise, to them
   mesh_log_pace deaf;         // of ends of connections that take no answers
   mesh_signal changed;        // `count`
@@ -51,16 +52,18 @@ void mesh_connections_close(mesh_connections *all, int64_t deadline_ns);
 void mesh_connections_fini(mesh_connections *all);
 
 // Why a call that has just arrived is one too many, with RetryInfo, or brings too many headers; OK
-// if it is neither. A `vital` one (health) is, only where its own peer has too many.
-MESH_NODISCARD mesh_code mesh_connection_admit(const mesh_connection *connection,
-                                               const mesh_served_call *served, bool vital,
+// if it is neither. `vital` ones (health) have as many places again, of their own, so that neither
+// kind is kept out by the other; those of the parent process are always let in, where it has not
+// too many itself.
+MESH_NODISCARD mesh_code mesh_connection_admit(mesh_connection *connection,
+                                               mesh_served_call *served, bool vital,
                                                mesh_error *err);
 
 // Answers a call with `err`, without a fiber, and frees it. A peer that has very many refused and
 // takes no answers loses the connection.
 void mesh_connection_refuse(mesh_connection *connection, mesh_served_call *served, mesh_error *err);
 
-// A call that was begun has ended.
-void mesh_connection_call_ended(mesh_connection *connection);
+// A call that was begun has ended; `was_vital` is its is_vital.
+void mesh_connection_call_ended(mesh_connection *connection, bool was_vital);
 
 #endif

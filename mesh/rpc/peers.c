@@ -121,6 +121,7 @@ mesh_peer *mesh_peers_enter(mesh_peers *own, const mesh_peer_id *who) {
     peer = calloc(1, sizeof *peer);
     if (peer == NULL) abort();
     mesh_text_copy(peer->name, sizeof peer->name, who->name);
+    peer->is_parent = who->is_parent;
     peer->account.speaks_for_many = who->is_sibling;
     peer->next = own->first;
     own->first = peer;

@@ -26,6 +26,7 @@ typedef struct mesh_peer_id {
 
 typedef struct mesh_peer {
   char name[MESH_PEER_NAME_MAX];  // of its id
+  bool is_parent;                 // likewise
   int visits, calls;              // that the loop has heard of; the loop's
   mesh_answers answers;           // to its calls; the loop's
   int connections;                // that are open; the doorman's, as what follows

@@ -225,9 +225,9 @@ static void serve_call(void *arg) {
   mesh_error err;
   mesh_fail(&err, GRPC_STATUS_UNKNOWN, "the method gave no reason");
   mesh_code code = run_method(own.server, own.served, &err);
-  bool works = own.served->works;
+  bool works = own.served->works, is_vital = own.served->is_vital;
   mesh_served_call_end(own.served, code, &err);
-  mesh_connection_call_ended(own.connection);
+  mesh_connection_call_ended(own.connection, is_vital);
   if (!works) return;
   own.server->working--;
   mesh_signal_notify(&own.server->changed);

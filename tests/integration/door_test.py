@@ -94,7 +94,9 @@ class Crowd:
         self.process.join()
 
 
-class DoorTest(MeshCase):
+class DoorCase(MeshCase):
+    LIMITS = ["connections=%d" % ROOM, "peer_connections=%d" % OF_PEER]
+
     def setUp(self):
         super().setUp()
         os.makedirs(os.path.join(self.home, "run"))
@@ -102,7 +104,7 @@ class DoorTest(MeshCase):
         self.backend = self.start("millrace-backend", "--home", self.home, "--listen", "unix:" + self.socket_path,
                                   "--ib-host", "unix:" + self.path("none.sock"),
                                   "--training-host", "unix:" + self.path("none.sock"),
-                                  "--limit", "connections=%d" % ROOM, "--limit", "peer_connections=%d" % OF_PEER)
+                                  *(flag for limit in self.LIMITS for flag in ("--limit", limit)))
         self.backend.line(lambda line: "listens on" in line, "backend", err=True)
 
     def crowd(self, kind, count=OF_PEER):
@@ -114,6 +116,8 @@ class DoorTest(MeshCase):
         """Somebody else is answered."""
         self.ok("ops", "list")
 
+
+class DoorTest(DoorCase):
     def test_the_longest_idle_connection_makes_room(self):
         first, second = self.crowd("idle"), self.crowd("idle")
         for number in (0, 1, 3):
@@ -180,3 +184,19 @@ class DoorTest(MeshCase):
         log = self.backend.stderr()
         pids = "|".join(str(crowd.process.pid) for crowd in crowds)
         self.assertRegex(log, r"there is room for 8, 4 of one peer; unix:pid (%s), uid \d+ has most, 4" % pids)
+
+
+class VitalCallsTest(DoorCase):
+    LIMITS = ["calls=4"]
+
+    def test_they_have_places_of_their_own(self):
+        """Watches of its health by processes that are none of its own: they end, and keep nobody else out."""
+        for _ in range(2):
+            self.crowd("busy", 2)
+        stranger = self.crowd("idle", 1)
+        self.assertEqual(stranger.ask(0), "8")  # RESOURCE_EXHAUSTED
+        self.let_in()
+        parent = Peer(self.socket_path)
+        self.addCleanup(parent.close)
+        call(parent, CHECK)
+        self.assertEqual(parent.status_of(), "0")
