@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "market/currency.h"
 #include "market/prices.h"
@@ -214,6 +215,57 @@ void instrument_normalize(char *text) {
   if (instrument_name(&one, name, &ignored) != GRPC_STATUS_OK) return;
   size_t size = strlen(name);
   if (size <= strlen(text)) memcpy(text, name, size + 1);
+}
+
+// ---- what comes for what was asked ----
+
+// Months since year 0 of YYYYMM or YYYYMMDD.
+static int month_of(const char *expiry) {
+  char year[5] = "", month[3] = "";
+  memcpy(year, expiry, 4);
+  memcpy(month, expiry + 4, 2);
+  return 12 * atoi(year) + atoi(month);
+}
+
+static bool expiry_fits(const char *asked, const char *found) {
+  enum { DAY = 8, MONTH = 6, MONTHS_BESIDE = 2 };
+  if (strlen(asked) < MONTH || strlen(found) < MONTH) return true;
+  if (strlen(asked) == DAY && strlen(found) == DAY) return strcmp(asked, found) == 0;
+  return abs(month_of(asked) - month_of(found)) <= MONTHS_BESIDE;
+}
+
+// A continuous future is the future of a month to some.
+static bool kind_fits(const char *asked, const char *found) {
+  bool continuous = strcmp(asked, "CONTFUT") == 0 && strcmp(found, "FUT") == 0;
+  return continuous || strcmp(asked, found) == 0;
+}
+
+static bool differs(const char *asked, const char *found) {
+  return asked[0] != '\0' && found[0] != '\0' && strcasecmp(asked, found) != 0;
+}
+
+bool instrument_fits(const instrument *asked, const instrument *found, char *why, size_t room) {
+  bool by_number = asked->con_id != 0, is_bond = strcmp(asked->kind, "BOND") == 0;
+  const char *what = NULL, *is = NULL, *not = NULL;
+  if (by_number && found->con_id != 0 && found->con_id != asked->con_id) {
+    mesh_text_format(why, room, "its number is %lld, not %lld", (long long)found->con_id,
+                     (long long)asked->con_id);
+    return false;
+  }
+  // A bond is asked for by its number among bonds, and told by its issuer.
+  if (!is_bond && differs(asked->symbol, found->symbol)) {
+    what = "symbol", is = found->symbol, not = asked->symbol;
+  } else if (differs(asked->kind, found->kind) && !kind_fits(asked->kind, found->kind)) {
+    what = "kind", is = found->kind, not = asked->kind;
+  } else if (differs(asked->currency, found->currency)) {
+    what = "currency", is = found->currency, not = asked->currency;
+  } else if (!expiry_fits(asked->expiry, found->expiry)) {
+    what = "expiry", is = found->expiry, not = asked->expiry;
+  }
+  if (what == NULL) return true;
+  mesh_text_format(why, room, "its %s is %.*s, not %.*s", what, MESH_TEXT_SHOWN(is, 63),
+                   MESH_TEXT_SHOWN(not, 63));
+  return false;
 }
 
 // ---- defaults ----

@@ -3,6 +3,8 @@
 #ifndef MILLRACE_MARKET_INSTRUMENT_H
 #define MILLRACE_MARKET_INSTRUMENT_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "mesh/runtime/status.h"
@@ -33,6 +35,11 @@ MESH_NODISCARD mesh_code instrument_parse(const char *text, instrument *out, mes
 // OUT_OF_RANGE.
 MESH_NODISCARD mesh_code instrument_name(const instrument *one, char out[INSTRUMENT_NAME_MAX],
                                          mesh_error *err);
+
+// Whether `found`, which a source tells of, can be what was asked for. False with what differs in
+// `why`: "its currency is EUR, not USD". A future that is asked for by its month may be traded
+// until up to two months beside it. The exchange is not compared: exchanges have several names.
+bool instrument_fits(const instrument *asked, const instrument *found, char *why, size_t room);
 
 // Changes `text` into its normal form, where it lies; leaves it as it is if it is none.
 void instrument_normalize(char *text);

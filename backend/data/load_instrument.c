@@ -85,11 +85,24 @@ static void do_name(void *arg) {
   free(about.data);
 }
 
+// What tells a choice from all others: its number, where another one has the same name.
+static void name_choice(const fetch_contracts *found, int index, char out[INSTRUMENT_NAME_MAX]) {
+  char other[INSTRUMENT_NAME_MAX];
+  const instrument *what = &found->items[index].what;
+  name_in_full(what, out);
+  for (int i = 0; i < found->count; i++) {
+    name_in_full(&found->items[i].what, other);
+    if (i == index || strcmp(out, other) != 0) continue;
+    mesh_text_format(out, INSTRUMENT_NAME_MAX, "CONID:%lld", (long long)what->con_id);
+    return;
+  }
+}
+
 static mesh_code refuse_choice(const load *own, const fetch_contracts *found, mesh_error *err) {
   char choices[800] = "", name[INSTRUMENT_NAME_MAX];
   int shown = found->count < CHOICES_SHOWN ? found->count : CHOICES_SHOWN;
   for (int i = 0; i < shown; i++) {
-    name_in_full(&found->items[i].what, name);
+    name_choice(found, i, name);
     mesh_text_append(choices, sizeof choices, "%s%s", i > 0 ? ", " : "", name);
     if (found->items[i].long_name[0] != '\0') {
       mesh_text_append(choices, sizeof choices, " (%.*s)",
@@ -101,6 +114,18 @@ static mesh_code refuse_choice(const load *own, const fetch_contracts *found, me
   mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "%s is %d instruments: name one of %s",
             own->symbol, all, choices);
   mesh_error_set_reason(err, "AMBIGUOUS", "data-manager.millrace");
+  return err->code;
+}
+
+// A source that answers with something else is not believed: its bars would be another's.
+static mesh_code check_fits(const load *own, const instrument *found, mesh_error *err) {
+  instrument asked;
+  char why[200];
+  mesh_code code = instrument_parse(own->symbol, &asked, err);
+  if (code != GRPC_STATUS_OK || instrument_fits(&asked, found, why, sizeof why)) return code;
+  mesh_fail(err, GRPC_STATUS_FAILED_PRECONDITION, "%s: the source answers with another one: %s",
+            own->symbol, why);
+  mesh_error_set_reason(err, "ANOTHER_INSTRUMENT", "data-manager.millrace");
   return err->code;
 }
 
@@ -126,6 +151,8 @@ static mesh_code ask_source(load *own, mesh_error *err) {
                      own->symbol);
   }
   if (found.count > 1) return refuse_choice(own, &found, err);
+  code = check_fits(own, &found.items[0].what, err);
+  if (code != GRPC_STATUS_OK) return code;
   own->con_id = has_a_number(&found.items[0].what) ? found.items[0].what.con_id : 0;
   store_job job = {.own = own, .found = &found.items[0]};
   mesh_pool_run(own->manager->pool, own->manager->loop, do_name, &job);

@@ -80,6 +80,30 @@ class TextsTest(InstrumentsCase):
         self.assertEqual(self.load("AAA:STK:SMART/AEB:EUR")["barsStored"], 5)
         self.assertEqual(self.listed(), [("AAA:STK:SMART/AEB:EUR", "TRADES", "regular")])
 
+    def test_choices_of_one_name_are_told_by_their_numbers(self):
+        self.gateway.details = lambda asked: [
+            Contract(71, "AAA", "STK", "SMART", "USD", primary="NASDAQ", name="ALPHA INC"),
+            Contract(72, "AAA", "STK", "SMART", "USD", primary="NASDAQ", name="ALPHA INC WHEN ISSUED"),
+            Contract(73, "AAA", "STK", "SMART", "USD", primary="ARCA", name="ALPHA FUND")]
+        done = self.millrace("data", "load", "AAA", "1d", *WINDOW, "--output=text")
+        self.check_one_line(done, "name one of CONID:71 (ALPHA INC), CONID:72 (ALPHA INC WHEN ISSUED), "
+                                  "AAA:STK:SMART/ARCA:USD (ALPHA FUND)", code=REFUSED)
+
+    def test_what_is_not_what_was_asked_for_is_refused(self):
+        for symbol, found, why in [
+                ("AAA", Contract(1, "BBB", "STK", "SMART", "USD"), "its symbol is BBB, not AAA"),
+                ("AAA", Contract(1, "AAA", "CFD", "SMART", "USD"), "its kind is CFD, not STK"),
+                ("AAA", Contract(1, "AAA", "STK", "MEXI", "MXN"), "its currency is MXN, not USD"),
+                ("CONID:7", Contract(8, "AAA", "STK", "SMART", "USD"), "its number is 8, not 7"),
+                ("ES:FUT:CME:USD:202712", Contract(1, "ES", "FUT", "CME", "USD", expiry="20280616"),
+                 "its expiry is 20280616, not 202712")]:
+            with self.subTest(why):
+                self.gateway.details = lambda asked, found=found: [found]
+                done = self.millrace("data", "load", symbol, "1d", *WINDOW, "--output=text")
+                self.check_one_line(done, symbol + ": the source answers with another one: " + why, code=REFUSED)
+        self.assertEqual(self.gateway.asks, [])
+        self.assertEqual(self.json("data", "list"), [])
+
     def test_a_thousand_are_a_choice(self):
         self.gateway.details = lambda asked: [
             Contract(i, "ES", "FUT", "CME", "USD", expiry="20%02d%02d18" % (27 + i // 12, 1 + i % 12))

@@ -109,6 +109,66 @@ static int check_refused_rows(void) {
   RUN_ROWS("instrument_parse", refused_rows, check_refused);
 }
 
+// ---- what comes for what was asked ----
+
+typedef struct fit_row {
+  const char *name, *asked;
+  instrument found;
+  const char *why;  // NULL: it fits
+} fit_row;
+
+static const fit_row fit_rows[] = {
+    {"the same stock", "AAPL", {1, "AAPL", "STK", "SMART", "NASDAQ", "USD", ""}, NULL},
+    {"in small letters", "AAPL", {1, "aapl", "STK", "NASDAQ", "", "usd", ""}, NULL},
+    {"another symbol",
+     "AAPL",
+     {1, "MSFT", "STK", "SMART", "", "USD", ""},
+     "symbol is MSFT, not AAPL"},
+    {"another kind", "AAPL", {1, "AAPL", "CFD", "SMART", "", "USD", ""}, "kind is CFD, not STK"},
+    {"another currency", "AAPL", {1, "AAPL", "STK", "", "", "MXN", ""}, "currency is MXN, not USD"},
+    {"a host that says little", "AAPL", {1, "", "", "", "", "", ""}, NULL},
+    {"the same number", "CONID:7", {7, "X", "STK", "", "", "USD", ""}, NULL},
+    {"another number", "CONID:7", {8, "X", "STK", "", "", "USD", ""}, "number is 8, not 7"},
+    {"a pair", "EURUSD", {9, "EUR", "CASH", "IDEALPRO", "", "USD", ""}, NULL},
+    {"a pair the other way round",
+     "EURUSD",
+     {9, "USD", "CASH", "", "", "EUR", ""},
+     "symbol is USD"},
+    {"a month's day", "CL:FUT:NYMEX:USD:202601", {3, "CL", "FUT", "", "", "USD", "20251219"}, NULL},
+    {"a month of another year",
+     "CL:FUT:NYMEX:USD:202601",
+     {3, "CL", "FUT", "", "", "USD", "20270120"},
+     "expiry is 20270120, not 202601"},
+    {"another day",
+     "ES:FUT:CME:USD:20271217",
+     {3, "ES", "FUT", "", "", "USD", "20271216"},
+     "expiry is 20271216, not 20271217"},
+    {"a month for a day",
+     "ES:FUT:CME:USD:20271217",
+     {3, "ES", "FUT", "", "", "USD", "202712"},
+     NULL},
+    {"a continuous future",
+     "ES:CONTFUT:CME:USD",
+     {3, "ES", "FUT", "CME", "", "USD", "20271217"},
+     NULL},
+    {"no future", "ES:FUT:CME:USD", {3, "ES", "CONTFUT", "CME", "", "USD", ""}, "kind is CONTFUT"},
+    {"a bond", "912828C57:BOND:SMART:USD", {4, "US-T", "BOND", "", "", "USD", ""}, NULL},
+};
+
+static void check_fit(void **state) {
+  const fit_row *row = *state;
+  instrument asked;
+  mesh_error err;
+  char why[200] = "";
+  assert_int_equal(instrument_parse(row->asked, &asked, &err), GRPC_STATUS_OK);
+  assert_int_equal(instrument_fits(&asked, &row->found, why, sizeof why), row->why == NULL);
+  if (row->why != NULL && strstr(why, row->why) == NULL) fail_msg("%s", why);
+}
+
+static int check_fit_rows(void) {
+  RUN_ROWS("instrument_fits", fit_rows, check_fit);
+}
+
 static void a_name_that_is_too_long_is_refused(void **state) {
   (void)state;
   instrument one = {.kind = "STK", .exchange = "SMART", .currency = "EUR"};
@@ -140,6 +200,6 @@ int main(void) {
       cmocka_unit_test(a_name_that_is_too_long_is_refused),
       cmocka_unit_test(prices_and_sessions_are_known_in_any_case),
   };
-  int failed = check_rows() + check_refused_rows();
+  int failed = check_rows() + check_refused_rows() + check_fit_rows();
   return failed + cmocka_run_group_tests_name("instrument", tests, NULL, NULL);
 }
