@@ -114,14 +114,14 @@ static void look_at_jump(bar_examiner *own, const bar_columns *bars, size_t i, b
 
 static void end_same(bar_examiner *own, void (*each)(void *arg, const bar_finding *finding),
                      void *arg) {
-  bool odd = own->flat >= FLAT_RUN || own->same >= SAME_RUN;
+  bool odd = own->flat_most >= FLAT_RUN || own->same >= SAME_RUN;
   bar_finding found = {.fault = BAR_REPEATED,
                        .from_s = own->same_from_s,
                        .to_s = odd ? timeframe_end(own->frame, own->last_s) : 0,
                        .bars = own->same,
                        .value = own->last_close};
   if (odd) each(arg, &found);
-  own->same = own->flat = 0;
+  own->same = own->flat = own->flat_most = 0;
 }
 
 static void look_at_run(bar_examiner *own, const bar_columns *bars, size_t i,
@@ -131,6 +131,7 @@ static void look_at_run(bar_examiner *own, const bar_columns *bars, size_t i,
   if (own->same == 0) own->same_from_s = bars->times[i];
   own->same++;
   own->flat = bars->high[i] == bars->low[i] ? own->flat + 1 : 0;
+  if (own->flat > own->flat_most) own->flat_most = own->flat;
 }
 
 static void end_without_volume(bar_examiner *own, int64_t to_s,

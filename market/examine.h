@@ -42,7 +42,8 @@ typedef struct bar_examiner {
   double returns[EXAMINE_WINDOW];  // |log|, a ring; and sorted
   double sorted[EXAMINE_WINDOW];
   size_t count, next;
-  size_t same, flat;  // bars in a row with this close; of those, without a range
+  size_t same, flat,
+      flat_most;  // bars in a row with this close; of those, in a row without a range
   int64_t same_from_s;
   size_t without_volume, volumes, known_volumes;  // the run; of the bars so far
   int64_t without_from_s;

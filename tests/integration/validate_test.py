@@ -50,8 +50,8 @@ def twin(rows, missing_most=2, may_be_negative=False):
         k = i
         while k + 1 < len(rows) and rows[k + 1][4] == rows[i][4]:
             k += 1
-        flat = [n for n in range(i, k + 1) if rows[n][2] == rows[n][3]]
-        if k - i + 1 >= 20 or (len(flat) >= 10 and flat == list(range(k - len(flat) + 1, k + 1))):
+        flat = "".join("=" if row[2] == row[3] else "|" for row in rows[i:k + 1])
+        if k - i + 1 >= 20 or "=" * 10 in flat:
             found.append((rows[i][0], "REPEATED"))
         i = k + 1
     known = volumes = run = 0

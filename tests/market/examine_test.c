@@ -110,6 +110,17 @@ static void frozen(bar_columns *bars) {
     set_all(bars, i, 100.2);
 }
 
+// Somebody trades off the price that does not move, and back: one bar of the run has a range.
+static void frozen_with_a_range_at_the_end(bar_columns *bars) {
+  frozen(bars);
+  bars->high[111] = 100.4;
+}
+
+static void frozen_with_a_range_in_the_middle(bar_columns *bars) {
+  frozen(bars);
+  bars->low[105] = 100;
+}
+
 static void frozen_for_9(bar_columns *bars) {
   for (size_t i = 100; i < 109; i++)
     set_all(bars, i, 100.2);
@@ -181,6 +192,9 @@ static const row rows[] = {
      "10+1 0.5498 times the close before; up to 0.6065 times is usual here\n"
      "11+1 1.82 times the close before; up to 1.649 times is usual here\n"},
     {"a frozen price", "AAPL", frozen, "100+12 12 bars close at 100.2\n"},
+    {"a frozen price that ends with a range", "AAPL", frozen_with_a_range_at_the_end,
+     "100+12 12 bars close at 100.2\n"},
+    {"a frozen price with a range in the middle", "AAPL", frozen_with_a_range_in_the_middle, ""},
     {"a price that is frozen for a while", "AAPL", frozen_for_9, ""},
     {"a close that repeats, to the end", "AAPL", same_close, "375+25 25 bars close at 100.02\n"},
     {"no volume", "AAPL", no_volume, "100+5 5 bars without volume\n"},
