@@ -69,25 +69,33 @@ static bool is_head(const char *field) {
   return false;
 }
 
-static mesh_code add_line(symbols *own, const char *path, size_t number, char *line,
+static mesh_code add_line(symbols *own, const char *path, size_t number, char *line, bool has_nul,
                           FILE *complaints, mesh_error *err) {
-  line[strcspn(line, "#\r\n")] = '\0';
+  static const char byte_order_mark[] = "\xef\xbb\xbf";  // of files that Windows has written
+  if (number == 1 && strncmp(line, byte_order_mark, 3) == 0) line += 3;
+  line[strcspn(line, "#\r")] = '\0';
   line += strspn(line, " \t");
   line[strcspn(line, ",;\t")] = '\0';
-  if (line[0] == '\0' || (number == 1 && is_head(line))) return GRPC_STATUS_OK;
-  mesh_code code = add_one(own, line, err);
+  if (!has_nul && (line[0] == '\0' || (number == 1 && is_head(line)))) return GRPC_STATUS_OK;
+  mesh_code code = has_nul ? mesh_fail(err, GRPC_STATUS_INVALID_ARGUMENT,
+                                       "a NUL byte: use a file of UTF-8 or ASCII")
+                           : add_one(own, line, err);
   if (code != GRPC_STATUS_INVALID_ARGUMENT) return code;
   print_text(complaints, "%s:%zu: %s\n", path, number, err->message);
   own->broken++;
   return GRPC_STATUS_OK;
 }
 
-// One line, without the rest of one that is too long; false at the end.
-static bool read_line(FILE *file, char line[LINE_MOST]) {
-  if (fgets(line, LINE_MOST, file) == NULL) return false;
-  if (strchr(line, '\n') != NULL) return true;
-  for (int c = fgetc(file); c != EOF && c != '\n'; c = fgetc(file)) {
+// One line, without its end and without the rest of one that is too long; false at the end.
+static bool read_line(FILE *file, char line[LINE_MOST], bool *has_nul) {
+  size_t size = 0;
+  int c = fgetc(file);
+  if (c == EOF) return false;
+  for (*has_nul = false; c != EOF && c != '\n'; c = fgetc(file)) {
+    *has_nul |= c == '\0';
+    if (size < LINE_MOST - 1) line[size++] = (char)c;
   }
+  line[size] = '\0';
   return true;
 }
 
@@ -104,9 +112,10 @@ mesh_code symbols_read(symbols *own, const char *path, FILE *complaints, mesh_er
   FILE *file = is_stdin ? stdin : fopen(path, "re");
   if (file == NULL) return fail_file(path, "cannot open", err);
   char line[LINE_MOST];
+  bool has_nul;
   mesh_code code = GRPC_STATUS_OK;
-  for (size_t number = 1; code == GRPC_STATUS_OK && read_line(file, line); number++)
-    code = add_line(own, name, number, line, complaints, err);
+  for (size_t number = 1; code == GRPC_STATUS_OK && read_line(file, line, &has_nul); number++)
+    code = add_line(own, name, number, line, has_nul, complaints, err);
   if (code == GRPC_STATUS_OK && ferror(file)) code = fail_file(name, "cannot read", err);
   if (!is_stdin) fclose(file);
   return code;

@@ -25,8 +25,9 @@ MESH_NODISCARD mesh_code symbols_add(symbols *own, const char *text, mesh_error 
 
 // Adds the first field of each line of a file ("-": standard input): up to a comma, a semicolon or
 // a tab. Left out are empty lines, what is behind a #, and a first line that is the head of a table
-// (symbol, ticker, instrument). A line that is none is told on `complaints` by file and line,
-// counted, and the rest goes on. NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE: it cannot be read.
+// (symbol, ticker, instrument), a byte order mark before it. A line that is none, or has a NUL
+// byte, is told on `complaints` by file and line, counted, and the rest goes on. NOT_FOUND,
+// PERMISSION_DENIED, UNAVAILABLE: it cannot be read.
 MESH_NODISCARD mesh_code symbols_read(symbols *own, const char *path, FILE *complaints,
                                       mesh_error *err);
 
