@@ -20,8 +20,9 @@ typedef struct validate_job {
   const timeframe *frame;
   series_choice series;
   int64_t from_s, to_s;
-  int64_t number;   // see store_columns
-  int64_t counted;  // bars, by the series itself
+  int64_t number;      // see store_columns
+  int64_t counted;     // bars, by the series itself
+  int64_t changed_ns;  // since 1970: when it was last written to
   bar_examiner examiner;
   bar_columns bars;       // one page
   bar_finding *findings;  // owned: of one page
@@ -36,7 +37,15 @@ typedef struct validate_job {
 static void take_count(void *arg, const store_series *series) {
   validate_job *job = arg;
   series_key key = series_choice_key(&job->series, job->request->timeframe);
-  if (series_key_equal(&series->key, &key)) job->counted = series->bars;
+  if (!series_key_equal(&series->key, &key)) return;
+  job->counted = series->bars;
+  job->changed_ns = series->updated_ns;
+}
+
+static void do_count(void *arg) {
+  validate_job *job = arg;
+  series_key key = series_choice_key(&job->series, job->request->timeframe);
+  job->code = store_list_sources(job->self->store, &key, take_count, job, job->err);
 }
 
 static void do_choose(void *arg) {
@@ -47,8 +56,7 @@ static void do_choose(void *arg) {
   job->code =
       series_choose(job->self->store, &asked, &job->self->options.defaults, &job->series, job->err);
   if (job->code != GRPC_STATUS_OK) return;
-  series_key key = series_choice_key(&job->series, request->timeframe);
-  job->code = store_list_sources(job->self->store, &key, take_count, job, job->err);
+  do_count(job);
 }
 
 static void take_finding(void *arg, const bar_finding *finding) {
@@ -111,16 +119,6 @@ static mesh_code send_page(validate_job *job, mesh_call *call, mesh_error *err) 
   return code;
 }
 
-static mesh_code send_count(validate_job *job, mesh_call *call, mesh_error *err) {
-  char text[EXAMINE_TEXT_MAX];
-  bool whole = job->request->from == NULL && job->request->to == NULL;
-  if (!whole || job->counted == job->looked_at) return GRPC_STATUS_OK;
-  mesh_text_format(text, sizeof text, "the series counts %lld bars, and has %lld",
-                   (long long)job->counted, (long long)job->looked_at);
-  return send_finding(job, call, MILLRACE__V1__FINDING__KIND__COUNT, (interval){0, 0},
-                      job->looked_at, text, err);
-}
-
 static mesh_code send_summary(const validate_job *job, mesh_call *call, mesh_error *err) {
   Millrace__V1__ValidateSummary summary = MILLRACE__V1__VALIDATE_SUMMARY__INIT;
   Millrace__V1__ValidateResponse response = MILLRACE__V1__VALIDATE_RESPONSE__INIT;
@@ -138,6 +136,21 @@ static mesh_code run_query(validate_job *job, mesh_call *call, void (*run)(void 
   return code == GRPC_STATUS_OK ? job->code : code;
 }
 
+// Of the whole series, and where nobody wrote to it while it was read page by page: else the two
+// numbers are of two moments.
+static mesh_code compare_count(validate_job *job, mesh_call *call, mesh_error *err) {
+  char text[EXAMINE_TEXT_MAX];
+  int64_t changed_ns = job->changed_ns;
+  if (job->request->from != NULL || job->request->to != NULL) return GRPC_STATUS_OK;
+  mesh_code code = run_query(job, call, do_count, err);
+  bool same = job->counted == job->looked_at || job->changed_ns != changed_ns;
+  if (code != GRPC_STATUS_OK || same) return code;
+  mesh_text_format(text, sizeof text, "the series counts %lld bars, and has %lld",
+                   (long long)job->counted, (long long)job->looked_at);
+  return send_finding(job, call, MILLRACE__V1__FINDING__KIND__COUNT, (interval){0, 0},
+                      job->looked_at, text, err);
+}
+
 static mesh_code validate(validate_job *job, mesh_call *call, mesh_error *err) {
   mesh_code code = timeframe_parse(job->request->timeframe, &job->frame, err);
   if (code == GRPC_STATUS_OK) code = run_query(job, call, do_choose, err);
@@ -148,7 +161,7 @@ static mesh_code validate(validate_job *job, mesh_call *call, mesh_error *err) {
     code = run_query(job, call, do_page, err);
     if (code == GRPC_STATUS_OK) code = send_page(job, call, err);
   } while (code == GRPC_STATUS_OK && job->bars.count == PAGE);
-  if (code == GRPC_STATUS_OK) code = send_count(job, call, err);
+  if (code == GRPC_STATUS_OK) code = compare_count(job, call, err);
   return code == GRPC_STATUS_OK ? send_summary(job, call, err) : code;
 }
 

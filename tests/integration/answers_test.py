@@ -5,12 +5,12 @@ import os
 import signal
 import struct
 
-from http2 import DATA, HEADERS, SETTINGS, WINDOW_UPDATE, frame, message, request, setting
+from http2 import DATA, HEADERS, INITIAL_WINDOW_SIZE, SETTINGS, WINDOW_UPDATE, frame, message, request, setting
 from limited import LimitsCase
 from mesh_processes import children, wait_for
 
 READ, SYNT_1M = "/millrace.v1.DataService/Read", message(b"\x0a\x04SYNT\x12\x021m")
-INITIAL_WINDOW_SIZE, LARGEST = 4, 2**31 - 1
+LARGEST = 2**31 - 1
 
 
 class UntakenCase(LimitsCase):
