@@ -191,6 +191,11 @@ int64_t judge_again_s(int64_t now_s, int tries) {
   return mesh_time_add(now_s, wait_s < JUDGE_AGAIN_MOST_S ? wait_s : JUDGE_AGAIN_MOST_S);
 }
 
+// The next full hour: what is fetched within one is one stretch of the ledger, and no earlier.
+static int64_t fetched_by(int64_t now_s) {
+  return mesh_time_add(now_s - now_s % JUDGE_FETCHED_S, JUDGE_FETCHED_S);
+}
+
 static void add_part(sitting *own, int64_t from_s, int64_t to_s, store_coverage_state state,
                      const char *reason) {
   judgement *out = own->out;
@@ -198,7 +203,7 @@ static void add_part(sitting *own, int64_t from_s, int64_t to_s, store_coverage_
   if (from_s >= to_s) return;
   store_coverage *part = &out->parts[out->part_count++];
   *part = (store_coverage){.from_s = from_s, .to_s = to_s, .state = state, .reason = reason};
-  if (state != STORE_STORED) part->asked_s = answer->clock_s;
+  part->asked_s = state == STORE_STORED ? fetched_by(answer->now_s) : answer->clock_s;
   if (state == STORE_EMPTY) {
     part->tries = answer->tries + 1;
     part->again_s = judge_again_s(answer->now_s, answer->tries);

@@ -13,6 +13,7 @@ enum {
   JUDGE_TEXT_MAX = 160,      // bytes, with the NUL
   JUDGE_REFUSED_MAX = 64,    // intervals; more become one
   JUDGE_SETTLE_S = 15 * 60,  // how late a source may have a bar, beside the bar's own length
+  JUDGE_FETCHED_S = 3600,    // how exactly it is known when what is STORED was fetched
   JUDGE_AGAIN_S = 3600,      // after which an empty answer is asked for again, the first time;
   JUDGE_AGAIN_MOST_S = 7 * 86400,  // it doubles up to this
 };

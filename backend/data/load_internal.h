@@ -49,10 +49,10 @@ struct load {
   int64_t from_s, to_s;
   Millrace__V1__LoadRequest__Mode mode;
 
-  interval settled;       // the newest stretch that is settled; empty: there is none
   int64_t probed_s;       // when stored bars were last asked for again, or the first ones came
   bool looks_only;        // no bars are fetched: LOCAL, or a dry run
   bool disagrees;         // a segment's overlap is another bar now
+  int64_t disputed_s;     // that bar
   bool probe_now;         // for that reason
   bool probe_failed;      // the last one
   bool ignores_overlap;   // the source contradicts itself: it is taken as it comes
@@ -169,9 +169,11 @@ bool load_take_overlap(const load_overlap *overlap, interval asked, bar_columns 
 // Whether two prices are two, not one that was written twice.
 bool load_prices_differ(double a, double b);
 
-// Once a day, where there is something to fetch: asks for the last settled bars again. One that is
-// corrected is replaced; where all have become another by the same factor, or prices are adjusted,
-// the series is to be refreshed. What was said otherwise is noted in the store.
+// Once a day, where there is something to fetch: asks for the last settled bars that had been
+// fetched before the last probe again (where there are none, of those that were fetched first);
+// after a dispute, for those up to the disputed one. One that is corrected is replaced; where all,
+// or the older ones among them, have become quite others, or prices are adjusted, the series is to
+// be refreshed. What was said otherwise is noted in the store.
 MESH_NODISCARD mesh_code load_probe(load *own, mesh_error *err);
 
 // Notes in the store that the series is to be refreshed: until it is, each load goes on with that.

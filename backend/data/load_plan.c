@@ -61,7 +61,6 @@ static bool is_known(const knowledge *all, const store_coverage *coverage) {
 static void take_coverage(void *arg, const store_coverage *coverage) {
   knowledge *all = arg;
   interval at = {coverage->from_s, coverage->to_s};
-  if (coverage->state == STORE_STORED) all->own->settled = at;  // the newest comes last
   if (coverage->state == STORE_OPEN) add_open(all, at, coverage->asked_s);
   if (is_known(all, coverage)) {
     intervals_add(&all->known, at);

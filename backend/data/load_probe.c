@@ -19,15 +19,20 @@ enum { PROBED = 5, EVERY_S = 86400 };
 static const double same = 1e-9;
 
 // What is no split: prices that are corrected, rounded, or of another day.
-static const double least_factor = 0.005, even_factor = 0.002;
+static const double least_factor = 0.005;
 
 typedef struct probe {
   load *own;
-  size_t count;  // of the stored bars
+  bool is_disputed;   // it is asked because of own->disputed_s
+  int64_t bound_s;    // what had been fetched by then is of one kind
+  intervals fetched;  // the stretches of that
+  size_t count;       // of the stored bars
   int64_t times[PROBED];
   double open[PROBED], high[PROBED], low[PROBED], close[PROBED], volume[PROBED];
+  size_t told;  // of which the source said something
   store_change changes[PROBED];
   size_t changed;
+  size_t others_first;    // bars, from the oldest told one on, that are quite others
   bar_columns corrected;  // what comes in their place; fewer where the source has them no more
   mesh_code code;
   mesh_error err;
@@ -35,21 +40,56 @@ typedef struct probe {
 
 // ---- the store ----
 
-// The last bars of before the last probe, not of now: had that one failed, or this one, bars of
-// after a split could have come behind them, and would say that nothing has changed.
-static void do_read(void *arg) {
+static void find_bound(void *arg, const store_coverage *coverage) {
   probe *own = arg;
+  if (coverage->state != STORE_STORED) return;
+  int64_t fetched_s = coverage->asked_s;
+  if (fetched_s <= own->own->probed_s) fetched_s = own->own->probed_s;
+  if (fetched_s < own->bound_s) own->bound_s = fetched_s;
+}
+
+static void take_fetched(void *arg, const store_coverage *coverage) {
+  probe *own = arg;
+  if (coverage->state != STORE_STORED || coverage->asked_s > own->bound_s) return;
+  intervals_add(&own->fetched, (interval){coverage->from_s, coverage->to_s});
+}
+
+// The last bars of [from, to), if there are any.
+static mesh_code read_last(probe *own, int64_t from_s, int64_t to_s) {
   load *of = own->own;
-  int64_t to_s = of->settled.to_s;
-  if (of->probed_s > 0 && of->probed_s < to_s) to_s = of->probed_s;
   series_key key = load_key(of);
   store_columns columns = {PROBED,   own->times, own->open,   own->high,
                            own->low, own->close, own->volume, NULL};
   int64_t count, first_s;
   store *store = of->manager->store;
-  own->code = store_count_bars(store, &key, INT64_MIN, to_s, PROBED, &count, &first_s, &own->err);
-  if (own->code != GRPC_STATUS_OK) return;
-  own->code = store_read_bars(store, &key, first_s, to_s, &columns, &own->count, &own->err);
+  mesh_code code = store_count_bars(store, &key, from_s, to_s, PROBED, &count, &first_s, &own->err);
+  if (code != GRPC_STATUS_OK || count == 0) return code;
+  return store_read_bars(store, &key, first_s, to_s, &columns, &own->count, &own->err);
+}
+
+// What had been fetched by the last probe is of one kind: that had compared some of it. It, or else
+// what was fetched first, is what can show that the source says otherwise since: among what came
+// later may be bars of after a split.
+static void do_read(void *arg) {
+  probe *own = arg;
+  load *of = own->own;
+  series_key key = load_key(of);
+  own->count = 0;
+  if (own->is_disputed) {
+    own->code = read_last(own, INT64_MIN, mesh_time_add(of->disputed_s, 1));
+    return;
+  }
+  own->bound_s = INT64_MAX;
+  intervals_clear(&own->fetched);
+  store *store = of->manager->store;
+  own->code = store_read_coverage(store, &key, INT64_MIN, INT64_MAX, find_bound, own, &own->err);
+  if (own->code == GRPC_STATUS_OK) {
+    own->code =
+        store_read_coverage(store, &key, INT64_MIN, INT64_MAX, take_fetched, own, &own->err);
+  }
+  intervals_normalize(&own->fetched);
+  for (size_t i = own->fetched.count; own->code == GRPC_STATUS_OK && i > 0 && own->count == 0; i--)
+    own->code = read_last(own, own->fetched.items[i - 1].from_s, own->fetched.items[i - 1].to_s);
 }
 
 static void do_note(void *arg) {
@@ -77,18 +117,30 @@ static mesh_code again(void *piece, mesh_scope *scope, const char *name, int att
   return patience_is_for(err) ? load_again(piece, scope, name, attempt, err) : err->code;
 }
 
-static mesh_code ask(probe *own, fetch_result *out, mesh_error *err) {
+// Bars that do not fit into one request with the last one are not asked for.
+static void drop_far(probe *own, int64_t from_s) {
+  size_t first = 0;
+  while (own->times[first] < from_s)
+    first++;
+  own->count -= first;
+  double *columns[] = {own->open, own->high, own->low, own->close, own->volume};
+  memmove(own->times, own->times + first, own->count * sizeof *own->times);
+  for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
+    memmove(columns[i], columns[i] + first, own->count * sizeof **columns);
+}
+
+static mesh_code ask(probe *own, fetch_result *out, interval *asked, mesh_error *err) {
   load *of = own->own;
   char name[PATIENCE_PIECE_MAX];
   int64_t end_s = timeframe_end(of->timeframe, own->times[own->count - 1]);
-  int64_t from_s = own->times[0], limit_s = segments_limit_s(of->timeframe);
-  if (end_s - from_s > limit_s) from_s = end_s - limit_s;
+  drop_far(own, end_s - segments_limit_s(of->timeframe));
+  *asked = (interval){own->times[0], end_s};
   mesh_text_format(name, sizeof name, "%s/probe", mesh_operation_name(of->operation));
   fetch_request request = {.operation = name,
                            .series = load_fetches(of),
                            .timeframe = of->timeframe->text,
-                           .from_s = from_s,
-                           .to_s = end_s};
+                           .from_s = asked->from_s,
+                           .to_s = asked->to_s};
   load_piece piece = {.own = of};
   mesh_code code = fetch_bars(mesh_operation_scope(of->operation), of->manager->adapter, &request,
                               again, &piece, out, err);
@@ -104,47 +156,71 @@ bool load_prices_differ(double a, double b) {
   return fabs(a - b) > same * fmax(fabs(a), fabs(b));
 }
 
-// The place of a bar in an answer, which is in any order; its count: it is not there.
-static size_t find(const bar_columns *said, int64_t time_s) {
+// The place of a time among others, in any order; their count: it is not there.
+static size_t find(const int64_t *times, size_t count, int64_t time_s) {
   size_t k = 0;
-  while (k < said->count && said->times[k] != time_s)
+  while (k < count && times[k] != time_s)
     k++;
   return k;
 }
 
-static bool can_be(const bar_columns *said, size_t k) {
-  return isfinite(said->open[k]) && isfinite(said->high[k]) && isfinite(said->low[k]) &&
-         isfinite(said->close[k]) && said->high[k] >= said->low[k];
+static bool is_other(const probe *own, size_t i, const bar_columns *said, size_t k) {
+  return load_prices_differ(own->open[i], said->open[k]) ||
+         load_prices_differ(own->high[i], said->high[k]) ||
+         load_prices_differ(own->low[i], said->low[k]) ||
+         load_prices_differ(own->close[i], said->close[k]);
 }
 
-static void compare(probe *own, const bar_columns *said) {
-  for (size_t i = 0; i < own->count; i++) {
-    if (said->count == 0) return;  // a source that has nothing at all today says nothing of it
-    size_t k = find(said, own->times[i]);
-    bool there = k < said->count;
-    if (there && !can_be(said, k)) continue;
-    bool changed = !there || load_prices_differ(own->open[i], said->open[k]) ||
-                   load_prices_differ(own->high[i], said->high[k]) ||
-                   load_prices_differ(own->low[i], said->low[k]) ||
-                   load_prices_differ(own->close[i], said->close[k]);
-    if (!changed) continue;
-    own->changes[own->changed++] = (store_change){
-        .time_s = own->times[i], .was = own->close[i], .is = there ? said->close[k] : NAN};
-    if (there) bar_columns_copy(&own->corrected, said, k, 1);
+static void note_change(probe *own, size_t i, double is) {
+  own->changes[own->changed++] =
+      (store_change){.time_s = own->times[i], .was = own->close[i], .is = is};
+}
+
+// `came` has the times of all that came, `said` the bars of it that can be. A bar that is not among
+// them is gone where there are some on both sides: an answer may end early.
+static void compare(probe *own, const int64_t *came, size_t came_count, const bar_columns *said) {
+  for (size_t i = 0; i < own->count && said->count > 0; i++) {
+    int64_t time_s = own->times[i];
+    size_t k = find(said->times, said->count, time_s);
+    if (k == said->count) {
+      bool between = time_s > said->times[0] && time_s < said->times[said->count - 1];
+      bool refused = find(came, came_count, time_s) < came_count;
+      if (between && !refused) note_change(own, i, NAN);
+      continue;
+    }
+    bool was_quite = own->others_first == own->told;
+    own->told++;
+    if (!is_other(own, i, said, k)) continue;
+    note_change(own, i, said->close[k]);
+    bar_columns_copy(&own->corrected, said, k, 1);
+    double factor = said->close[k] / own->close[i];
+    if (was_quite && !(fabs(factor - 1) <= least_factor)) own->others_first++;
   }
 }
 
-// Every bar has become another by one factor, as by a split.
-static bool is_scaled(const probe *own) {
-  double least = INFINITY, most = 0;
-  for (size_t i = 0; i < own->changed; i++) {
-    double factor = own->changes[i].is / own->changes[i].was;
-    if (!isfinite(factor) || factor <= 0) return false;
-    least = fmin(least, factor);
-    most = fmax(most, factor);
-  }
-  return own->changed == own->count && most / least - 1 < even_factor &&
-         fabs(least - 1) > least_factor;
+// All are quite others, as behind a split, however the source rounds; or the older ones are, and
+// the rest is of after it. One of several is a correction.
+static bool is_of_another_kind(const probe *own) {
+  return own->others_first > 0 && (own->others_first == own->told || own->others_first > 1);
+}
+
+// What the source says can be is compared, as when it is loaded.
+static void judge_and_compare(probe *own, interval asked, fetch_result *said) {
+  int64_t now_s = mesh_time_seconds(mesh_wall_ns());
+  judge_answer answer = {.frame = own->own->timeframe,
+                         .asked = asked,
+                         .clock_s = said->clock_s != 0 ? said->clock_s : now_s,
+                         .now_s = now_s,
+                         .empty_reason = said->empty_reason};
+  size_t count = said->bars.count;
+  int64_t *came = calloc(count + 1, sizeof *came);
+  judgement *found = malloc(sizeof *found);
+  if (came == NULL || found == NULL) abort();
+  if (count > 0) memcpy(came, said->bars.times, count * sizeof *came);
+  judge(&answer, &said->bars, found);
+  compare(own, came, count, &said->bars);
+  free(found);
+  free(came);
 }
 
 static void say_first(probe *own) {
@@ -172,30 +248,34 @@ static mesh_code act(probe *own, mesh_error *err) {
     mesh_log(MESH_LOG_WARN, "data-manager", "%s %s: %zu of %zu stored bars are others now: %s",
              of->series.symbol, of->timeframe->text, own->changed, own->count, of->first_changed);
     // First what must not be forgotten, then that it was looked at.
-    if (is_scaled(own) || prices_end_now(of->series.prices)) {
+    if (is_of_another_kind(own) || prices_end_now(of->series.prices)) {
       code = load_begin_refresh(of, of->first_changed, err);
     } else if (own->corrected.count > 0) {
       code = load_commit(of, NULL, &own->corrected, NULL, err);
     }
   }
-  return code == GRPC_STATUS_OK ? on_pool(own, do_note, err) : code;
+  // A source that said nothing of them was asked in vain: the next load asks again.
+  bool answered = own->told > 0 || own->changed > 0;
+  return code == GRPC_STATUS_OK && answered ? on_pool(own, do_note, err) : code;
 }
 
 mesh_code load_probe(load *of, mesh_error *err) {
   int64_t now_s = mesh_time_seconds(mesh_wall_ns());
   bool due = now_s - of->probed_s >= EVERY_S || of->probed_s > now_s;
-  if (of->probe_now) due = true;
+  probe own = {.own = of, .is_disputed = of->probe_now};
+  if (own.is_disputed) due = true;
   of->probe_now = of->probe_failed = false;
   if (!due || of->is_guess || of->refresh || !of->had_bars || of->segments.count == 0) {
     return GRPC_STATUS_OK;
   }
-  probe own = {.own = of};
   mesh_code code = on_pool(&own, do_read, err);
+  intervals_clear(&own.fetched);
   if (code != GRPC_STATUS_OK || own.count == 0) return code;
   fetch_result said = {0};
-  code = ask(&own, &said, err);
+  interval asked;
+  code = ask(&own, &said, &asked, err);
   if (code == GRPC_STATUS_OK) {
-    compare(&own, &said.bars);
+    judge_and_compare(&own, asked, &said);
     code = act(&own, err);
   } else if (mesh_scope_check(mesh_operation_scope(of->operation), NULL) == GRPC_STATUS_OK) {
     mesh_log(MESH_LOG_INFO, "data-manager", "%s %s was not looked at again: %s", of->series.symbol,

@@ -225,6 +225,7 @@ static mesh_code fetch_and_keep(load *own, mesh_scope *scope, size_t index, bool
   if (code == GRPC_STATUS_OK && !load_take_overlap(&overlap, asked, &fetched.bars)) {
     patience_end(&own->patience);
     own->disagrees = true;  // nothing more is put beside what is stored
+    own->disputed_s = overlap.time_s;
     code = mesh_fail(err, GRPC_STATUS_ABORTED, "%s %s: the source has changed stored bars",
                      own->series.symbol, own->timeframe->text);
   } else if (code == GRPC_STATUS_OK) {

@@ -77,7 +77,8 @@ typedef struct store_coverage {
   int64_t from_s, to_s;  // [from, to)
   store_coverage_state state;
   const char *reason;  // "" where there is none; valid during the callback
-  int64_t asked_s;     // when it was answered, by the source's clock; 0: unknown, or STORED
+  int64_t asked_s;     // when it was answered, by the source's clock; STORED: by what full hour of
+                       // ours it had been; 0: unknown
   int64_t again_s;     // EMPTY and REFUSED: when it is worth asking again, by ours; 0: any time;
                        // STORE_NEVER
   int tries;           // EMPTY and REFUSED: how often the answer was the same before

@@ -25,18 +25,25 @@ class RefreshCase(LayersCase):
         self.addCleanup(self.gateway.close)
         self.start_layers(self.gateway.address)
 
+    def spoil(self, bars):
+        return bars
+
     def answer(self, ask):
         if any(ask.from_s <= t < ask.end_s for t in self.refuses):
             return (162, "Historical Market Data Service error message:No market data permissions for X")
         days = [t for t in range(FIRST, LAST, DAY) if ask.from_s <= t < ask.end_s and t not in self.gone]
-        return [bar(t, *[self.factor * price for price in (10, 11, 9, self.corrected.get(t, 10.5))])
-                for t in days] or NO_DATA
+        return self.spoil([bar(t, *[self.factor * price for price in (10, 11, 9, self.corrected.get(t, 10.5))])
+                           for t in days]) or NO_DATA
+
+    def pass_time(self, seconds):
+        """Since the source was asked for what is stored."""
+        with sqlite3.connect(os.path.join(self.home, "millrace.db")) as store:
+            store.execute("UPDATE series SET probed_s=probed_s - ?", (seconds,))
+            store.execute("UPDATE coverage SET asked_s=asked_s - ? WHERE state=1", (seconds,))
+        store.close()
 
     def a_day_passes(self):
-        """Since the source was asked last."""
-        with sqlite3.connect(os.path.join(self.home, "millrace.db")) as store:
-            store.execute("UPDATE series SET probed_s=min(probed_s - 86400, last_s + 1)")
-        store.close()
+        self.pass_time(DAY)
 
     def load_week(self, *flags):
         self.load(*WEEK, *flags)
@@ -102,6 +109,75 @@ class ProbeTest(RefreshCase):
         self.assertEqual(self.load(*MORE)["changed"]["bars"], 1)
         noted, = self.changed("--all")
         self.assertEqual(noted["reason"], "close 10.5 was stored; the source has no such bar")
+
+    def test_what_was_fetched_first_tells(self):
+        """What is newest came behind the split, and so far from the rest that no bar was in both answers."""
+        self.load(*WEEK)
+        self.pass_time(2 * 3600)
+        self.factor = 0.25
+        self.load("--from", "2026-10-24", "--to", "2026-10-28")
+        self.assertEqual(set(self.closes()), {10.5, 2.625})
+        self.a_day_passes()
+        self.assertTrue(self.load("--from", "2026-10-28", "--to", "2026-10-30")["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [2.625] * 13)
+
+    def test_a_split_of_small_prices_is_rounded(self):
+        self.factor = 0.037
+        self.corrected = {t: 9.5 + n % 4 * 0.3 for n, t in enumerate(range(FIRST, LAST, DAY))}
+        self.load_week()
+        self.factor /= 4
+        self.spoil = lambda bars: [(t, *(round(price, 2) for price in prices), volume) for t, *prices, volume in bars]
+        loaded = self.load(*MORE)
+        self.assertTrue(loaded["changed"]["refreshed"])
+        self.assertEqual(set(self.closes()), {0.09, 0.1})
+
+    def test_a_split_that_the_newest_bars_have_already(self):
+        self.load_week()
+        self.spoil = lambda bars: [(t, *(price / 4 for price in prices), volume) if t < at("2026-10-10") else
+                                   (t, *prices, volume) for t, *prices, volume in bars]
+        self.assertTrue(self.load(*MORE)["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [2.625] * 5 + [10.5] * 10)
+
+    def test_a_split_of_which_some_bars_are_missing(self):
+        """An answer that begins late says nothing of what is before it, and one bar is refused."""
+        self.load_week()
+        self.factor = 0.25
+        def spoil(bars):
+            self.spoil = lambda bars: bars  # the probe's alone
+            return [bar if bar[0] != at("2026-10-10") else (bar[0], 3, 2, 4, 3, 1)
+                    for bar in bars if bar[0] >= at("2026-10-09")]
+        self.spoil = spoil
+        loaded = self.load(*MORE)
+        self.assertEqual((loaded["changed"]["bars"], loaded["changed"]["refreshed"]), (2, True))
+        self.assertEqual(self.closes(), [2.625] * 15)
+
+    def test_what_cannot_be_is_no_correction(self):
+        self.load_week()
+        self.spoil = lambda bars: [(t, 50, *rest) if t == at("2026-10-09") else (t, open_, *rest)
+                                   for t, open_, *rest in bars]
+        loaded = self.load(*MORE)
+        self.assertNotIn("changed", {name for name, value in loaded.items() if value})
+        self.assertEqual({row[1] for row in self.export("AAPL", "1d")}, {10})
+
+    def test_a_series_that_was_empty_at_first(self):
+        self.gone.update(range(FIRST, LAST, DAY))
+        self.assertNotEqual(self.millrace("data", "load", "AAPL", "1d", *WEEK).code, 0)
+        with sqlite3.connect(os.path.join(self.home, "millrace.db")) as store:
+            store.execute("UPDATE series SET probed_s=?", (FIRST - DAY,))
+            store.execute("UPDATE coverage SET again_s=0")
+        store.close()
+        self.gone.clear()
+        self.load(*WEEK)
+        self.factor = 0.25
+        self.assertTrue(self.load(*MORE)["changed"]["refreshed"])
+
+    def test_a_source_that_says_nothing_is_asked_by_the_next_load(self):
+        self.load_week()
+        gone = set(range(FIRST, at("2026-10-12"), DAY))
+        self.gone = gone
+        self.load("--from", "2026-10-05", "--to", "2026-10-14")
+        self.gone, self.factor = set(), 0.25
+        self.assertTrue(self.load("--from", "2026-10-27", "--to", "2026-10-29")["changed"]["refreshed"])
 
     def test_adjusted_prices_are_always_asked_for_again(self):
         self.load_week("--prices=ADJUSTED_LAST")
