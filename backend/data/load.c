@@ -168,14 +168,15 @@ static void free_load(void *arg) {
 
 static void fill_texts(load *own) {
   char from[TIMES_TEXT_MAX] = "first bar", to[TIMES_TEXT_MAX] = "now";
+  const char *again = own->request->drop_missing ? "-dropping" : own->refresh ? "-again" : "";
   if (own->has_from) times_format(own->from_s, from);
   if (own->has_to) times_format(own->to_s, to);
   mesh_text_format(own->title, sizeof own->title, "%s %s %s..%s", own->symbol, own->timeframe->text,
                    from, to);
   mesh_text_format(own->work_key, sizeof own->work_key, "load%s%s/%s/%s/%s/%s/%s/%d/%s/%s",
-                   own->request->dry_run ? "-dry" : "", own->refresh ? "-again" : "",
-                   own->request->source, own->symbol, own->timeframe->text, own->request->prices,
-                   own->request->session, (int)own->mode, from, to);
+                   own->request->dry_run ? "-dry" : "", again, own->request->source, own->symbol,
+                   own->timeframe->text, own->request->prices, own->request->session,
+                   (int)own->mode, from, to);
 }
 
 static mesh_code take_request(load *own, mesh_error *err) {

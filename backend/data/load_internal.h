@@ -60,6 +60,7 @@ struct load {
   bool is_refreshing;     // `series` is the shadow that they come into
   load *next_refreshing;  // in the manager's list
   bool has_refreshed;     // it took the series' place, or is about to, of an adopted one
+  int64_t bars_kept;      // by a refresh: the source said nothing of them
   int64_t bars_changed;   // stored ones of which the source said otherwise
   char first_changed[160];
   interval window;     // what is to be covered
@@ -178,6 +179,11 @@ MESH_NODISCARD mesh_code load_probe(load *own, mesh_error *err);
 
 // Notes in the store that the series is to be refreshed: until it is, each load goes on with that.
 MESH_NODISCARD mesh_code load_begin_refresh(load *own, const char *reason, mesh_error *err);
+
+// Before the shadow takes the series' place: stored bars of which the source said nothing are kept
+// in it, where what both have is the same; where it is not, FAILED_PRECONDITION
+// (MISSING_AT_SOURCE) says so, and the series stays as it is, unless the request drops them.
+MESH_NODISCARD mesh_code load_settle_lacking(load *own, mesh_error *err);
 
 // Behind other loads of the series that do so: probes it; where it is to be refreshed, asks for all
 // that was ever asked for again, into its shadow, which then takes its place, and plans anew. Where

@@ -9,6 +9,8 @@
 #include "mesh/operation/operation_retry.h"
 #include "mesh/runtime/text.h"
 
+enum { STALE_S = 86400 };
+
 typedef struct refresh_job {
   load *own;
   int64_t now_s;
@@ -16,6 +18,7 @@ typedef struct refresh_job {
   intervals asked;      // what was ever asked for, of the series itself
   store_coverage head;  // what lies before its first bar; to_s 0: that is not known
   intervals known;      // that the shadow has
+  int64_t fetched_s;    // by when the newest of that had been; 0: nothing of it is stored
   bool begun;           // there is a shadow
   mesh_code code;
   mesh_error err;
@@ -40,6 +43,8 @@ static void take_asked(void *arg, const store_coverage *coverage) {
 static void take_known(void *arg, const store_coverage *coverage) {
   refresh_job *job = arg;
   job->begun = true;
+  if (coverage->state == STORE_STORED && coverage->asked_s > job->fetched_s)
+    job->fetched_s = coverage->asked_s;
   bool empty = coverage->state == STORE_EMPTY || coverage->state == STORE_REFUSED;
   bool known = coverage->state == STORE_STORED || coverage->state == STORE_OPEN ||
                (empty && coverage->again_s > job->now_s);
@@ -63,7 +68,8 @@ static void do_read(void *arg) {
 // ---- the beginning ----
 
 // What is to be asked is FAILED in the shadow's ledger until it has come.
-static mesh_code mark(load *own, const refresh_job *job, mesh_error *err) {
+static mesh_code mark_in(load *own, const series_choice *shadow, const refresh_job *job,
+                         mesh_error *err) {
   store_coverage *parts = calloc(job->asked.count + 1, sizeof *parts);
   if (parts == NULL) abort();
   size_t count = 0;
@@ -76,11 +82,16 @@ static mesh_code mark(load *own, const refresh_job *job, mesh_error *err) {
   }
   store_ledger ledger = {parts, count};
   series_choice series = own->series;
-  own->series = series_shadow(&series);
+  own->series = *shadow;
   mesh_code code = load_commit(own, &ledger, NULL, NULL, err);
   own->series = series;
   free(parts);
   return code;
+}
+
+static mesh_code mark(load *own, const refresh_job *job, mesh_error *err) {
+  series_choice shadow = series_shadow(&own->series);
+  return mark_in(own, &shadow, job, err);
 }
 
 static mesh_code read_job(load *own, refresh_job *job, mesh_error *err) {
@@ -104,24 +115,44 @@ mesh_code load_begin_refresh(load *own, const char *reason, mesh_error *err) {
   return code;
 }
 
-// ---- the end ----
+// ---- series that take another one's place ----
+
+typedef struct replace_job {
+  load *own;
+  series_choice series, by;
+  mesh_code code;
+  mesh_error err;
+} replace_job;
 
 static void do_replace(void *arg) {
-  refresh_job *job = arg;
-  load *own = job->own;
-  series_choice shadow = series_shadow(&own->series);
-  series_key key = load_key(own), by = series_choice_key(&shadow, own->timeframe->text);
-  job->code = store_replace_series(own->manager->store, &by, &key, &job->err);
+  replace_job *job = arg;
+  const char *timeframe = job->own->timeframe->text;
+  series_key key = series_choice_key(&job->series, timeframe);
+  series_key by = series_choice_key(&job->by, timeframe);
+  job->code = store_replace_series(job->own->manager->store, &by, &key, &job->err);
 }
 
-static mesh_code replace(load *own, mesh_error *err) {
-  refresh_job job = {.own = own};
+static mesh_code replace(load *own, series_choice series, mesh_error *err) {
+  replace_job job = {.own = own, .series = series, .by = series_shadow(&series)};
   do {  // a store that is full or locked makes no load fail
     mesh_pool_run(own->manager->pool, own->manager->loop, do_replace, &job);
     if (job.code != GRPC_STATUS_OK) *err = job.err;
   } while (job.code != GRPC_STATUS_OK &&
            mesh_operation_await_journal(own->operation, err) == GRPC_STATUS_OK);
   return job.code == GRPC_STATUS_OK ? job.code : err->code;
+}
+
+// A shadow that nobody has gone on with for a day begins again: what comes now may be of another
+// kind. It is never not there, or what it is for would be forgotten: another one takes its place.
+static mesh_code begin_again(load *own, refresh_job *job, mesh_error *err) {
+  bool is_old = job->fetched_s != 0 && job->now_s - job->fetched_s > STALE_S;
+  if (!is_old) return GRPC_STATUS_OK;
+  series_choice shadow = series_shadow(&own->series), next = series_shadow(&shadow);
+  job->reason = "to be asked for again";
+  mesh_code code = mark_in(own, &next, job, err);
+  if (code == GRPC_STATUS_OK) code = replace(own, shadow, err);
+  clear_job(job);
+  return code == GRPC_STATUS_OK ? read_job(own, job, err) : code;
 }
 
 // ---- in between ----
@@ -175,6 +206,7 @@ static mesh_code gather(load *own, refresh_job *job, mesh_error *err) {
 static mesh_code refresh(load *own, mesh_error *err) {
   refresh_job job;
   mesh_code code = read_job(own, &job, err);
+  if (code == GRPC_STATUS_OK) code = begin_again(own, &job, err);
   // An adopted load that is asked for it, and has no shadow any more, has done it.
   bool wanted = own->refresh && !own->has_refreshed;
   bool begins = wanted && !job.begun && job.asked.count > 0;
@@ -183,7 +215,8 @@ static mesh_code refresh(load *own, mesh_error *err) {
   bool goes_on = begins || (job.begun && job.asked.count > 0);
   if (code == GRPC_STATUS_OK && goes_on) {
     code = gather(own, &job, err);
-    if (code == GRPC_STATUS_OK && !own->give_up) code = replace(own, err);
+    if (code == GRPC_STATUS_OK && !own->give_up) code = load_settle_lacking(own, err);
+    if (code == GRPC_STATUS_OK && !own->give_up) code = replace(own, own->series, err);
     own->has_refreshed = code == GRPC_STATUS_OK && !own->give_up;
     if (own->has_refreshed) code = load_plan(own, err);
   }

@@ -69,6 +69,10 @@ static void fill_summary(load *own, double elapsed_s) {
                      (long long)own->bars_changed, MESH_TEXT_SHOWN(own->first_changed, 80),
                      own->has_refreshed ? ", so all were asked for again" : "");
   }
+  if (own->bars_kept > 0) {
+    mesh_text_append(out, sizeof own->summary, "; %lld that the source has no more are kept",
+                     (long long)own->bars_kept);
+  }
   if (own->missing.count > 0) {
     mesh_text_append(out, sizeof own->summary, "; %zu intervals are missing", own->missing.count);
   }
@@ -87,6 +91,7 @@ void load_fill_result(load *own) {
   own->changed_message.bars = own->bars_changed;
   own->changed_message.first = own->first_changed;
   own->changed_message.refreshed = own->has_refreshed;
+  own->changed_message.kept = own->bars_kept;
   if (own->bars_changed > 0 || own->has_refreshed) own->result.changed = &own->changed_message;
   if (own->request->dry_run) own->result.plan = &own->plan_message;
   own->result.timeframe = (char *)own->timeframe->text;

@@ -53,6 +53,8 @@ static const args_flag load_flags[] = {
     {"dry-run", NULL, "only tell how many requests it would take, and how long at least"},
     {"refresh", NULL,
      "ask for every bar of the series again; the new ones replace it once all are there"},
+    {"drop-missing", NULL,
+     "where the source has other bars now, give up those of which it says nothing any more"},
     PATIENCE_FLAG,
     START_FLAGS,
     SERIES_FLAGS,

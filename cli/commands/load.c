@@ -152,6 +152,7 @@ static mesh_code load_wanted(client *own, const wanted *what, mesh_error *err) {
   request.session = session_read(own->given);
   request.start = &start.message;
   request.refresh = args_get(own->given, "refresh") != NULL;
+  request.drop_missing = args_get(own->given, "drop-missing") != NULL;
   request.dry_run = args_get(own->given, "dry-run") != NULL;
   bool one = what->instruments.count == 1 && what->timeframe_count == 1;
   code = one ? load_one(own, what, &request, &window, err)

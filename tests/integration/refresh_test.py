@@ -77,7 +77,7 @@ class ProbeTest(RefreshCase):
         self.load_week()
         self.factor = 0.25
         loaded = self.load(*MORE)
-        self.assertEqual(loaded["changed"], {"bars": 5, "refreshed": True,
+        self.assertEqual(loaded["changed"], {"bars": 5, "refreshed": True, "kept": 0,
                                              "first": "2026-10-07T00:00:00Z: close 10.5, now 2.625"})
         self.assertEqual(set(self.closes()), {2.625})
         self.assertEqual(len(self.closes()), 15)
@@ -95,7 +95,7 @@ class ProbeTest(RefreshCase):
         self.load_week()
         self.corrected[at("2026-10-09")] = 10.6
         loaded = self.load(*MORE)
-        self.assertEqual(loaded["changed"], {"bars": 1, "refreshed": False,
+        self.assertEqual(loaded["changed"], {"bars": 1, "refreshed": False, "kept": 0,
                                              "first": "2026-10-09T00:00:00Z: close 10.5, now 10.6"})
         self.assertEqual(self.closes()[:7], [10.5, 10.5, 10.5, 10.5, 10.6, 10.5, 10.5])
         self.assertEqual(self.changed(), [])
@@ -274,6 +274,66 @@ class RefreshTest(RefreshCase):
 
     def test_a_series_that_is_not_there_yet_is_loaded(self):
         self.assertEqual(self.load(*WEEK, "--refresh")["barsStored"], 7)
+
+    def test_what_the_source_has_no_more_is_kept(self):
+        """What both have is the same: it has forgotten the rest."""
+        self.load(*WEEK)
+        self.gone.update(range(FIRST, at("2026-10-08"), DAY))
+        loaded = self.load(*WEEK, "--refresh")
+        self.assertEqual((loaded["changed"]["refreshed"], loaded["changed"]["kept"]), (True, 3))
+        self.assertEqual(self.closes(), [10.5] * 7)
+        self.load(*MORE)
+        self.gone.update(range(at("2026-10-18"), LAST, DAY))
+        text = self.ok("data", "load", "AAPL", "1d", *MORE, "--refresh", "--output=text").transcript()
+        self.assertIn("; 5 that the source has no more are kept", text)
+        self.assertEqual(self.closes(), [10.5] * 15)
+
+    def test_what_the_source_has_no_more_of_another_kind_is_not_mixed_in(self):
+        self.load_week()
+        self.gone.update(range(FIRST, at("2026-10-07"), DAY))
+        self.factor = 0.25
+        why = ("the source has other bars now, and says nothing of 2 bars that are stored, from 2026-10-05T00:00:00Z to "
+               "2026-10-07T00:00:00Z")
+        for flags in ([], [], ["--refresh"]):
+            done = self.millrace("data", "load", "AAPL", "1d", *MORE, *flags, "--output=text")
+            self.assertNotEqual(done.code, 0)
+            self.assertIn(why, done.stderr())
+            self.assertEqual(self.closes(), [10.5] * 7)
+        loaded = self.load(*MORE, "--refresh", "--drop-missing")
+        self.assertTrue(loaded["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [2.625] * 13)
+
+    def test_a_source_that_has_nothing_today_costs_no_bar(self):
+        self.load(*WEEK)
+        self.gone.update(range(FIRST, LAST, DAY))
+        done = self.millrace("data", "load", "AAPL", "1d", *WEEK, "--refresh", "--output=text")
+        self.assertIn("the source has none of the stored bars now, and says nothing of 7 bars", done.stderr())
+        self.assertEqual(self.closes(), [10.5] * 7)
+        self.gone.clear()
+        with sqlite3.connect(os.path.join(self.home, "millrace.db")) as store:
+            store.execute("UPDATE coverage SET again_s=0")  # an hour later
+        store.close()
+        self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [10.5] * 7)
+
+    def test_one_that_nobody_went_on_with_begins_again(self):
+        self.load(*WEEK)
+        self.load("--from", "2026-10-24", "--to", "2026-10-28")
+        self.factor, self.refuses = 0.25, {at("2026-10-24")}
+        self.millrace("data", "load", "AAPL", "1d", *WEEK, "--refresh")
+        self.pass_time(3 * DAY)
+        self.factor, self.refuses = 0.125, set()
+        self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [1.3125] * 11)
+
+    def test_one_of_yesterday_goes_on(self):
+        self.load(*WEEK)
+        self.load("--from", "2026-10-24", "--to", "2026-10-28")
+        self.refuses = {at("2026-10-24")}
+        self.millrace("data", "load", "AAPL", "1d", *WEEK, "--refresh")
+        self.refuses, asked = set(), len(self.gateway.asks)
+        self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
+        self.assertEqual(len(self.gateway.asks) - asked, 1)
 
     def test_what_fails_changes_nothing(self):
         self.load_week()

@@ -1,0 +1,210 @@
+// What a refresh did not get: stored bars of which the source, when it was asked for all again,
+// said nothing. "No data" is no proof that there never was any: a source forgets (seconds after
+// half a year, futures two years behind their end), or has nothing today. What it has not said
+// otherwise of is not given up.
+#include <stdlib.h>
+#include <string.h>
+
+#include "backend/data/load_internal.h"
+#include "market/times.h"
+#include "mesh/runtime/text.h"
+
+enum { PAGE = 4096, UNEQUAL_PERCENT = 5 };
+
+typedef struct lacking {
+  load *own;
+  intervals answered;       // where the shadow has the source's word
+  int64_t first_s, last_s;  // the shadow's bars lie in [first, last]; empty: last < first
+  int64_t at_s, to_s;       // what is read next
+  bool done;
+  bar_columns stored, page;  // of the series, and of the shadow
+  int64_t both, same;        // bars that both have; of those, equal ones
+  bool open;                 // the last bar was one of a run
+  intervals runs;            // of stored bars one behind another that nothing was said of
+  int64_t count;             // bars in them
+  mesh_code code;
+  mesh_error err;
+} lacking;
+
+static series_choice shadow_of(const load *own) {
+  return series_shadow(&own->series);
+}
+
+// ---- on a thread of the pool ----
+
+static void take_answered(void *arg, const store_coverage *coverage) {
+  lacking *job = arg;
+  if (coverage->state != STORE_STORED && coverage->state != STORE_REFUSED) return;
+  intervals_add(&job->answered, (interval){coverage->from_s, coverage->to_s});
+}
+
+static mesh_code read_bars(lacking *job, const series_key *key, int64_t from_s, int64_t to_s,
+                           bar_columns *out) {
+  bar_columns_reserve(out, PAGE);
+  store_columns columns = {PAGE,     out->times, out->open,   out->high,
+                           out->low, out->close, out->volume, NULL};
+  return store_read_bars(job->own->manager->store, key, from_s, to_s, &columns, &out->count,
+                         &job->err);
+}
+
+static void do_begin(void *arg) {
+  lacking *job = arg;
+  store *store = job->own->manager->store;
+  series_choice shadow = shadow_of(job->own);
+  series_key key = series_choice_key(&shadow, job->own->timeframe->text);
+  int64_t count, first_s;
+  intervals_clear(&job->answered);
+  job->code = store_read_coverage(store, &key, INT64_MIN, INT64_MAX, take_answered, job, &job->err);
+  intervals_normalize(&job->answered);
+  if (job->code == GRPC_STATUS_OK)
+    job->code = read_bars(job, &key, INT64_MIN, INT64_MAX, &job->page);
+  job->first_s = job->page.count > 0 ? job->page.times[0] : INT64_MAX;
+  job->last_s = INT64_MIN;
+  if (job->code == GRPC_STATUS_OK) {
+    job->code = store_count_bars(store, &key, INT64_MIN, INT64_MAX, 1, &count, &first_s, &job->err);
+    if (count > 0) job->last_s = first_s;
+  }
+  job->page.count = 0;
+  job->at_s = INT64_MIN;
+}
+
+// The source has said of the time that there is no such bar: it has others on both sides.
+static bool is_said_gone(const lacking *job, int64_t time_s) {
+  if (time_s < job->first_s || time_s > job->last_s) return false;
+  size_t low = 0, high = job->answered.count;
+  while (low < high) {
+    size_t middle = (low + high) / 2;
+    if (job->answered.items[middle].to_s <= time_s) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low < job->answered.count && job->answered.items[low].from_s <= time_s;
+}
+
+static void add_lacking(lacking *job, int64_t time_s) {
+  int64_t to_s = timeframe_end(job->own->timeframe, time_s);
+  if (!job->open) {
+    intervals_add(&job->runs, (interval){time_s, to_s});
+  } else {
+    job->runs.items[job->runs.count - 1].to_s = to_s;
+  }
+  job->open = true;
+  job->count++;
+}
+
+// One page of the stored bars beside what the shadow has of the same time.
+static void do_page(void *arg) {
+  lacking *job = arg;
+  load *own = job->own;
+  series_choice shadow = shadow_of(own);
+  series_key key = load_key(own), shadow_key = series_choice_key(&shadow, own->timeframe->text);
+  const bar_columns *old = &job->stored, *new = &job->page;
+  job->code = read_bars(job, &key, job->at_s, INT64_MAX, &job->stored);
+  if (job->code == GRPC_STATUS_OK && old->count > 0) {
+    job->code =
+        read_bars(job, &shadow_key, old->times[0], old->times[old->count - 1] + 1, &job->page);
+  }
+  size_t k = 0;
+  for (size_t i = 0; job->code == GRPC_STATUS_OK && i < old->count; i++) {
+    while (k < new->count &&new->times[k] < old->times[i])
+      k++;
+    // The shadow has more bars in between than fit: the rest is the next page's.
+    if (k == new->count && k == PAGE) break;
+    job->at_s = old->times[i] + 1;
+    if (k < new->count &&new->times[k] == old->times[i]) {
+      job->both++;
+      job->same += !load_prices_differ(old->open[i], new->open[k]) &&
+                   !load_prices_differ(old->high[i], new->high[k]) &&
+                   !load_prices_differ(old->low[i], new->low[k]) &&
+                   !load_prices_differ(old->close[i], new->close[k]);
+      job->open = false;
+    } else if (is_said_gone(job, old->times[i])) {
+      job->open = false;
+    } else {
+      add_lacking(job, old->times[i]);
+    }
+  }
+  job->done = old->count == 0;
+}
+
+static void do_read_run(void *arg) {
+  lacking *job = arg;
+  series_key key = load_key(job->own);
+  job->code = read_bars(job, &key, job->at_s, job->to_s, &job->stored);
+}
+
+// ---- what is done with them ----
+
+static mesh_code on_pool(lacking *job, void (*run)(void *arg), mesh_error *err) {
+  load *own = job->own;
+  mesh_code code = mesh_scope_check(mesh_operation_scope(own->operation), err);
+  if (code != GRPC_STATUS_OK) return code;
+  mesh_pool_run(own->manager->pool, own->manager->loop, run, job);
+  if (job->code != GRPC_STATUS_OK) *err = job->err;
+  return job->code;
+}
+
+// A run takes its place in the shadow as it is. The shadow's ledger stays: it has what the source
+// said, and when it is worth asking again.
+static mesh_code carry(lacking *job, interval run, mesh_error *err) {
+  load *own = job->own;
+  series_choice series = own->series;
+  job->at_s = run.from_s;
+  job->to_s = run.to_s;
+  for (;;) {
+    mesh_code code = on_pool(job, do_read_run, err);
+    if (code != GRPC_STATUS_OK || job->stored.count == 0) return code;
+    job->at_s = job->stored.times[job->stored.count - 1] + 1;
+    own->series = shadow_of(own);
+    code = load_commit(own, NULL, &job->stored, NULL, err);
+    own->series = series;
+    if (code != GRPC_STATUS_OK) return code;
+  }
+}
+
+static mesh_code refuse(const lacking *job, mesh_error *err) {
+  const load *own = job->own;
+  char from[TIMES_TEXT_MAX], to[TIMES_TEXT_MAX];
+  times_format(job->runs.items[0].from_s, from);
+  times_format(job->runs.items[job->runs.count - 1].to_s, to);
+  mesh_fail(
+      err, GRPC_STATUS_FAILED_PRECONDITION,
+      "%s %s: the source %s, and says nothing of %lld bars that are stored, from %s to %s: all "
+      "stay as they were, and nothing new is put beside them; --refresh --drop-missing gives "
+      "these up",
+      own->series.symbol, own->timeframe->text,
+      job->both > 0 ? "has other bars now" : "has none of the stored bars now",
+      (long long)job->count, from, to);
+  mesh_error_set_reason(err, "MISSING_AT_SOURCE", "data-manager.millrace");
+  return err->code;
+}
+
+// What both have is the same but for corrections: what one alone has is of the same kind.
+static bool are_of_one_kind(const lacking *job) {
+  return job->both > 0 && 100 * (job->both - job->same) <= UNEQUAL_PERCENT * job->both;
+}
+
+static mesh_code settle(lacking *job, mesh_error *err) {
+  mesh_code code = on_pool(job, do_begin, err);
+  while (code == GRPC_STATUS_OK && !job->done)
+    code = on_pool(job, do_page, err);
+  if (code != GRPC_STATUS_OK || job->count == 0) return code;
+  if (!are_of_one_kind(job)) return refuse(job, err);
+  for (size_t i = 0; i < job->runs.count && code == GRPC_STATUS_OK; i++)
+    code = carry(job, job->runs.items[i], err);
+  if (code == GRPC_STATUS_OK) job->own->bars_kept = job->count;
+  return code;
+}
+
+mesh_code load_settle_lacking(load *own, mesh_error *err) {
+  if (own->request->drop_missing) return GRPC_STATUS_OK;
+  lacking job = {.own = own};
+  mesh_code code = settle(&job, err);
+  intervals_clear(&job.answered);
+  intervals_clear(&job.runs);
+  bar_columns_clear(&job.stored);
+  bar_columns_clear(&job.page);
+  return code;
+}
