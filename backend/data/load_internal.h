@@ -177,6 +177,12 @@ bool load_prices_differ(double a, double b);
 // be refreshed. What was said otherwise is noted in the store.
 MESH_NODISCARD mesh_code load_probe(load *own, mesh_error *err);
 
+// Whether load_probe() would ask.
+bool load_probe_is_due(const load *own);
+
+// Adds to `out` the segments that a refresh would ask for; none where none is to be.
+MESH_NODISCARD mesh_code load_plan_refresh(load *own, intervals *out, mesh_error *err);
+
 // Notes in the store that the series is to be refreshed: until it is, each load goes on with that.
 MESH_NODISCARD mesh_code load_begin_refresh(load *own, const char *reason, mesh_error *err);
 

@@ -48,22 +48,39 @@ mesh_code load_local(load *own, mesh_error *err) {
 
 // ---- what would be asked for ----
 
+// A probe's few bars are one request.
+static void add_probe(load *own) {
+  if (!load_probe_is_due(own)) return;
+  own->plan_message.again++;
+  own->plan_message.requests++;
+}
+
+static void add_segments(load *own, const intervals *segments) {
+  own->plan_message.requests += (int32_t)segments->count;
+  for (size_t i = 0; i < segments->count; i++) {
+    const interval *one = &segments->items[i];
+    own->plan_message.bars_at_most += (one->to_s - one->from_s) / own->timeframe->seconds;
+  }
+}
+
 mesh_code load_dry_run(load *own, mesh_error *err) {
   fetch_pace pace;
+  intervals again = {0};
   mesh_code code =
       fetch_pace_of(mesh_operation_scope(own->operation), own->manager->adapter, &pace, err);
+  if (code == GRPC_STATUS_OK) code = load_plan_refresh(own, &again, err);
   if (code != GRPC_STATUS_OK) return code;
-  size_t requests = own->segments.count;
-  own->plan_message.requests = (int32_t)requests;
+  own->plan_message.again = (int32_t)again.count;
+  add_probe(own);
+  add_segments(own, &again);
+  add_segments(own, &own->segments);
+  size_t requests = (size_t)own->plan_message.requests;
   bool paced = pace.requests > 0 && own->timeframe->seconds <= pace.bar_s && requests > 0;
   if (paced) {
     own->plan_message.at_least_s =
         (double)((requests - 1) / (size_t)pace.requests * (size_t)pace.in_s);
   }
-  for (size_t i = 0; i < requests; i++) {
-    const interval *one = &own->segments.items[i];
-    own->plan_message.bars_at_most += (one->to_s - one->from_s) / own->timeframe->seconds;
-  }
+  intervals_clear(&again);
   intervals_clear(&own->segments);
   return GRPC_STATUS_OK;
 }

@@ -8,6 +8,8 @@
 #include "backend/data/settled.h"
 #include "market/times.h"
 
+enum { DAY_S = 86400, HEAD_DAYS = 7 };
+
 #define MODE(name) MILLRACE__V1__LOAD_REQUEST__MODE__##name
 
 // ---- what the store knows ----
@@ -18,9 +20,10 @@ typedef struct knowledge {
   intervals known;       // settled, or not worth asking again yet
   open_interval *opens;  // owned: what was not confirmed when it was answered
   size_t open_count, open_room;
-  interval open;    // the newest of them; empty: there is none
-  int64_t first_s;  // and the oldest
-  bool has_head;    // the source's first bar is known
+  interval open;       // the newest of them; empty: there is none
+  int64_t first_s;     // and the oldest
+  bool has_head;       // the source's first bar is known
+  bool is_head_stale;  // since long ago
   int64_t head_s;
   int64_t last_s;  // the newest stored bar; 0 bars: unset
   bool has_last;
@@ -46,6 +49,16 @@ static void add_open(knowledge *all, interval at, int64_t asked_s) {
   all->opens[all->open_count++] = (open_interval){at, asked_s};
 }
 
+static bool is_head(const store_coverage *coverage) {
+  return coverage->from_s == LOAD_BEGINNING && coverage->state == STORE_EMPTY;
+}
+
+// Sources add history, and are wrong about where it begins.
+static bool is_stale_head(const knowledge *all, const store_coverage *coverage) {
+  int64_t age_s = all->now_s - coverage->asked_s;
+  return age_s >= HEAD_DAYS * DAY_S || age_s < 0;
+}
+
 static bool is_known(const knowledge *all, const store_coverage *coverage) {
   switch (coverage->state) {
     case STORE_STORED:
@@ -62,14 +75,14 @@ static void take_coverage(void *arg, const store_coverage *coverage) {
   knowledge *all = arg;
   interval at = {coverage->from_s, coverage->to_s};
   if (coverage->state == STORE_OPEN) add_open(all, at, coverage->asked_s);
-  if (is_known(all, coverage)) {
+  if (is_head(coverage)) {  // known is what lies before the head, once that is settled
+    all->has_head = true;
+    all->head_s = coverage->to_s;
+    all->is_head_stale = is_stale_head(all, coverage);
+  } else if (is_known(all, coverage)) {
     intervals_add(&all->known, at);
   } else if (coverage->tries > 0) {
     add_vain(all->own, coverage);
-  }
-  if (coverage->from_s == LOAD_BEGINNING && coverage->state == STORE_EMPTY) {
-    all->has_head = true;
-    all->head_s = coverage->to_s;
   }
 }
 
@@ -110,15 +123,24 @@ static void do_read_knowledge(void *arg) {
 
 // ---- the window ----
 
-// The source's first bar, from the ledger or from the source; then it is in the ledger.
-static mesh_code find_head(load *own, knowledge *all, int64_t *head_s, mesh_error *err) {
-  if (all->has_head) {
-    *head_s = all->head_s;
-    return GRPC_STATUS_OK;
-  }
-  if (own->is_guess) {
-    return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "no gateway is there to ask for the first bar");
-  }
+// Notes where the source begins. What lies between there and where it began before is to be asked
+// for.
+static mesh_code keep_head(load *own, const knowledge *all, int64_t head_s, mesh_error *err) {
+  store_coverage parts[] = {{.from_s = LOAD_BEGINNING,
+                             .to_s = head_s,
+                             .state = STORE_EMPTY,
+                             .reason = "before the source's first bar",
+                             .asked_s = all->now_s,
+                             .again_s = STORE_NEVER},
+                            {.from_s = head_s,
+                             .to_s = all->head_s,
+                             .state = STORE_FAILED,
+                             .reason = "the source's first bar was a later one before"}};
+  store_ledger ledger = {parts, all->has_head ? 2 : 1};
+  return load_commit(own, &ledger, NULL, NULL, err);
+}
+
+static mesh_code ask_head(load *own, int64_t *head_s, mesh_error *err) {
   own->requests++;
   load_piece piece = {.own = own};
   fetch_first first;
@@ -129,13 +151,28 @@ static mesh_code find_head(load *own, knowledge *all, int64_t *head_s, mesh_erro
   if (code != GRPC_STATUS_OK) return code;
   patience_end(&own->patience);
   *head_s = timeframe_floor(own->timeframe, first.head_s);
-  store_coverage before = {.from_s = LOAD_BEGINNING,
-                           .to_s = *head_s,
-                           .state = STORE_EMPTY,
-                           .reason = "before the source's first bar",
-                           .again_s = STORE_NEVER};
-  store_ledger ledger = {&before, 1};
-  return load_commit(own, &ledger, NULL, NULL, err);
+  return code;
+}
+
+// The source's first bar, from the ledger or from the source; then it is in the ledger. Bars that
+// are stored were the source's, whatever it says today.
+static mesh_code find_head(load *own, knowledge *all, mesh_error *err) {
+  int64_t head_s;
+  if (all->has_head && (!all->is_head_stale || own->is_guess)) return GRPC_STATUS_OK;
+  if (own->is_guess) {
+    return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "no gateway is there to ask for the first bar");
+  }
+  mesh_code code = ask_head(own, &head_s, err);
+  bool says_none = code == GRPC_STATUS_NOT_FOUND || code == GRPC_STATUS_UNIMPLEMENTED;
+  if (says_none && all->has_head) return GRPC_STATUS_OK;
+  if (code != GRPC_STATUS_OK) return code;
+  if (all->has_last && all->first_s < head_s) head_s = all->first_s;
+  if (all->has_head && all->head_s < head_s) head_s = all->head_s;
+  if (!own->looks_only) code = keep_head(own, all, head_s, err);
+  all->head_s = head_s;
+  all->has_head = true;
+  all->is_head_stale = false;
+  return code;
 }
 
 // Of what is stored, where the request does not say.
@@ -168,8 +205,9 @@ static mesh_code find_window(load *own, knowledge *all, mesh_error *err) {
   if (own->has_from) {
     own->window.from_s = timeframe_floor(own->timeframe, own->from_s);
   } else {
-    mesh_code code = find_head(own, all, &own->window.from_s, err);
+    mesh_code code = find_head(own, all, err);
     if (code != GRPC_STATUS_OK) return code;
+    own->window.from_s = all->head_s;
   }
   if (own->window.from_s < own->window.to_s) return GRPC_STATUS_OK;
   char from[TIMES_TEXT_MAX], to[TIMES_TEXT_MAX];
@@ -183,13 +221,13 @@ static mesh_code find_window(load *own, knowledge *all, mesh_error *err) {
 // OK too where the source does not say.
 static mesh_code skip_before_head(load *own, knowledge *all, mesh_error *err) {
   enum { WORTH_A_QUESTION = 16 };  // segments
-  int64_t head_s, length_s = own->window.to_s - own->window.from_s;
+  int64_t length_s = own->window.to_s - own->window.from_s;
   bool worth = length_s / segments_limit_s(own->timeframe) >= WORTH_A_QUESTION;
-  if (!worth || all->has_head || own->is_guess) return GRPC_STATUS_OK;
-  mesh_code code = find_head(own, all, &head_s, err);
-  if (code == GRPC_STATUS_NOT_FOUND || code == GRPC_STATUS_UNIMPLEMENTED) return GRPC_STATUS_OK;
-  if (code == GRPC_STATUS_OK) intervals_add(&all->known, (interval){LOAD_BEGINNING, head_s});
-  return code;
+  if (all->has_head) worth = all->is_head_stale && own->window.from_s < all->head_s;
+  if (!worth || own->is_guess || own->mode == MODE(LOCAL)) return GRPC_STATUS_OK;
+  mesh_code code = find_head(own, all, err);
+  bool says_none = code == GRPC_STATUS_NOT_FOUND || code == GRPC_STATUS_UNIMPLEMENTED;
+  return says_none ? GRPC_STATUS_OK : code;
 }
 
 mesh_code load_plan(load *own, mesh_error *err) {
@@ -202,6 +240,7 @@ mesh_code load_plan(load *own, mesh_error *err) {
   if (code == GRPC_STATUS_OK && !own->has_window) code = find_window(own, &all, err);
   if (code == GRPC_STATUS_OK) code = skip_before_head(own, &all, err);
   if (code == GRPC_STATUS_OK) {
+    if (all.has_head) intervals_add(&all.known, (interval){LOAD_BEGINNING, all.head_s});
     for (size_t i = 0; i < own->answered.count; i++)
       intervals_add(&all.known, own->answered.items[i]);
     intervals_normalize(&all.known);

@@ -259,15 +259,17 @@ static mesh_code act(probe *own, mesh_error *err) {
   return code == GRPC_STATUS_OK && answered ? on_pool(own, do_note, err) : code;
 }
 
-mesh_code load_probe(load *of, mesh_error *err) {
+bool load_probe_is_due(const load *of) {
   int64_t now_s = mesh_time_seconds(mesh_wall_ns());
-  bool due = now_s - of->probed_s >= EVERY_S || of->probed_s > now_s;
+  bool due = of->probe_now || now_s - of->probed_s >= EVERY_S || of->probed_s > now_s;
+  return due && !of->is_guess && !of->refresh && of->had_bars && of->segments.count > 0;
+}
+
+mesh_code load_probe(load *of, mesh_error *err) {
+  bool due = load_probe_is_due(of);
   probe own = {.own = of, .is_disputed = of->probe_now};
-  if (own.is_disputed) due = true;
   of->probe_now = of->probe_failed = false;
-  if (!due || of->is_guess || of->refresh || !of->had_bars || of->segments.count == 0) {
-    return GRPC_STATUS_OK;
-  }
+  if (!due) return GRPC_STATUS_OK;
   mesh_code code = on_pool(&own, do_read, err);
   intervals_clear(&own.fetched);
   if (code != GRPC_STATUS_OK || own.count == 0) return code;

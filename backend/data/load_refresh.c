@@ -142,11 +142,14 @@ static mesh_code replace(load *own, series_choice series, mesh_error *err) {
   return job.code == GRPC_STATUS_OK ? job.code : err->code;
 }
 
+static bool is_stale(const refresh_job *job) {
+  return job->fetched_s != 0 && job->now_s - job->fetched_s > STALE_S;
+}
+
 // A shadow that nobody has gone on with for a day begins again: what comes now may be of another
 // kind. It is never not there, or what it is for would be forgotten: another one takes its place.
 static mesh_code begin_again(load *own, refresh_job *job, mesh_error *err) {
-  bool is_old = job->fetched_s != 0 && job->now_s - job->fetched_s > STALE_S;
-  if (!is_old) return GRPC_STATUS_OK;
+  if (!is_stale(job)) return GRPC_STATUS_OK;
   series_choice shadow = series_shadow(&own->series), next = series_shadow(&shadow);
   job->reason = "to be asked for again";
   mesh_code code = mark_in(own, &next, job, err);
@@ -157,15 +160,20 @@ static mesh_code begin_again(load *own, refresh_job *job, mesh_error *err) {
 
 // ---- in between ----
 
-static mesh_code plan_again(load *own, const refresh_job *job, mesh_error *err) {
+static mesh_code plan_job(const load *own, const refresh_job *job, intervals *out,
+                          mesh_error *err) {
   intervals left = {0};
   for (size_t i = 0; i < job->asked.count; i++)
     gaps_find(job->asked.items[i], &job->known, &left);
   gaps_drop_closed(calendar_of(own->series.symbol), own->timeframe, &left);
-  intervals_clear(&own->segments);
-  mesh_code code = segments_plan(own->timeframe, &left, &own->segments, err);
+  mesh_code code = segments_plan(own->timeframe, &left, out, err);
   intervals_clear(&left);
   return code;
+}
+
+static mesh_code plan_again(load *own, const refresh_job *job, mesh_error *err) {
+  intervals_clear(&own->segments);
+  return plan_job(own, job, &own->segments, err);
 }
 
 // Counts what was done, so that what comes behind it begins at 0.
@@ -201,6 +209,15 @@ static mesh_code gather(load *own, refresh_job *job, mesh_error *err) {
     code = read_job(own, job, err);
     if (code != GRPC_STATUS_OK) return code;
   }
+}
+
+mesh_code load_plan_refresh(load *own, intervals *out, mesh_error *err) {
+  refresh_job job;
+  mesh_code code = read_job(own, &job, err);
+  if (is_stale(&job)) intervals_clear(&job.known);
+  if (code == GRPC_STATUS_OK && (own->refresh || job.begun)) code = plan_job(own, &job, out, err);
+  clear_job(&job);
+  return code;
 }
 
 static mesh_code refresh(load *own, mesh_error *err) {

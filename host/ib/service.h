@@ -7,11 +7,13 @@
 
 enum { IB_HEADS_MAX = 64 };
 
-// First bars that the gateway told: it must not be asked the same again within 15 s.
+// First bars that the gateway told: it must not be asked the same again within 15 s, and the series
+// of one contract ask one behind the other.
 typedef struct ib_known_head {
   ib_series series;
   const char *source;  // whose; static. NULL: nothing is known here
   int64_t time_s;
+  int64_t until_ns;  // monotonic: how long it is taken for true
 } ib_known_head;
 
 // Somebody who asks the gateway for a first bar; in its fiber.

@@ -9,7 +9,7 @@
 #include "millrace/v1/ib_host.pb-c.h"
 #include "requests/data.h"
 
-enum { FOUND_MAX = 64 };
+enum { FOUND_MAX = 64, HEAD_KEPT_MS = 600000 };
 
 // ---- HeadTimestamp ----
 
@@ -63,6 +63,7 @@ static bool knows_head(const ib_service *self, const ib_series *series, int64_t 
   for (int i = 0; i < IB_HEADS_MAX; i++) {
     if (self->heads[i].source == NULL || !is_same(&self->heads[i].series, series)) continue;
     if (self->heads[i].source != ib_session_source(self->session)) continue;
+    if (self->heads[i].until_ns <= mesh_now_ns()) continue;
     *time_s = self->heads[i].time_s;
     return true;
   }
@@ -102,6 +103,7 @@ static mesh_code find_head(ib_service *self, mesh_scope *scope, const char *symb
     known->series = *series;
     known->source = ib_session_source(self->session);
     known->time_s = *time_s;
+    known->until_ns = mesh_time_after_ms(mesh_now_ns(), HEAD_KEPT_MS);
   }
   forget_asker(self, &asker);
   return code;

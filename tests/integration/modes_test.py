@@ -1,7 +1,9 @@
 """What a load takes for its window, and loads that fetch nothing."""
 
 import json
+import os
 import signal
+import sqlite3
 import unittest
 
 from mesh_processes import outcome
@@ -52,7 +54,7 @@ class ModesTest(LayersCase):
     def test_a_dry_run_fetches_nothing(self):
         loaded = self.load(*WEEK, "--dry-run")
         self.assertEqual((loaded["plan"], loaded["barsStored"]),
-                         ({"requests": 1, "atLeastS": 0, "barsAtMost": 5}, 0))
+                         ({"requests": 1, "atLeastS": 0, "barsAtMost": 5, "again": 0}, 0))
         self.assertEqual((self.gateway.asks, self.json("data", "list")), ([], []))
         self.load("--from", "2026-11-02", "--to", "2026-11-04")
         asked = len(self.gateway.asks)
@@ -61,6 +63,85 @@ class ModesTest(LayersCase):
                                r"2 bars are stored\n")
         self.assertEqual(len(self.gateway.asks), asked)
         self.assertEqual(self.load(*WEEK)["barsInWindow"], 5)
+
+    def in_store(self, sql, *values):
+        with sqlite3.connect(os.path.join(self.home, "millrace.db")) as store:
+            rows = store.execute(sql, values).fetchall()
+        store.close()
+        return rows
+
+    def test_a_dry_run_leaves_no_trace(self):
+        self.assertEqual(self.load("--to", "2026-11-07", "--dry-run")["plan"]["requests"], 3)
+        self.assertEqual(self.gateway.heads, 1)
+        self.assertEqual(self.in_store("SELECT * FROM series"), [])
+        self.assertEqual(self.in_store("SELECT * FROM coverage"), [])
+
+    def test_a_dry_run_counts_what_is_asked_for_again(self):
+        def plan(*flags):
+            said = self.load(*flags, "--dry-run")["plan"]
+            return said["requests"], said["again"], said["barsAtMost"]
+
+        self.load("--from", "2026-11-02", "--to", "2026-11-04")
+        more = ["--from", "2026-11-02", "--to", "2026-11-06"]
+        self.assertEqual(plan(*more), (1, 0, 2))
+        self.in_store("UPDATE series SET probed_s=probed_s - 86400")
+        self.assertEqual(plan(*more), (2, 1, 2))
+        self.assertEqual(plan("--from", "2026-11-02", "--to", "2026-11-04"), (0, 0, 0))
+        asked = len(self.gateway.asks)
+        self.assertEqual(plan(*more, "--refresh"), (2, 1, 4))
+        self.assertEqual(len(self.gateway.asks), asked)
+        self.assertEqual(self.load(*more, "--refresh")["requests"], 2)
+        self.assertEqual(len(self.gateway.asks) - asked, 2)
+
+    # ---- the first bar ----
+
+    def a_week_passes(self):
+        """The host has forgotten it, too."""
+        self.host.end()
+        self.host, _ = self.serve("millrace-ib-host", self.host_unix, "--gateway", self.gateway.address)
+        self.in_store("UPDATE coverage SET asked_s=asked_s - ? WHERE state=2", 7 * DAY + 1)
+
+    def test_where_the_source_begins_is_asked_again_after_a_week(self):
+        self.gateway.head_s = at("2026-11-04")
+        self.assertEqual(self.load("--to", "2026-11-07")["barsInWindow"], 3)
+        self.gateway.head_s = at("2026-11-02")
+        self.assertEqual(self.load("--to", "2026-11-07")["requests"], 0)
+        self.assertEqual(self.load("--from", "2026-11-02", "--to", "2026-11-07")["barsInWindow"], 3)
+        self.a_week_passes()
+        self.assertEqual(self.load("--to", "2026-11-07")["barsInWindow"], 5)
+        self.assertEqual((self.gateway.heads, self.json("data", "gaps", "AAPL", "1d")), (2, []))
+        self.assertEqual(self.load("--to", "2026-11-07")["requests"], 0)
+
+    def test_a_window_before_it_asks_too(self):
+        self.gateway.head_s = at("2026-11-04")
+        self.load("--to", "2026-11-07")
+        self.gateway.head_s = at("2026-11-02")
+        self.a_week_passes()
+        self.assertEqual(self.load("--from", "2026-11-02", "--to", "2026-11-07")["barsInWindow"], 5)
+
+    def test_a_source_that_begins_later_now_costs_no_bar(self):
+        self.gateway.head_s = at("2026-11-02")
+        self.load("--to", "2026-11-07")
+        self.gateway.head_s = at("2026-11-05")
+        self.a_week_passes()
+        again = self.load("--to", "2026-11-07")
+        self.assertEqual((again["barsInWindow"], self.gateway.heads), (5, 2))
+        self.assertEqual(self.json("data", "gaps", "AAPL", "1d"), [])
+
+    def test_bars_before_it_are_the_sources(self):
+        """They were loaded before anybody asked where it begins."""
+        self.load("--from", "2026-11-02", "--to", "2026-11-07")
+        self.gateway.head_s = at("2026-11-05")
+        again = self.load("--to", "2026-11-07")
+        self.assertEqual((again["requests"], again["barsInWindow"]), (1, 5))
+
+    def test_what_is_known_needs_no_gateway(self):
+        self.gateway.head_s = at("2026-11-02")
+        self.load("--to", "2026-11-07")
+        self.a_week_passes()
+        self.gateway.close()
+        self.host.end()
+        self.assertEqual(self.load("--to", "2026-11-07", "--patience", "1s")["barsInWindow"], 5)
 
     def test_the_pace_of_small_bars(self):
         plan = self.load("--from", "2026-10-02", "--to", "2026-11-07", "--dry-run", timeframe="1s")["plan"]
@@ -74,7 +155,7 @@ class ModesTest(LayersCase):
         run.signal(signal.SIGINT)
         self.assertEqual(run.wait(), INTERRUPTED)
         cut = json.loads(run.stdout().splitlines()[-1])["outcome"]["cancelled"]["load"]
-        self.assertEqual(cut["plan"], {"requests": 0, "atLeastS": 0, "barsAtMost": 0})
+        self.assertEqual(cut["plan"], {"requests": 0, "atLeastS": 0, "barsAtMost": 0, "again": 0})
         self.json("data", "list")  # the backend lives
 
     # ---- local ----
