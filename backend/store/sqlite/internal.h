@@ -11,7 +11,7 @@
 
 enum {
   STORE_APPLICATION_ID = 0x4d494c52,  // "MILR"
-  STORE_SCHEMA_VERSION = 7,
+  STORE_SCHEMA_VERSION = 8,
   STORE_PAGE_BYTES = 8192,
   STORE_ID_MAX = 33,  // 32 hexadecimal digits and the NUL
 };

@@ -123,6 +123,20 @@ static const char add_instruments[] =
     "DROP TABLE moved;"
     "DROP TABLE series_6;";
 
+// Until then the number of a removed series could become another one's, of which somebody who read
+// the first one page by page then got the rest.
+static const char number_for_good[] =
+    "ALTER TABLE series RENAME TO series_7;"
+    "CREATE TABLE series("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT, symbol TEXT NOT NULL, timeframe TEXT NOT NULL,"
+    " source TEXT NOT NULL, prices TEXT NOT NULL, session TEXT NOT NULL,"
+    " bars INTEGER NOT NULL DEFAULT 0, first_s INTEGER, last_s INTEGER,"
+    " updated_ns INTEGER NOT NULL DEFAULT 0, probed_s INTEGER NOT NULL DEFAULT 0,"
+    " UNIQUE(symbol, timeframe, source, prices, session));"
+    "INSERT INTO series SELECT id, symbol, timeframe, source, prices, session, bars, first_s,"
+    " last_s, updated_ns, probed_s FROM series_7;"
+    "DROP TABLE series_7;";
+
 static const char model_tables[] =
     "CREATE TABLE models("
     " name TEXT NOT NULL, version INTEGER NOT NULL, created_ns INTEGER NOT NULL,"
@@ -189,6 +203,10 @@ static mesh_code name_instruments(store *store, const char *doing, mesh_error *e
   return store_execute(store, store->writer.db, add_instruments, doing, err);
 }
 
+static mesh_code number_series(store *store, const char *doing, mesh_error *err) {
+  return store_execute(store, store->writer.db, number_for_good, doing, err);
+}
+
 static mesh_code create_tables(store *store, mesh_error *err) {
   static const char doing[] = "cannot make the tables";
   const char *const scripts[] = {series_tables, operation_tables, model_tables, identity_and_age,
@@ -196,6 +214,7 @@ static mesh_code create_tables(store *store, mesh_error *err) {
   mesh_code code = run_all(store, scripts, 5, doing, err);
   if (code == GRPC_STATUS_OK) code = name_sources(store, doing, err);
   if (code == GRPC_STATUS_OK) code = name_instruments(store, doing, err);
+  if (code == GRPC_STATUS_OK) code = number_series(store, doing, err);
   return code == GRPC_STATUS_OK ? write_version(store, err) : code;
 }
 
@@ -212,7 +231,8 @@ static mesh_code migrate(store *store, int64_t version, mesh_error *err) {
   if (version == 3) code = run_all(store, from_2 + 1, 3, doing, err);
   if (version == 4) code = run_all(store, from_2 + 3, 1, doing, err);
   if (code == GRPC_STATUS_OK && version <= 5) code = name_sources(store, doing, err);
-  if (code == GRPC_STATUS_OK) code = name_instruments(store, doing, err);
+  if (code == GRPC_STATUS_OK && version <= 6) code = name_instruments(store, doing, err);
+  if (code == GRPC_STATUS_OK) code = number_series(store, doing, err);
   if (code == GRPC_STATUS_OK && version <= 5) {
     mesh_log(MESH_LOG_INFO, "store",
              "%s: brought up to date from version %d; its series are taken for those of %s",

@@ -84,7 +84,7 @@ static void a_file_that_may_not_grow_is_a_full_disk(fixture *own) {
 static void a_newer_schema_is_refused(fixture *own) {
   close_store(own);
   sqlite3_close(run_sql(own->path, "PRAGMA user_version=99"));
-  expect_refusal(own, GRPC_STATUS_FAILED_PRECONDITION, "version 99, this program knows up to 7");
+  expect_refusal(own, GRPC_STATUS_FAILED_PRECONDITION, "version 99, this program knows up to 8");
 }
 
 static void another_programs_database_is_refused(fixture *own) {

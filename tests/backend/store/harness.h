@@ -70,6 +70,16 @@ void read_test_moment(store_moment *out);
 // The numbers of an operation's events, "1 2 3 "; "gone" if there is no such operation.
 void read_sequences(fixture *own, const char *name, char *out);
 
+// Makes the tables what they were in version 7.
+#define TO_VERSION_7                                                                              \
+  "ALTER TABLE series RENAME TO series_8;"                                                        \
+  "CREATE TABLE series("                                                                          \
+  " id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, timeframe TEXT NOT NULL, source TEXT NOT NULL," \
+  " prices TEXT NOT NULL, session TEXT NOT NULL, bars INTEGER NOT NULL DEFAULT 0,"                \
+  " first_s INTEGER, last_s INTEGER, updated_ns INTEGER NOT NULL DEFAULT 0,"                      \
+  " probed_s INTEGER NOT NULL DEFAULT 0, UNIQUE(symbol, timeframe, source, prices, session));"    \
+  "INSERT INTO series SELECT * FROM series_8; DROP TABLE series_8; PRAGMA user_version=7;"
+
 // Makes the tables what they were in version 6.
 #define TO_VERSION_6                                                                \
   "DROP TABLE instruments; DROP TABLE aliases; DROP TABLE changes;"                 \

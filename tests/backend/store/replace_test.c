@@ -103,6 +103,30 @@ static void a_series_takes_the_place_of_another(fixture *own) {
   assert_int_equal(listed, 0);
 }
 
+// Nor of one that has come since under the same key: its number is new, in a store of before, too.
+static void a_removed_series_number_comes_no_more(fixture *own) {
+  mesh_error err;
+  for (int old = 0; old <= 1; old++) {
+    int64_t series = 0;
+    put_many(own, &spx_1m, 1, 100);
+    if (old) {
+      close_store(own);
+      sqlite3 *db;
+      assert_int_equal(sqlite3_open(own->path, &db), SQLITE_OK);
+      assert_int_equal(sqlite3_exec(db, TO_VERSION_7, NULL, NULL, NULL), SQLITE_OK);
+      sqlite3_close(db);
+      open_store(own);
+    }
+    read_page(own, 0, &series, GRPC_STATUS_OK, false);
+    assert_int_equal(store_remove_series(own->store, &spx_1m, NULL, &err), GRPC_STATUS_OK);
+    while (count_rows(own, "SELECT count(*) FROM series") > 0)
+      assert_int_equal(store_remove_series(own->store, &spx_1m, NULL, &err), GRPC_STATUS_NOT_FOUND);
+    put_many(own, &spx_1m, 1, 100000);
+    read_page(own, 600, &series, GRPC_STATUS_ABORTED, false);
+    assert_int_equal(store_remove_series(own->store, &spx_1m, NULL, &err), GRPC_STATUS_OK);
+  }
+}
+
 static void a_place_may_be_empty(fixture *own) {
   mesh_error err;
   put_many(own, &shadow, 1, 100000);
@@ -157,6 +181,7 @@ static void what_a_source_says_otherwise_is_kept(fixture *own) {
 static const row rows[] = {
     {"a removed series leaves nothing", a_removed_series_leaves_nothing},
     {"a series takes the place of another", a_series_takes_the_place_of_another},
+    {"a removed series' number comes no more", a_removed_series_number_comes_no_more},
     {"a place may be empty", a_place_may_be_empty},
     {"no list has a shadow", no_list_has_a_shadow},
     {"what a source says otherwise is kept", what_a_source_says_otherwise_is_kept},

@@ -91,7 +91,19 @@ static void this_version_needs_no_room(fixture *own) {
   assert_int_equal(count_bars(own), 1000);
 }
 
+// A series keeps its number, and what is known of it.
+static void version_7_keeps_its_series(fixture *own) {
+  put_ok(own, 0, 60000, STORE_STORED, "", 1000);
+  close_store(own);
+  run_sql(own, TO_VERSION_7);
+  open_store(own);
+  assert_int_equal(count_bars(own), 1000);
+  put_ok(own, 60000, 60600, STORE_STORED, "", 10);
+  assert_int_equal(count_bars(own), 1010);
+}
+
 static const row rows[] = {
+    {"version 7 keeps its series", version_7_keeps_its_series},
     {"what is up to date needs no copy", what_is_up_to_date_needs_no_copy},
     {"what fails leaves a copy", what_fails_leaves_a_copy},
     {"without room nothing is begun", without_room_nothing_is_begun},
