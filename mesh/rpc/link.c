@@ -1,6 +1,8 @@
 #include "mesh/rpc/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 #include "mesh/rpc/channel_args.h"
 #include "mesh/rpc/link_internal.h"
 #include "mesh/runtime/fiber.h"
+#include "mesh/runtime/log.h"
 #include "mesh/runtime/text.h"
 
 // What a peer may make gRPC hold for us: very many calls share a link, but most of what they bring
@@ -29,6 +32,8 @@ struct mesh_link {
   char *name, *address;
   grpc_channel *channel;  // owned
   mesh_server *server;    // of a local link; else NULL
+  int peek;               // of a local link: its socket once more, to see that it is shut; else -1
+  bool is_doubted;        // a call has failed as if it were
   mesh_retry_budget budget;
   int64_t most, passed;  // calls for others: how many may be, and are
   passing *passing;      // owned
@@ -38,6 +43,7 @@ static mesh_link *create_link(mesh_loop *loop, const char *name, const char *add
   mesh_link *link = calloc(1, sizeof *link);
   if (link == NULL) abort();
   link->loop = loop;
+  link->peek = -1;
   link->name = strdup(name);
   link->address = strdup(address);
   if (link->name == NULL || link->address == NULL) abort();
@@ -92,8 +98,33 @@ static mesh_code connect_local(mesh_link *link, mesh_error *err) {
     close(fds[1]);
     return code;
   }
+  link->peek = fcntl(fds[0], F_DUPFD_CLOEXEC, 0);  // negative: it will not be seen
   link->channel = mesh_grpc_channel_from_fd(link->name, fds[0]);
   return GRPC_STATUS_OK;
+}
+
+// gRPC makes no new connection of its own where it was given a socket.
+static void connect_again(mesh_link *link) {
+  struct pollfd socket = {.fd = link->peek};
+  link->is_doubted = false;
+  bool is_shut = poll(&socket, 1, 0) == 1 && (socket.revents & POLLHUP) != 0;
+  if (!is_shut || !mesh_server_is_running(link->server)) return;
+  grpc_channel *old = link->channel;
+  int old_peek = link->peek;
+  mesh_error err;
+  if (connect_local(link, &err) != GRPC_STATUS_OK) {
+    mesh_log(MESH_LOG_WARN, "link", "%s", err.message);
+    link->is_doubted = true;
+    return;
+  }
+  mesh_log(MESH_LOG_WARN, "link", "link %s (in-process) is connected again: its socket was shut",
+           link->name);
+  close(old_peek);
+  grpc_channel_destroy(old);
+}
+
+void mesh_link_doubt(mesh_link *link) {
+  link->is_doubted = link->peek >= 0;
 }
 
 mesh_code mesh_link_open_local(mesh_loop *loop, const char *name, mesh_server *server,
@@ -112,6 +143,7 @@ mesh_code mesh_link_open_local(mesh_loop *loop, const char *name, mesh_server *s
 void mesh_link_close(mesh_link *link) {
   if (link == NULL) return;
   if (link->channel != NULL) grpc_channel_destroy(link->channel);
+  if (link->peek >= 0) close(link->peek);
   passing *one, *next;
   HASH_ITER(hh, link->passing, one, next) {
     HASH_DEL(link->passing, one);
@@ -123,6 +155,7 @@ void mesh_link_close(mesh_link *link) {
 }
 
 grpc_channel *mesh_link_channel(mesh_link *link) {
+  if (link->is_doubted) connect_again(link);
   return link->channel;
 }
 

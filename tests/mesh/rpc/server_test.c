@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "mesh/operation/relay.h"
@@ -297,7 +299,36 @@ static void a_slow_reader_slows_its_sender(harness *test, peer *own) {
   mesh_call_close(call);
 }
 
-// ---- tests of listeners alone ----
+// ---- tests of a local link, and of listeners alone ----
+
+// Nothing shuts a socket within a process but want of memory; then the link has another one.
+static void a_local_link_is_connected_again(harness *test, void *arg) {
+  (void)arg;
+  enum { FDS_MAX = 64 };
+  peer own = {0};
+  mesh_service service;
+  mesh_error err;
+  struct stat before[FDS_MAX], now;
+  for (int fd = 0; fd < FDS_MAX; fd++) {
+    if (fstat(fd, &before[fd]) != 0) before[fd].st_ino = 0;
+  }
+  start_peer(&own, test, LOCAL, &service);
+  assert_int_equal(spell_messages(test, &own, 1, &err), GRPC_STATUS_OK);
+  int shut = 0;
+  for (int fd = 0; fd < FDS_MAX; fd++) {
+    bool is_new = fstat(fd, &now) == 0 && now.st_ino != before[fd].st_ino;
+    if (is_new && S_ISSOCK(now.st_mode)) shut += shutdown(fd, SHUT_RDWR) == 0;
+  }
+  assert_true(shut > 0);
+  mesh_code code = GRPC_STATUS_UNAVAILABLE;
+  for (int i = 0; i < 100 && code == GRPC_STATUS_UNAVAILABLE; i++) {
+    code = spell_messages(test, &own, 1, &err);
+    mesh_error ignored;
+    assert_int_equal(mesh_sleep_until(&test->scope, mesh_now_ns() + MS, &ignored), GRPC_STATUS_OK);
+  }
+  if (code != GRPC_STATUS_OK) fail_msg("%s", err.message);
+  stop_peer(&own);
+}
 
 static void a_socket_in_use_is_not_taken(harness *test, void *arg) {
   (void)arg;
@@ -351,6 +382,7 @@ static const row rows[] = {
     EACH("closing a call cancels two hops below", closing_a_call_cancels_two_hops_below),
     EACH("a deadline reaches two hops below", a_deadline_reaches_two_hops_below),
     EACH("a slow reader slows its sender", a_slow_reader_slows_its_sender),
+    {"a local link is connected again", NULL, LOCAL, a_local_link_is_connected_again},
     {"a socket in use is not taken", NULL, LOCAL, a_socket_in_use_is_not_taken},
     {"a port in use is not taken", NULL, LOCAL, a_port_in_use_is_not_taken},
 };
