@@ -1,6 +1,7 @@
 #include "tests/backend/store/harness.h"
 
 #include <math.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -132,4 +133,16 @@ void append_ok(fixture *own, const store_event *event) {
 
 void write_operation_name(void *arg, const store_operation *operation) {
   sprintf((char *)arg + strlen(arg), "%s ", operation->name);
+}
+
+int64_t count_rows(fixture *own, const char *sql) {
+  sqlite3 *db;
+  sqlite3_stmt *statement;
+  assert_int_equal(sqlite3_open(own->path, &db), SQLITE_OK);
+  assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
+  assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+  int64_t count = sqlite3_column_int64(statement, 0);
+  sqlite3_finalize(statement);
+  sqlite3_close(db);
+  return count;
 }

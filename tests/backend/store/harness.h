@@ -54,6 +54,9 @@ void add_operation(fixture *own, const char *name, int64_t created_ns);
 // Event number `sequence` of an operation: its bytes are "e", its epoch is 1.
 store_event event_of(const char *operation, int64_t sequence);
 
+// The number that a question of the store's file is answered with: "SELECT count(*) FROM bars".
+int64_t count_rows(fixture *own, const char *sql);
+
 // Appends an event; a failure fails the test.
 void append_ok(fixture *own, const store_event *event);
 

@@ -10,18 +10,6 @@
 static const series_key shadow = {"SPX", "1m", STORE_SHADOW SERIES_SOURCE_UNKNOWN, "TRADES",
                                   "regular"};
 
-static int64_t count_rows(fixture *own, const char *sql) {
-  sqlite3 *db;
-  sqlite3_stmt *statement;
-  assert_int_equal(sqlite3_open(own->path, &db), SQLITE_OK);
-  assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-  assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-  int64_t count = sqlite3_column_int64(statement, 0);
-  sqlite3_finalize(statement);
-  sqlite3_close(db);
-  return count;
-}
-
 static void put_many(fixture *own, const series_key *key, int pieces, double price) {
   test_bars bars;
   mesh_error err;

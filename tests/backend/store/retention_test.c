@@ -98,19 +98,6 @@ static void pruning_removes_what_ended_long_ago(fixture *own) {
   }
 }
 
-// What the store itself holds, as another process sees it.
-static int64_t count_rows(fixture *own, const char *sql) {
-  sqlite3 *db;
-  sqlite3_stmt *statement;
-  assert_int_equal(sqlite3_open(own->path, &db), SQLITE_OK);
-  assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-  assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-  int64_t count = sqlite3_column_int64(statement, 0);
-  sqlite3_finalize(statement);
-  sqlite3_close(db);
-  return count;
-}
-
 // A few in each transaction, so that a process which leaves need not wait for all of them.
 static void many_are_pruned_a_few_at_a_time(fixture *own) {
   enum { COUNT = 120 };
