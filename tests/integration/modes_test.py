@@ -4,10 +4,11 @@ import json
 import os
 import signal
 import sqlite3
+import threading
 import unittest
 
 from mesh_processes import outcome
-from scripted import DAY, NO_DATA, ScriptedGateway, at, bar
+from scripted import DAY, NO_DATA, ScriptedGateway, at, bar, same_contract
 from served import LayersCase
 
 WEEK = ["--from", "2026-11-02", "--to", "2026-11-07"]
@@ -149,9 +150,18 @@ class ModesTest(LayersCase):
         self.assertEqual(plan["atLeastS"], (plan["requests"] - 1) // 58 * 600)
 
     def test_a_dry_run_that_is_cut_before_it_has_a_plan(self):
-        self.gateway.close()
+        asked, go_on = threading.Event(), threading.Event()
+
+        def hold(contract):
+            asked.set()
+            go_on.wait(60)
+            return same_contract(contract)
+
+        self.gateway.details = hold
+        self.addCleanup(go_on.set)
         run = self.start("millrace", "data", "load", "AAPL", "1d", *WEEK, "--dry-run", "--output=json")
         run.line(lambda line: "accepted" in json.loads(line), "accepted event")
+        self.assertTrue(asked.wait(60))
         run.signal(signal.SIGINT)
         self.assertEqual(run.wait(), INTERRUPTED)
         cut = json.loads(run.stdout().splitlines()[-1])["outcome"]["cancelled"]["load"]

@@ -153,7 +153,7 @@ static void a_drained_host_waits_for_a_manager_that_is_away(bench *own) {
   while (!leaving.done)
     pause_ms(own, 1);
   int64_t done = own->host.steps;
-  mesh_server_stop(own->server, mesh_now_ns());
+  mesh_server_stop(own->server, mesh_now_ns() + 5000 * (int64_t)MS);  // as above
   mesh_server_destroy(own->server);
   counter_host_fini(&own->host);
   start_host(own);
