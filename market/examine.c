@@ -245,6 +245,15 @@ void bar_finding_text(const bar_finding *finding, char out[EXAMINE_TEXT_MAX]) {
   mesh_text_copy(out, EXAMINE_TEXT_MAX, "");
 }
 
+const char *bar_fault_name(bar_fault fault) {
+  static const char *const names[] = {
+      [BAR_IMPOSSIBLE] = "impossible", [BAR_NO_PRICE] = "no price",   [BAR_JUMP] = "jump",
+      [BAR_REPEATED] = "repeated",     [BAR_NO_VOLUME] = "no volume", [BAR_MISSING] = "missing",
+  };
+  size_t at = (size_t)fault;
+  return at < sizeof names / sizeof *names ? names[at] : NULL;
+}
+
 // ---- of a whole series ----
 
 void bar_findings_add(void *arg, const bar_finding *finding) {

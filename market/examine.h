@@ -73,6 +73,9 @@ void bar_findings_add(void *arg, const bar_finding *finding);
 // "3 to be looked at: 2 jumps, 1 missing; the first is of 2024-01-02T00:00:00Z: ...".
 void bar_findings_text(const bar_findings *own, char out[2 * EXAMINE_TEXT_MAX]);
 
+// A word or two for a fault: "jump"; NULL where there is none of that number.
+const char *bar_fault_name(bar_fault fault);
+
 // "close 2.31 times that of the bar before, at most 1.1 is usual here".
 void bar_finding_text(const bar_finding *finding, char out[EXAMINE_TEXT_MAX]);
 

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli/bars.h"
 #include "cli/source.h"
@@ -9,9 +10,16 @@
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/output.h"
 #include "cli/terminal/print.h"
+#include "market/examine.h"
 #include "market/times.h"
 
-enum { DEFAULT_LAST = 500, DEFAULT_ROWS = 8, CHART_ROWS_TALL = 16, CHART_ROWS_LEAST = 5 };
+enum {
+  DEFAULT_LAST = 500,
+  DEFAULT_ROWS = 8,
+  CHART_ROWS_TALL = 16,
+  CHART_ROWS_LEAST = 5,
+  COLUMNS_WITH_NAMES = 90
+};
 
 static void print_cell(double value) {
   char text[NUMBERS_TEXT_MAX] = "";
@@ -19,7 +27,53 @@ static void print_cell(double value) {
   print_text(stdout, " %11s", text);
 }
 
-static void print_table(const bar_columns *all, int64_t rows) {
+// ---- what is odd ----
+
+typedef struct odd {
+  const bar_columns *bars;
+  bar_findings all;
+  uint8_t
+      *faults;  // owned: of each bar, a bar_fault or 0; of days that are missing, the bar behind
+} odd;
+
+static size_t place_of(const bar_columns *bars, int64_t time_s) {
+  size_t low = 0, high = bars->count;
+  while (low < high) {
+    size_t middle = (low + high) / 2;
+    if (bars->times[middle] < time_s) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+static void take_finding(void *arg, const bar_finding *finding) {
+  odd *own = arg;
+  bool between = finding->fault == BAR_MISSING;
+  int64_t from_s = between ? finding->to_s : finding->from_s;
+  int64_t to_s = between ? finding->to_s + 1 : finding->to_s;
+  for (size_t i = place_of(own->bars, from_s); i < own->bars->count && own->bars->times[i] < to_s;
+       i++)
+    own->faults[i] = (uint8_t)finding->fault;
+  bar_findings_add(&own->all, finding);
+}
+
+// As `data validate` finds it in these bars.
+static void find_odd(const char *symbol, const char *timeframe_text, odd *own) {
+  const timeframe *frame;
+  mesh_error ignored;
+  own->faults = calloc(own->bars->count + 1, sizeof *own->faults);
+  if (own->faults == NULL) abort();
+  if (timeframe_parse(timeframe_text, &frame, &ignored) != GRPC_STATUS_OK) return;
+  bar_examiner examiner = bar_examiner_for(symbol, frame);
+  for (size_t i = 0; i < own->bars->count; i++)
+    bar_examine(&examiner, own->bars, i, take_finding, own);
+  bar_examine_end(&examiner, take_finding, own);
+}
+
+static void print_table(const bar_columns *all, const odd *what, int64_t rows) {
   if (rows == 0) return;
   print_text(stdout, "\n%-16s %11s %11s %11s %11s %11s\n", "TIME (UTC)", "OPEN", "HIGH", "LOW",
              "CLOSE", "VOLUME");
@@ -33,8 +87,17 @@ static void print_table(const bar_columns *all, int64_t rows) {
     print_cell(all->low[i]);
     print_cell(all->close[i]);
     print_cell(all->volume[i]);
-    print_text(stdout, "\n");
+    const char *name = bar_fault_name((bar_fault)what->faults[i]);
+    bool has_room = output_columns() >= COLUMNS_WITH_NAMES;
+    print_text(stdout, "%s%s\n", name != NULL ? " !" : "", name != NULL && has_room ? name : "");
   }
+}
+
+static void print_odd(const odd *what) {
+  char text[2 * EXAMINE_TEXT_MAX];
+  if (what->all.count == 0) return;
+  bar_findings_text(&what->all, text);
+  print_text(stdout, "\n%s\n", text);
 }
 
 static void show_text(const client *own, const bars_about *about, const bar_columns *all,
@@ -50,7 +113,11 @@ static void show_text(const client *own, const bars_about *about, const bar_colu
                                        : room;
   chart_draw(stdout, &(chart_series){all->times, all->close, all->count}, output_columns(), rows,
              !output_is_utf8());
-  print_table(all, table_rows);
+  odd what = {.bars = all};
+  find_odd(about->symbol, own->given->words[1], &what);
+  print_table(all, &what, table_rows);
+  print_odd(&what);
+  free(what.faults);
 }
 
 static mesh_code run(client *own, mesh_error *err) {

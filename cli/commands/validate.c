@@ -8,21 +8,14 @@
 #include "cli/terminal/numbers.h"
 #include "cli/terminal/print.h"
 #include "cli/terminal/row.h"
+#include "market/examine.h"
 #include "market/times.h"
 #include "mesh/rpc/pack.h"
 
 static const char *name_kind(Millrace__V1__Finding__Kind kind) {
-  static const char *const names[] = {
-      [MILLRACE__V1__FINDING__KIND__IMPOSSIBLE] = "impossible",
-      [MILLRACE__V1__FINDING__KIND__NO_PRICE] = "no price",
-      [MILLRACE__V1__FINDING__KIND__JUMP] = "jump",
-      [MILLRACE__V1__FINDING__KIND__REPEATED] = "repeated",
-      [MILLRACE__V1__FINDING__KIND__NO_VOLUME] = "no volume",
-      [MILLRACE__V1__FINDING__KIND__MISSING] = "missing",
-      [MILLRACE__V1__FINDING__KIND__COUNT] = "count",
-  };
-  size_t at = (size_t)kind;
-  return at < sizeof names / sizeof *names && names[at] != NULL ? names[at] : "unknown";
+  if (kind == MILLRACE__V1__FINDING__KIND__COUNT) return "count";
+  const char *name = bar_fault_name((bar_fault)kind);
+  return name != NULL ? name : "unknown";
 }
 
 static void print_finding(const Millrace__V1__Finding *finding, int64_t *rows) {

@@ -126,6 +126,12 @@ class PlantedTest(ValidateCase):
         for words in ("jump", "12 bars close at 1.1234", "4 bars without volume", "days without a bar",
                       "5 to be looked at"):
             self.assertIn(words, text)
+        text = self.ok("data", "show", "EURUSD", "1h", "--output=text", "--to", text_of(rows[502][0])).stdout()
+        self.assertIn("2 to be looked at: 2 jumps; the first is of " + text_of(rows[500][0]), text)
+        marked = [line for line in text.splitlines() if line.endswith(" !")]
+        self.assertEqual(len(marked), 2, text)
+        text = self.ok("data", "show", "EURUSD", "1h", "--output=text", "--to", text_of(rows[499][0])).stdout()
+        self.assertNotIn("looked at", text)
         path = self.path("strategy.yaml")
         with open(path, "w") as file:
             file.write(STRATEGY % DEFAULTS)
