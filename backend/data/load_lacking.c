@@ -100,7 +100,7 @@ static void do_page(void *arg) {
   load *own = job->own;
   series_choice shadow = shadow_of(own);
   series_key key = load_key(own), shadow_key = series_choice_key(&shadow, own->timeframe->text);
-  const bar_columns *old = &job->stored, *new = &job->page;
+  const bar_columns *old = &job->stored, *said = &job->page;
   job->code = read_bars(job, &key, job->at_s, INT64_MAX, &job->stored);
   if (job->code == GRPC_STATUS_OK && old->count > 0) {
     job->code =
@@ -108,17 +108,17 @@ static void do_page(void *arg) {
   }
   size_t k = 0;
   for (size_t i = 0; job->code == GRPC_STATUS_OK && i < old->count; i++) {
-    while (k < new->count &&new->times[k] < old->times[i])
+    while (k < said->count && said->times[k] < old->times[i])
       k++;
     // The shadow has more bars in between than fit: the rest is the next page's.
-    if (k == new->count && k == PAGE) break;
+    if (k == said->count && k == PAGE) break;
     job->at_s = old->times[i] + 1;
-    if (k < new->count &&new->times[k] == old->times[i]) {
+    if (k < said->count && said->times[k] == old->times[i]) {
       job->both++;
-      job->same += !load_prices_differ(old->open[i], new->open[k]) &&
-                   !load_prices_differ(old->high[i], new->high[k]) &&
-                   !load_prices_differ(old->low[i], new->low[k]) &&
-                   !load_prices_differ(old->close[i], new->close[k]);
+      job->same += !load_prices_differ(old->open[i], said->open[k]) &&
+                   !load_prices_differ(old->high[i], said->high[k]) &&
+                   !load_prices_differ(old->low[i], said->low[k]) &&
+                   !load_prices_differ(old->close[i], said->close[k]);
       job->open = false;
     } else if (is_said_gone(job, old->times[i])) {
       job->open = false;
