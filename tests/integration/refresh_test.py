@@ -316,22 +316,37 @@ class RefreshTest(RefreshCase):
         self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
         self.assertEqual(self.closes(), [10.5] * 7)
 
-    def test_one_that_nobody_went_on_with_begins_again(self):
+    def refresh_half(self):
+        """Of two stretches the first one comes, and then the other is refused."""
         self.load(*WEEK)
         self.load("--from", "2026-10-24", "--to", "2026-10-28")
-        self.factor, self.refuses = 0.25, {at("2026-10-24")}
+
+        def refuse_second(ask):
+            if ask.from_s <= at("2026-10-24") < ask.end_s:
+                wait_for(self.has_half, "first half")
+                return (162, "Historical Market Data Service error message:No market data permissions for X")
+            return self.answer(ask)
+        self.gateway.answer = refuse_second
         self.millrace("data", "load", "AAPL", "1d", *WEEK, "--refresh")
+        self.gateway.answer = self.answer
+
+    def has_half(self):
+        with sqlite3.connect(os.path.join(self.home, "millrace.db")) as store:
+            rows = store.execute("SELECT bars FROM series WHERE source LIKE '~%'").fetchall()
+        store.close()
+        return rows == [(7,)]
+
+    def test_one_that_nobody_went_on_with_begins_again(self):
+        self.factor = 0.25
+        self.refresh_half()
         self.pass_time(3 * DAY)
-        self.factor, self.refuses = 0.125, set()
+        self.factor = 0.125
         self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
         self.assertEqual(self.closes(), [1.3125] * 11)
 
     def test_one_of_yesterday_goes_on(self):
-        self.load(*WEEK)
-        self.load("--from", "2026-10-24", "--to", "2026-10-28")
-        self.refuses = {at("2026-10-24")}
-        self.millrace("data", "load", "AAPL", "1d", *WEEK, "--refresh")
-        self.refuses, asked = set(), len(self.gateway.asks)
+        self.refresh_half()
+        asked = len(self.gateway.asks)
         self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
         self.assertEqual(len(self.gateway.asks) - asked, 1)
 
