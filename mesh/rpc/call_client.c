@@ -69,7 +69,6 @@ static mesh_code client_on_end(mesh_call *call, mesh_error *err) {
     return mesh_link_fail(own->link, GRPC_STATUS_UNAVAILABLE, "the server stopped", err);
   }
   if (details == NULL && own->status == GRPC_STATUS_UNAVAILABLE) {
-    mesh_link_doubt(own->link);
     return mesh_link_fail(own->link, own->status, text, err);
   }
   code = mesh_fail(err, mesh_failure_code(own->status), "%s", text);

@@ -32,8 +32,7 @@ struct mesh_link {
   char *name, *address;
   grpc_channel *channel;  // owned
   mesh_server *server;    // of a local link; else NULL
-  int peek;               // of a local link: its socket once more, to see that it is shut; else -1
-  bool is_doubted;        // a call has failed as if it were
+  int peek;  // of a local link: its socket once more, to see whether it is shut; else -1
   mesh_retry_budget budget;
   int64_t most, passed;  // calls for others: how many may be, and are
   passing *passing;      // owned
@@ -104,9 +103,8 @@ static mesh_code connect_local(mesh_link *link, mesh_error *err) {
 }
 
 // gRPC makes no new connection of its own where it was given a socket.
-static void connect_again(mesh_link *link) {
+static void connect_if_shut(mesh_link *link) {
   struct pollfd socket = {.fd = link->peek};
-  link->is_doubted = false;
   bool is_shut = poll(&socket, 1, 0) == 1 && (socket.revents & POLLHUP) != 0;
   if (!is_shut || !mesh_server_is_running(link->server)) return;
   grpc_channel *old = link->channel;
@@ -114,17 +112,12 @@ static void connect_again(mesh_link *link) {
   mesh_error err;
   if (connect_local(link, &err) != GRPC_STATUS_OK) {
     mesh_log(MESH_LOG_WARN, "link", "%s", err.message);
-    link->is_doubted = true;
-    return;
+    return;  // the next call tries again
   }
   mesh_log(MESH_LOG_WARN, "link", "link %s (in-process) is connected again: its socket was shut",
            link->name);
   close(old_peek);
   grpc_channel_destroy(old);
-}
-
-void mesh_link_doubt(mesh_link *link) {
-  link->is_doubted = link->peek >= 0;
 }
 
 mesh_code mesh_link_open_local(mesh_loop *loop, const char *name, mesh_server *server,
@@ -155,7 +148,7 @@ void mesh_link_close(mesh_link *link) {
 }
 
 grpc_channel *mesh_link_channel(mesh_link *link) {
-  if (link->is_doubted) connect_again(link);
+  if (link->server != NULL) connect_if_shut(link);
   return link->channel;
 }
 

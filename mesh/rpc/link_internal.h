@@ -8,9 +8,6 @@
 // socket was shut has a new one.
 grpc_channel *mesh_link_channel(mesh_link *link);
 
-// A call on it has failed as if its connection were gone: the next one looks.
-void mesh_link_doubt(mesh_link *link);
-
 // Whether it leads into this process.
 bool mesh_link_is_local(const mesh_link *link);
 

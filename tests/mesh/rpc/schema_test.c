@@ -32,7 +32,7 @@ static void json_goes_round(mesh_schema *schema) {
       "{\"symbol\":\"EURUSD\",\"timeframe\":\"1h\",\"from\":\"2017-04-19T09:00:00Z\","
       "\"mode\":\"TAIL\",\"start\":{\"requestId\":\"r\",\"detached\":false,\"graceMs\":5,"
       "\"labels\":{},\"deadlineMs\":0,\"cancelTimeoutMs\":0},\"patienceMs\":0,\"source\":\"\","
-      "\"prices\":\"\",\"session\":\"\",\"refresh\":false,\"dryRun\":false}";
+      "\"prices\":\"\",\"session\":\"\",\"refresh\":false,\"dryRun\":false,\"dropMissing\":false}";
   expect_json(schema, "millrace.v1.LoadRequest", json, json);
 }
 
