@@ -157,7 +157,7 @@ static mesh_code ask_head(load *own, int64_t *head_s, mesh_error *err) {
 // The source's first bar, from the ledger or from the source; then it is in the ledger. Bars that
 // are stored were the source's, whatever it says today.
 static mesh_code find_head(load *own, knowledge *all, mesh_error *err) {
-  int64_t head_s;
+  int64_t head_s = 0;
   if (all->has_head && (!all->is_head_stale || own->is_guess)) return GRPC_STATUS_OK;
   if (own->is_guess) {
     return mesh_fail(err, GRPC_STATUS_UNAVAILABLE, "no gateway is there to ask for the first bar");
