@@ -187,7 +187,7 @@ MESH_NODISCARD mesh_code load_plan_refresh(load *own, intervals *out, mesh_error
 MESH_NODISCARD mesh_code load_begin_refresh(load *own, const char *reason, mesh_error *err);
 
 // Before the shadow takes the series' place: stored bars of which the source said nothing are kept
-// in it, where what both have is the same; where it is not, FAILED_PRECONDITION
+// in it, where what both have next to them is the same; where it is not, FAILED_PRECONDITION
 // (MISSING_AT_SOURCE) says so, and the series stays as it is, unless the request drops them.
 MESH_NODISCARD mesh_code load_settle_lacking(load *own, mesh_error *err);
 

@@ -2,14 +2,19 @@
 // said nothing. "No data" is no proof that there never was any: a source forgets (seconds after
 // half a year, futures two years behind their end), or has nothing today. What it has not said
 // otherwise of is not given up.
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "backend/data/load_internal.h"
+#include "market/prices.h"
 #include "market/times.h"
 #include "mesh/runtime/text.h"
 
-enum { PAGE = 4096, UNEQUAL_PERCENT = 5 };
+enum { PAGE = 4096, DAY_S = 86400, DAYS_NEAR = 5, BARS_NEAR = 10 };
+
+// What is no correction: as of a probe.
+static const double least_factor = 0.005;
 
 typedef struct lacking {
   load *own;
@@ -18,9 +23,15 @@ typedef struct lacking {
   int64_t at_s, to_s;       // what is read next
   bool done;
   bar_columns stored, page;  // of the series, and of the shadow
-  int64_t both, same;        // bars that both have; of those, equal ones
-  bool open;                 // the last bar was one of a run
+  int64_t both;              // bars that both have
+  bool has_before;           // the stored bar before the one that is looked at
+  int64_t before_s;          // its time
+  bool before_both;          // both have it
+  bool before_other;         // and it is quite another one
   intervals runs;            // of stored bars one behind another that nothing was said of
+  bool open;                 // the last bar is of the last run
+  bool run_near, run_other;  // next to it is a bar that both have; one that is quite another
+  bool is_of_another_kind;   // one of the runs
   int64_t count;             // bars in them
   mesh_code code;
   mesh_error err;
@@ -83,15 +94,57 @@ static bool is_said_gone(const lacking *job, int64_t time_s) {
   return low < job->answered.count && job->answered.items[low].from_s <= time_s;
 }
 
-static void add_lacking(lacking *job, int64_t time_s) {
+// A run is of the kind of what is next to it: that came with it. Alone it may be of any.
+static void close_run(lacking *job) {
+  if (job->open && (!job->run_near || job->run_other)) job->is_of_another_kind = true;
+  job->open = false;
+}
+
+static void add_lacking(lacking *job, int64_t time_s, bool near) {
   int64_t to_s = timeframe_end(job->own->timeframe, time_s);
   if (!job->open) {
     intervals_add(&job->runs, (interval){time_s, to_s});
+    job->run_near = near && job->before_both;
+    job->run_other = job->run_near && job->before_other;
   } else {
     job->runs.items[job->runs.count - 1].to_s = to_s;
   }
   job->open = true;
   job->count++;
+}
+
+static void add_both(lacking *job, double was, double is, bool near) {
+  // Where each dividend changes the past, any difference is one of kind.
+  double bound = prices_end_now(job->own->series.prices) ? 0 : least_factor;
+  bool other = !(fabs(is / was - 1) <= bound) && load_prices_differ(was, is);
+  if (job->open && near) {
+    job->run_near = true;
+    job->run_other |= other;
+  }
+  close_run(job);
+  job->both++;
+  job->before_both = true;
+  job->before_other = other;
+}
+
+// One stored bar, beside the one of its time in the shadow (`k`), if there is one.
+static void look_at(lacking *job, const bar_columns *old, size_t i, const bar_columns *said,
+                    size_t k) {
+  int64_t time_s = old->times[i], bar_s = job->own->timeframe->seconds;
+  int64_t reach_s = bar_s < DAY_S ? DAYS_NEAR * DAY_S : BARS_NEAR * bar_s;
+  bool near = job->has_before && time_s - job->before_s <= reach_s;
+  if (!near) close_run(job);
+  if (k < said->count && said->times[k] == time_s) {
+    add_both(job, old->close[i], said->close[k], near);
+  } else if (is_said_gone(job, time_s)) {
+    close_run(job);
+    job->before_both = false;
+  } else {
+    add_lacking(job, time_s, near);
+    job->before_both = false;
+  }
+  job->has_before = true;
+  job->before_s = time_s;
 }
 
 // One page of the stored bars beside what the shadow has of the same time.
@@ -113,20 +166,10 @@ static void do_page(void *arg) {
     // The shadow has more bars in between than fit: the rest is the next page's.
     if (k == said->count && k == PAGE) break;
     job->at_s = old->times[i] + 1;
-    if (k < said->count && said->times[k] == old->times[i]) {
-      job->both++;
-      job->same += !load_prices_differ(old->open[i], said->open[k]) &&
-                   !load_prices_differ(old->high[i], said->high[k]) &&
-                   !load_prices_differ(old->low[i], said->low[k]) &&
-                   !load_prices_differ(old->close[i], said->close[k]);
-      job->open = false;
-    } else if (is_said_gone(job, old->times[i])) {
-      job->open = false;
-    } else {
-      add_lacking(job, old->times[i]);
-    }
+    look_at(job, old, i, said, k);
   }
   job->done = old->count == 0;
+  if (job->done) close_run(job);
 }
 
 static void do_read_run(void *arg) {
@@ -181,17 +224,12 @@ static mesh_code refuse(const lacking *job, mesh_error *err) {
   return err->code;
 }
 
-// What both have is the same but for corrections: what one alone has is of the same kind.
-static bool are_of_one_kind(const lacking *job) {
-  return job->both > 0 && 100 * (job->both - job->same) <= UNEQUAL_PERCENT * job->both;
-}
-
 static mesh_code settle(lacking *job, mesh_error *err) {
   mesh_code code = on_pool(job, do_begin, err);
   while (code == GRPC_STATUS_OK && !job->done)
     code = on_pool(job, do_page, err);
   if (code != GRPC_STATUS_OK || job->count == 0) return code;
-  if (!are_of_one_kind(job)) return refuse(job, err);
+  if (job->is_of_another_kind) return refuse(job, err);
   for (size_t i = 0; i < job->runs.count && code == GRPC_STATUS_OK; i++)
     code = carry(job, job->runs.items[i], err);
   if (code == GRPC_STATUS_OK) job->own->bars_kept = job->count;

@@ -32,7 +32,7 @@ typedef struct probe {
   size_t told;  // of which the source said something
   store_change changes[PROBED];
   size_t changed;
-  size_t others_first;    // bars, from the oldest told one on, that are quite others
+  size_t others;          // of them, quite others
   bar_columns corrected;  // what comes in their place; fewer where the source has them no more
   mesh_code code;
   mesh_error err;
@@ -92,11 +92,13 @@ static void do_read(void *arg) {
     own->code = read_last(own, own->fetched.items[i - 1].from_s, own->fetched.items[i - 1].to_s);
 }
 
+// A dispute says nothing of what the next probe is to compare.
 static void do_note(void *arg) {
   probe *own = arg;
+  int64_t now_s = own->is_disputed ? own->own->probed_s : mesh_time_seconds(mesh_wall_ns());
   series_key key = load_key(own->own);
-  own->code = store_note_probe(own->own->manager->store, &key, mesh_time_seconds(mesh_wall_ns()),
-                               own->changes, own->changed, &own->err);
+  own->code = store_note_probe(own->own->manager->store, &key, now_s, own->changes, own->changed,
+                               &own->err);
 }
 
 static mesh_code on_pool(probe *own, void (*run)(void *arg), mesh_error *err) {
@@ -188,20 +190,19 @@ static void compare(probe *own, const int64_t *came, size_t came_count, const ba
       if (between && !refused) note_change(own, i, NAN);
       continue;
     }
-    bool was_quite = own->others_first == own->told;
     own->told++;
     if (!is_other(own, i, said, k)) continue;
     note_change(own, i, said->close[k]);
     bar_columns_copy(&own->corrected, said, k, 1);
     double factor = said->close[k] / own->close[i];
-    if (was_quite && !(fabs(factor - 1) <= least_factor)) own->others_first++;
+    if (!(fabs(factor - 1) <= least_factor)) own->others++;
   }
 }
 
-// All are quite others, as behind a split, however the source rounds; or the older ones are, and
-// the rest is of after it. One of several is a correction.
+// All are quite others, as behind a split, however the source rounds; or some are, and the rest
+// came behind it. One of several is a correction.
 static bool is_of_another_kind(const probe *own) {
-  return own->others_first > 0 && (own->others_first == own->told || own->others_first > 1);
+  return own->others > 0 && (own->others == own->told || own->others > 1);
 }
 
 // What the source says can be is compared, as when it is loaded.
