@@ -186,9 +186,10 @@ MESH_NODISCARD mesh_code load_plan_refresh(load *own, intervals *out, mesh_error
 // Notes in the store that the series is to be refreshed: until it is, each load goes on with that.
 MESH_NODISCARD mesh_code load_begin_refresh(load *own, const char *reason, mesh_error *err);
 
-// Before the shadow takes the series' place: stored bars of which the source said nothing are kept
-// in it, where what both have is the same; where it is not, FAILED_PRECONDITION
-// (MISSING_AT_SOURCE) says so, and the series stays as it is, unless the request drops them.
+// Before the shadow takes the series' place: stored bars of which the source said nothing, or what
+// cannot be, are kept in it, where what both have is the same; where it is not, and it said nothing
+// of some, FAILED_PRECONDITION (MISSING_AT_SOURCE) says so, and the series stays as it is, unless
+// the request drops them.
 MESH_NODISCARD mesh_code load_settle_lacking(load *own, mesh_error *err);
 
 // Behind other loads of the series that do so: probes it; where it is to be refreshed, asks for all

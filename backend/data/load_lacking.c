@@ -1,7 +1,7 @@
 // What a refresh did not get: stored bars of which the source, when it was asked for all again,
-// said nothing. "No data" is no proof that there never was any: a source forgets (seconds after
-// half a year, futures two years behind their end), or has nothing today. What it has not said
-// otherwise of is not given up.
+// said nothing, or what cannot be. "No data" is no proof that there never was any: a source forgets
+// (seconds after half a year, futures two years behind their end), or has nothing today. What it
+// has not said otherwise of is not given up.
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,15 +13,17 @@ enum { PAGE = 4096, UNEQUAL_PERCENT = 5 };
 
 typedef struct lacking {
   load *own;
-  intervals answered;       // where the shadow has the source's word
-  int64_t first_s, last_s;  // the shadow's bars lie in [first, last]; empty: last < first
-  int64_t at_s, to_s;       // what is read next
+  intervals answered;  // where the shadow has the source's word: between two bars of one answer
+  intervals refused;   // and where that cannot be
+  int64_t at_s, to_s;  // what is read next
   bool done;
-  bar_columns stored, page;  // of the series, and of the shadow
-  int64_t both, same;        // bars that both have; of those, equal ones
-  bool open;                 // the last bar was one of a run
-  intervals runs;            // of stored bars one behind another that nothing was said of
-  int64_t count;             // bars in them
+  bar_columns stored, page;            // of the series, and of the shadow
+  int64_t both, same;                  // bars that both have; of those, equal ones
+  bool open;                           // the last bar was one of a run
+  intervals runs;                      // of stored bars one behind another that the shadow lacks
+  int64_t count;                       // bars in them
+  int64_t silent;                      // of those, bars that nothing at all was said of
+  int64_t silent_from_s, silent_to_s;  // from the first to the last one
   mesh_code code;
   mesh_error err;
 } lacking;
@@ -34,8 +36,9 @@ static series_choice shadow_of(const load *own) {
 
 static void take_answered(void *arg, const store_coverage *coverage) {
   lacking *job = arg;
-  if (coverage->state != STORE_STORED && coverage->state != STORE_REFUSED) return;
-  intervals_add(&job->answered, (interval){coverage->from_s, coverage->to_s});
+  interval at = {coverage->from_s, coverage->to_s};
+  if (coverage->state == STORE_STORED) intervals_add(&job->answered, at);
+  if (coverage->state == STORE_REFUSED) intervals_add(&job->refused, at);
 }
 
 static mesh_code read_bars(lacking *job, const series_key *key, int64_t from_s, int64_t to_s,
@@ -52,35 +55,25 @@ static void do_begin(void *arg) {
   store *store = job->own->manager->store;
   series_choice shadow = shadow_of(job->own);
   series_key key = series_choice_key(&shadow, job->own->timeframe->text);
-  int64_t count, first_s;
   intervals_clear(&job->answered);
+  intervals_clear(&job->refused);
   job->code = store_read_coverage(store, &key, INT64_MIN, INT64_MAX, take_answered, job, &job->err);
   intervals_normalize(&job->answered);
-  if (job->code == GRPC_STATUS_OK)
-    job->code = read_bars(job, &key, INT64_MIN, INT64_MAX, &job->page);
-  job->first_s = job->page.count > 0 ? job->page.times[0] : INT64_MAX;
-  job->last_s = INT64_MIN;
-  if (job->code == GRPC_STATUS_OK) {
-    job->code = store_count_bars(store, &key, INT64_MIN, INT64_MAX, 1, &count, &first_s, &job->err);
-    if (count > 0) job->last_s = first_s;
-  }
-  job->page.count = 0;
+  intervals_normalize(&job->refused);
   job->at_s = INT64_MIN;
 }
 
-// The source has said of the time that there is no such bar: it has others on both sides.
-static bool is_said_gone(const lacking *job, int64_t time_s) {
-  if (time_s < job->first_s || time_s > job->last_s) return false;
-  size_t low = 0, high = job->answered.count;
+static bool lies_in(const intervals *all, int64_t time_s) {
+  size_t low = 0, high = all->count;
   while (low < high) {
     size_t middle = (low + high) / 2;
-    if (job->answered.items[middle].to_s <= time_s) {
+    if (all->items[middle].to_s <= time_s) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  return low < job->answered.count && job->answered.items[low].from_s <= time_s;
+  return low < all->count && all->items[low].from_s <= time_s;
 }
 
 static void add_lacking(lacking *job, int64_t time_s) {
@@ -92,6 +85,9 @@ static void add_lacking(lacking *job, int64_t time_s) {
   }
   job->open = true;
   job->count++;
+  if (lies_in(&job->refused, time_s)) return;
+  if (job->silent++ == 0) job->silent_from_s = time_s;
+  job->silent_to_s = to_s;
 }
 
 // One page of the stored bars beside what the shadow has of the same time.
@@ -120,8 +116,8 @@ static void do_page(void *arg) {
                    !load_prices_differ(old->low[i], said->low[k]) &&
                    !load_prices_differ(old->close[i], said->close[k]);
       job->open = false;
-    } else if (is_said_gone(job, old->times[i])) {
-      job->open = false;
+    } else if (lies_in(&job->answered, old->times[i])) {
+      job->open = false;  // the source has said that there is no such bar
     } else {
       add_lacking(job, old->times[i]);
     }
@@ -167,8 +163,8 @@ static mesh_code carry(lacking *job, interval run, mesh_error *err) {
 static mesh_code refuse(const lacking *job, mesh_error *err) {
   const load *own = job->own;
   char from[TIMES_TEXT_MAX], to[TIMES_TEXT_MAX];
-  times_format(job->runs.items[0].from_s, from);
-  times_format(job->runs.items[job->runs.count - 1].to_s, to);
+  times_format(job->silent_from_s, from);
+  times_format(job->silent_to_s, to);
   mesh_fail(
       err, GRPC_STATUS_FAILED_PRECONDITION,
       "%s %s: the source %s, and says nothing of %lld bars that are stored, from %s to %s: all "
@@ -176,7 +172,7 @@ static mesh_code refuse(const lacking *job, mesh_error *err) {
       "these up",
       own->series.symbol, own->timeframe->text,
       job->both > 0 ? "has other bars now" : "has none of the stored bars now",
-      (long long)job->count, from, to);
+      (long long)job->silent, from, to);
   mesh_error_set_reason(err, "MISSING_AT_SOURCE", "data-manager.millrace");
   return err->code;
 }
@@ -191,7 +187,8 @@ static mesh_code settle(lacking *job, mesh_error *err) {
   while (code == GRPC_STATUS_OK && !job->done)
     code = on_pool(job, do_page, err);
   if (code != GRPC_STATUS_OK || job->count == 0) return code;
-  if (!are_of_one_kind(job)) return refuse(job, err);
+  // Of another kind, what the source has and cannot be is given up: it would stay like that.
+  if (!are_of_one_kind(job)) return job->silent > 0 ? refuse(job, err) : GRPC_STATUS_OK;
   for (size_t i = 0; i < job->runs.count && code == GRPC_STATUS_OK; i++)
     code = carry(job, job->runs.items[i], err);
   if (code == GRPC_STATUS_OK) job->own->bars_kept = job->count;
@@ -203,6 +200,7 @@ mesh_code load_settle_lacking(load *own, mesh_error *err) {
   lacking job = {.own = own};
   mesh_code code = settle(&job, err);
   intervals_clear(&job.answered);
+  intervals_clear(&job.refused);
   intervals_clear(&job.runs);
   bar_columns_clear(&job.stored);
   bar_columns_clear(&job.page);

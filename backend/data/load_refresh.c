@@ -45,9 +45,11 @@ static void take_known(void *arg, const store_coverage *coverage) {
   job->begun = true;
   if (coverage->state == STORE_STORED && coverage->asked_s > job->fetched_s)
     job->fetched_s = coverage->asked_s;
-  bool empty = coverage->state == STORE_EMPTY || coverage->state == STORE_REFUSED;
-  bool known = coverage->state == STORE_STORED || coverage->state == STORE_OPEN ||
-               (empty && coverage->again_s > job->now_s);
+  // A bar that cannot be has been asked for: the load behind the refresh asks again.
+  bool answered = coverage->state == STORE_STORED || coverage->state == STORE_OPEN ||
+                  coverage->state == STORE_REFUSED;
+  bool empty = coverage->state == STORE_EMPTY && coverage->again_s > job->now_s;
+  bool known = answered || empty;
   if (known) intervals_add(&job->known, (interval){coverage->from_s, coverage->to_s});
 }
 

@@ -128,7 +128,8 @@ static mesh_code keep(load *own, interval asked, fetch_result *fetched, mesh_err
                          .clock_s = fetched->clock_s != 0 ? fetched->clock_s : now_s,
                          .now_s = now_s,
                          .empty_reason = fetched->empty_reason,
-                         .tries = count_tries(own, asked)};
+                         .tries = count_tries(own, asked),
+                         .is_again = own->is_refreshing};
   judgement *found = malloc(sizeof *found);
   if (found == NULL) abort();
   judge(&answer, bars, found);

@@ -316,6 +316,37 @@ class RefreshTest(RefreshCase):
         self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
         self.assertEqual(self.closes(), [10.5] * 7)
 
+    def test_an_answer_that_begins_late_between_others_costs_no_bar(self):
+        """Of two stretches, of which the second is cut to its newest bars."""
+        self.load(*WEEK)
+        self.load("--from", "2026-10-24", "--to", "2026-10-28")
+        self.gone.update([at("2026-10-24"), at("2026-10-25")])
+        loaded = self.load(*WEEK, "--refresh")
+        self.assertEqual((loaded["changed"]["refreshed"], loaded["changed"]["kept"]), (True, 2))
+        self.assertEqual(self.closes(), [10.5] * 11)
+        self.assertEqual(self.load(*WEEK)["requests"], 0)
+        self.assertEqual(self.load("--from", "2026-10-24", "--to", "2026-10-28")["requests"], 0)
+
+    def spoil_one(self, time_s):
+        """One bar of the source cannot be."""
+        self.spoil = lambda bars: [(t, 50, *rest) if t == time_s else (t, open_, *rest) for t, open_, *rest in bars]
+
+    def test_a_bar_that_cannot_be_costs_no_bar(self):
+        self.load(*WEEK)
+        self.spoil_one(at("2026-10-09"))
+        loaded = self.load(*WEEK, "--refresh")
+        self.assertEqual((loaded["changed"]["refreshed"], loaded["changed"]["kept"]), (True, 1))
+        self.assertEqual(self.closes(), [10.5] * 7)
+
+    def test_a_bar_that_cannot_be_is_not_kept_of_another_kind(self):
+        """It does not keep the others from taking their place, either."""
+        self.load(*WEEK)
+        self.spoil_one(at("2026-10-09"))
+        self.factor = 0.25
+        loaded = self.load(*WEEK, "--refresh")
+        self.assertEqual((loaded["changed"]["refreshed"], loaded["changed"]["kept"]), (True, 0))
+        self.assertEqual(self.closes(), [2.625] * 6)
+
     def refresh_half(self):
         """Of two stretches the first one comes, and then the other is refused."""
         self.load(*WEEK)
