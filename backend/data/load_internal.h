@@ -180,8 +180,13 @@ MESH_NODISCARD mesh_code load_probe(load *own, mesh_error *err);
 // Whether load_probe() would ask.
 bool load_probe_is_due(const load *own);
 
-// Adds to `out` the segments that a refresh would ask for; none where none is to be.
-MESH_NODISCARD mesh_code load_plan_refresh(load *own, intervals *out, mesh_error *err);
+// Asks for bars of the shadow again, of those that came first. *same: the source says what it said.
+// Not so where it cannot be asked, or says nothing of them; OK all the same.
+MESH_NODISCARD mesh_code load_probe_shadow(load *own, bool *same, mesh_error *err);
+
+// Adds to `out` the segments that a refresh would ask for; none where none is to be. *probes: the
+// requests beside these.
+MESH_NODISCARD mesh_code load_plan_refresh(load *own, intervals *out, int *probes, mesh_error *err);
 
 // Notes in the store that the series is to be refreshed: until it is, each load goes on with that.
 MESH_NODISCARD mesh_code load_begin_refresh(load *own, const char *reason, mesh_error *err);

@@ -217,7 +217,7 @@ MESH_NODISCARD mesh_code store_remove_series(store *store, const series_key *key
 typedef bool (*store_uses)(void *arg, const char *const *texts, size_t count,
                            const struct store_operation *operation);
 
-// The same, and its shadow with it, unless an operation that has not ended uses it:
+// The same, and its shadow, and that one's, with it, unless an operation that has not ended uses it:
 // FAILED_PRECONDITION (IN_USE) names that. Both in one write, behind every operation that was
 // created before it and before every other one.
 MESH_NODISCARD mesh_code store_remove_unused_series(store *store, const series_key *key,

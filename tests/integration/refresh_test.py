@@ -375,7 +375,46 @@ class RefreshTest(RefreshCase):
         self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
         self.assertEqual(self.closes(), [1.3125] * 11)
 
-    def test_one_of_yesterday_goes_on(self):
+    def test_one_of_before_a_split_begins_again(self):
+        """It is of this day, and some of its bars tell."""
+        self.refresh_half()
+        self.pass_time(4 * 3600)
+        self.factor = 0.25
+        plan = self.load(*WEEK, "--dry-run")["plan"]
+        self.assertEqual((plan["requests"], plan["again"]), (2, 2))
+        asked = len(self.gateway.asks)
+        self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [2.625] * 11)
+        self.assertEqual(len(self.gateway.asks) - asked, 3)
+
+    def test_one_that_cannot_be_compared_begins_again(self):
+        self.refresh_half()
+        self.pass_time(4 * 3600)
+        ask_all, self.factor = self.answer, 0.25
+
+        def say_nothing_at_first(ask):
+            self.gateway.answer = ask_all
+            return NO_DATA
+        self.gateway.answer = say_nothing_at_first
+        self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [2.625] * 11)
+
+    def test_one_of_before_goes_on_where_the_source_says_the_same(self):
+        self.refresh_half()
+        self.pass_time(4 * 3600)
+        asked = len(self.gateway.asks)
+        self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
+        self.assertEqual(len(self.gateway.asks) - asked, 2)
+
+    def test_one_of_a_clock_that_was_set_back_begins_again(self):
+        self.factor = 0.25
+        self.refresh_half()
+        self.pass_time(-3 * DAY)
+        self.factor = 0.125
+        self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [1.3125] * 11)
+
+    def test_one_of_just_now_goes_on(self):
         self.refresh_half()
         asked = len(self.gateway.asks)
         self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
