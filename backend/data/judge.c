@@ -241,7 +241,8 @@ static int64_t find_settled(const sitting *own, int64_t calm_s) {
 
 // Where it says what there is.
 static int64_t find_beginning(const sitting *own) {
-  if (!own->answer->is_again) return own->answer->asked.from_s;
+  bool all = own->answer->before == 0 || own->answer->before == STORE_STORED;
+  if (all) return own->answer->asked.from_s;
   return own->has_last ? own->first_s : own->unfinished_s;
 }
 
@@ -255,7 +256,7 @@ static void fill_ledger(sitting *own) {
   if (own->has_last || own->unfinished_s < asked.to_s) {
     int64_t from_s = find_beginning(own);
     to_s = find_settled(own, calm_s);
-    add_part(own, asked.from_s, from_s, STORE_OPEN, "the answer began later");
+    add_part(own, asked.from_s, from_s, answer->before, "the answer began later");
     add_settled(own, from_s, to_s);
   } else if (own->out->refused == 0 && calm_s > asked.from_s) {
     to_s = calm_s < asked.to_s ? calm_s : asked.to_s;

@@ -24,8 +24,11 @@ typedef struct judge_answer {
   int64_t clock_s;           // the source's, when it answered or shortly before
   int64_t now_s;             // ours
   const char *empty_reason;  // quotes the source where it has nothing; "" elsewhere
-  int tries;      // how often the same was answered before, of a part of the interval at least
-  bool is_again;  // bars of it are stored already, and are not given up without the source's word
+  int tries;  // how often the same was answered before, of a part of the interval at least
+  // Of what lies before the first bar: 0, STORED: there is nothing. Where an answer may have been
+  // cut to its newest bars it is OPEN, which the first bar settles, or EMPTY, which is asked for
+  // again.
+  store_coverage_state before;
 } judge_answer;
 
 typedef struct judgement {
@@ -45,9 +48,8 @@ typedef struct judgement {
 // open, close; volume NaN (unknown) or >= 0. Whole: its end has passed by the source's clock.
 //
 // STORED is up to the last bar, and with it where a later one came or its end is a bar and
-// JUDGE_SETTLE_S ago: what a source has late is not missed. Behind that it is OPEN; so is, where it
-// is asked again, what lies before the first bar: sources cut an answer to its newest bars. Where
-// nothing came it is EMPTY as far as that is so long ago, and OPEN behind. A bar that was refused
+// JUDGE_SETTLE_S ago: what a source has late is not missed. Behind that it is OPEN. Where nothing
+// came it is EMPTY as far as that is so long ago, and OPEN behind. A bar that was refused
 // is REFUSED, with its own flaw as the reason; neighbours of one flaw are one part, with the first
 // one's. The texts of `parts` are in `out`, which must stay where it is.
 void judge(const judge_answer *answer, bar_columns *bars, judgement *out);

@@ -159,13 +159,14 @@ typedef struct load_overlap {
   bool there;
   int64_t time_s;
   double open, high, low, close;
+  bool told;  // the answer had it, or another one before the segment
 } load_overlap;
 
 // Finds it, if it is near enough to be asked for with the segment.
 void load_find_overlap(load *own, interval asked, load_overlap *out);
 
 // Takes it, and all before the segment, out of an answer. False if it is another bar there.
-bool load_take_overlap(const load_overlap *overlap, interval asked, bar_columns *bars);
+bool load_take_overlap(load_overlap *overlap, interval asked, bar_columns *bars);
 
 // Whether two prices are two, not one that was written twice.
 bool load_prices_differ(double a, double b);

@@ -221,6 +221,23 @@ class ProbeTest(RefreshCase):
         self.assertEqual([ask.from_s for ask in self.gateway.asks[asked:]], [at("2026-10-11")])
         self.assertEqual(self.closes(), [10.5] * 15)
 
+    def test_an_answer_that_is_cut_is_no_hole_for_ever(self):
+        """It has not the bar that both should have: what is missing before its first one is asked for again."""
+        self.load(*WEEK)
+        self.spoil = lambda bars: [bar for bar in bars if bar[0] >= at("2026-10-15")]
+        self.load(*MORE)
+        self.assertEqual(len(self.closes()), 12)
+        gap, = [gap for gap in self.json("data", "gaps", "AAPL", "1d", "--all") if gap["cause"] == "EMPTY"]
+        self.assertEqual((gap["interval"]["from"], gap["interval"]["to"], gap["reason"]),
+                         ("2026-10-12T00:00:00Z", "2026-10-15T00:00:00Z", "the answer began later"))
+        self.spoil = lambda bars: bars
+        with sqlite3.connect(os.path.join(self.home, "millrace.db")) as store:
+            store.execute("UPDATE coverage SET again_s=0")  # an hour later
+        store.close()
+        self.load(*MORE)
+        self.assertEqual(len(self.closes()), 15)
+        self.assertEqual(self.load(*MORE)["requests"], 0)
+
     def test_a_source_that_contradicts_itself(self):
         """One bar is another each time that it is asked for: the load comes to an end."""
         self.load(*WEEK)

@@ -60,7 +60,7 @@ static void check_bar(void **state) {
     bars.close[i] = i == 1 ? one->close : 2;
     bars.volume[i] = i == 1 ? one->volume : 7;
   }
-  judge_answer answer = {frame_of("1d"), {0, 10 * DAY}, LATE, LATE, "", 0, false};
+  judge_answer answer = {frame_of("1d"), {0, 10 * DAY}, LATE, LATE, "", 0, 0};
   judgement out;
   judge(&answer, &bars, &out);
   size_t refused = one->said == NULL ? 0 : 1;
@@ -184,7 +184,7 @@ static void each_part_says_its_own_flaw(void **state) {
   (void)state;
   bar_columns bars = {0};
   read_bars("0 1! 2! 3 3+ 4 6!", &bars);
-  judge_answer answer = {frame_of("1m"), {0, 9 * MINUTE}, OLD * MINUTE, NOW * MINUTE, "", 0, false};
+  judge_answer answer = {frame_of("1m"), {0, 9 * MINUTE}, OLD * MINUTE, NOW * MINUTE, "", 0, 0};
   judgement out;
   char text[600] = "";
   judge(&answer, &bars, &out);
@@ -201,22 +201,26 @@ static void each_part_says_its_own_flaw(void **state) {
 }
 
 // An answer that was cut to its newest bars says nothing of those before.
-static void what_is_asked_again_is_said_by_bars_alone(void **state) {
+static void what_lies_before_the_first_bar(void **state) {
   (void)state;
   static const struct {
-    const char *came, *known;
+    const char *came;
+    store_coverage_state before;
+    const char *known;
   } rows[] = {
-      {"0 4 8", "0-9 stored "},
-      {"3 4 8", "0-3 open 3-9 stored "},
-      {"3! 4 6", "0-3 open 3-4 refused again in 0 4-7 stored 7-9 open "},
-      {"5", "0-5 open 5-6 stored 6-9 open "},
-      {"", "0-9 empty again in 60 "},
+      {"3 4 8", STORE_STORED, "0-9 stored "},
+      {"0 4 8", STORE_OPEN, "0-9 stored "},
+      {"3 4 8", STORE_OPEN, "0-3 open 3-9 stored "},
+      {"3 4 8", STORE_EMPTY, "0-3 empty again in 60 3-9 stored "},
+      {"3! 4 6", STORE_OPEN, "0-3 open 3-4 refused again in 0 4-7 stored 7-9 open "},
+      {"5", STORE_OPEN, "0-5 open 5-6 stored 6-9 open "},
+      {"", STORE_OPEN, "0-9 empty again in 60 "},
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     bar_columns bars = {0};
     read_bars(rows[i].came, &bars);
-    judge_answer answer = {
-        frame_of("1m"), {0, 9 * MINUTE}, OLD * MINUTE, NOW * MINUTE, "", 0, true};
+    judge_answer answer = {frame_of("1m"), {0, 9 * MINUTE}, OLD * MINUTE, NOW * MINUTE, "", 0,
+                           rows[i].before};
     judgement out;
     char text[400];
     judge(&answer, &bars, &out);
@@ -255,8 +259,13 @@ static void parts_are_all_that_was_asked(void **state) {
     const timeframe *frame = frame_of(texts[round % 5]);
     int64_t from_s = timeframe_floor(frame, (int64_t)(next_random(&seed) % 1000000000));
     int64_t span = (int64_t)(1 + next_random(&seed) % 200) * frame->seconds;
-    judge_answer answer = {frame,         {from_s, from_s + span}, 0, 0, "none", (int)(round % 3),
-                           round % 2 == 1};
+    judge_answer answer = {frame,
+                           {from_s, from_s + span},
+                           0,
+                           0,
+                           "none",
+                           (int)(round % 3),
+                           (store_coverage_state)(round % 5)};
     answer.clock_s = from_s + (int64_t)(next_random(&seed) % (uint64_t)(2 * span));
     bar_columns bars = {0};
     bar_columns_reserve(&bars, BARS_MAX);
@@ -291,7 +300,7 @@ static void a_week_may_be_dated_by_its_friday(void **state) {
     bars.count = 1;
     bars.times[0] = FRIDAY;
     bars.open[0] = bars.high[0] = bars.low[0] = bars.close[0] = bars.volume[0] = 1;
-    judge_answer answer = {frame_of("1w"), {MONDAY, NEXT}, over ? NEXT : NEXT - 1, 0, "", 0, false};
+    judge_answer answer = {frame_of("1w"), {MONDAY, NEXT}, over ? NEXT : NEXT - 1, 0, "", 0, 0};
     judgement out;
     judge(&answer, &bars, &out);
     assert_int_equal(bars.count, over);
@@ -311,7 +320,7 @@ static int check_answers(void) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_part_says_its_own_flaw),
-      cmocka_unit_test(what_is_asked_again_is_said_by_bars_alone),
+      cmocka_unit_test(what_lies_before_the_first_bar),
       cmocka_unit_test(parts_are_all_that_was_asked),
       cmocka_unit_test(a_week_may_be_dated_by_its_friday),
   };
