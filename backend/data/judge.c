@@ -124,7 +124,7 @@ typedef struct sitting {
   interval refused[JUDGE_REFUSED_MAX];  // of bars in the interval that cannot be
   const char *flaws[JUDGE_REFUSED_MAX];
   size_t refused_count;
-  int64_t last_s;  // the newest bar's time that is whole, right or not
+  int64_t first_s, last_s;  // the times of the bars that are whole, right or not
   bool has_last;
   int64_t unfinished_s;  // the first bar's that is not; or the end of the interval
 } sitting;
@@ -161,6 +161,7 @@ static bool is_right(sitting *own, const bar_columns *bars, size_t i, size_t ali
     return false;
   }
   if (inside) {
+    if (!own->has_last) own->first_s = time_s;
     own->last_s = time_s;
     own->has_last = true;
   }
@@ -238,6 +239,13 @@ static int64_t find_settled(const sitting *own, int64_t calm_s) {
   return to_s < answer->asked.to_s ? to_s : answer->asked.to_s;
 }
 
+// Where it says what there is.
+static int64_t find_beginning(const sitting *own) {
+  bool all = own->answer->before == 0 || own->answer->before == STORE_STORED;
+  if (all) return own->answer->asked.from_s;
+  return own->has_last ? own->first_s : own->unfinished_s;
+}
+
 static void fill_ledger(sitting *own) {
   const judge_answer *answer = own->answer;
   interval asked = answer->asked;
@@ -246,8 +254,10 @@ static void fill_ledger(sitting *own) {
   int64_t calm_s = timeframe_floor(answer->frame, mesh_time_add(answer->clock_s, -late_s));
   int64_t to_s = asked.from_s;
   if (own->has_last || own->unfinished_s < asked.to_s) {
+    int64_t from_s = find_beginning(own);
     to_s = find_settled(own, calm_s);
-    add_settled(own, asked.from_s, to_s);
+    add_part(own, asked.from_s, from_s, answer->before, "the answer began later");
+    add_settled(own, from_s, to_s);
   } else if (own->out->refused == 0 && calm_s > asked.from_s) {
     to_s = calm_s < asked.to_s ? calm_s : asked.to_s;
     add_part(own, asked.from_s, to_s, STORE_EMPTY, own->out->empty_reason);

@@ -25,6 +25,10 @@ typedef struct judge_answer {
   int64_t now_s;             // ours
   const char *empty_reason;  // quotes the source where it has nothing; "" elsewhere
   int tries;  // how often the same was answered before, of a part of the interval at least
+  // Of what lies before the first bar: 0, STORED: there is nothing. Where an answer may have been
+  // cut to its newest bars it is OPEN, which the first bar settles, or EMPTY, which is asked for
+  // again.
+  store_coverage_state before;
 } judge_answer;
 
 typedef struct judgement {
@@ -34,7 +38,7 @@ typedef struct judgement {
   bool empty;                          // the source has nothing of the interval
   char empty_reason[256];
   char reasons[JUDGE_REFUSED_MAX][JUDGE_TEXT_MAX];  // of the parts that are REFUSED
-  store_coverage parts[2 * JUDGE_REFUSED_MAX + 2];  // what is known of all that was asked
+  store_coverage parts[2 * JUDGE_REFUSED_MAX + 3];  // what is known of all that was asked
   size_t part_count;                                // oldest first
 } judgement;
 
@@ -45,8 +49,8 @@ typedef struct judgement {
 //
 // STORED is up to the last bar, and with it where a later one came or its end is a bar and
 // JUDGE_SETTLE_S ago: what a source has late is not missed. Behind that it is OPEN. Where nothing
-// came it is EMPTY as far as that is so long ago, and OPEN behind. A bar that was refused is
-// REFUSED, with its own flaw as the reason; neighbours of one flaw are one part, with the first
+// came it is EMPTY as far as that is so long ago, and OPEN behind. A bar that was refused
+// is REFUSED, with its own flaw as the reason; neighbours of one flaw are one part, with the first
 // one's. The texts of `parts` are in `out`, which must stay where it is.
 void judge(const judge_answer *answer, bar_columns *bars, judgement *out);
 

@@ -68,7 +68,7 @@ static mesh_bytes pack(const fetch_contract *from) {
 }
 
 // An instrument is called by the text that it was asked for with first. A number is no name, where
-// there is another.
+// there is another. A dry run notes nothing.
 static void do_name(void *arg) {
   store_job *job = arg;
   load *own = job->own;
@@ -80,8 +80,11 @@ static void do_name(void *arg) {
                           .name = by_number ? in_full : own->symbol,
                           .con_id = own->con_id,
                           .about = mesh_bytes_view(about)};
-  job->code = store_name_instrument(own->manager->store, own->symbol, &one, in_full,
-                                    own->series.symbol, &job->err);
+  store *store = own->manager->store;
+  job->code =
+      own->looks_only
+          ? store_foretell_name(store, &one, in_full, own->series.symbol, &job->err)
+          : store_name_instrument(store, own->symbol, &one, in_full, own->series.symbol, &job->err);
   free(about.data);
 }
 

@@ -159,13 +159,14 @@ typedef struct load_overlap {
   bool there;
   int64_t time_s;
   double open, high, low, close;
+  bool told;  // the answer had it, or another one before the segment
 } load_overlap;
 
 // Finds it, if it is near enough to be asked for with the segment.
 void load_find_overlap(load *own, interval asked, load_overlap *out);
 
 // Takes it, and all before the segment, out of an answer. False if it is another bar there.
-bool load_take_overlap(const load_overlap *overlap, interval asked, bar_columns *bars);
+bool load_take_overlap(load_overlap *overlap, interval asked, bar_columns *bars);
 
 // Whether two prices are two, not one that was written twice.
 bool load_prices_differ(double a, double b);
@@ -180,15 +181,21 @@ MESH_NODISCARD mesh_code load_probe(load *own, mesh_error *err);
 // Whether load_probe() would ask.
 bool load_probe_is_due(const load *own);
 
-// Adds to `out` the segments that a refresh would ask for; none where none is to be.
-MESH_NODISCARD mesh_code load_plan_refresh(load *own, intervals *out, mesh_error *err);
+// Asks for bars of the shadow again, of those that came first. *same: the source says what it said.
+// Not so where it cannot be asked, or says nothing of them; OK all the same.
+MESH_NODISCARD mesh_code load_probe_shadow(load *own, bool *same, mesh_error *err);
+
+// Adds to `out` the segments that a refresh would ask for; none where none is to be. *probes: the
+// requests beside these.
+MESH_NODISCARD mesh_code load_plan_refresh(load *own, intervals *out, int *probes, mesh_error *err);
 
 // Notes in the store that the series is to be refreshed: until it is, each load goes on with that.
 MESH_NODISCARD mesh_code load_begin_refresh(load *own, const char *reason, mesh_error *err);
 
-// Before the shadow takes the series' place: stored bars of which the source said nothing are kept
-// in it, where what both have next to them is the same; where it is not, FAILED_PRECONDITION
-// (MISSING_AT_SOURCE) says so, and the series stays as it is, unless the request drops them.
+// Before the shadow takes the series' place: stored bars of which the source said nothing, or what
+// cannot be, are kept in it, where what both have next to them is the same; where it is not, and it
+// said nothing of some, FAILED_PRECONDITION (MISSING_AT_SOURCE) says so, and the series stays as it
+// is, unless the request drops them.
 MESH_NODISCARD mesh_code load_settle_lacking(load *own, mesh_error *err);
 
 // Behind other loads of the series that do so: probes it; where it is to be refreshed, asks for all

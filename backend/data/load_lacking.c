@@ -1,7 +1,7 @@
 // What a refresh did not get: stored bars of which the source, when it was asked for all again,
-// said nothing. "No data" is no proof that there never was any: a source forgets (seconds after
-// half a year, futures two years behind their end), or has nothing today. What it has not said
-// otherwise of is not given up.
+// said nothing, or what cannot be. "No data" is no proof that there never was any: a source forgets
+// (seconds after half a year, futures two years behind their end), or has nothing today. What it
+// has not said otherwise of is not given up.
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,9 +18,9 @@ static const double least_factor = 0.005;
 
 typedef struct lacking {
   load *own;
-  intervals answered;       // where the shadow has the source's word
-  int64_t first_s, last_s;  // the shadow's bars lie in [first, last]; empty: last < first
-  int64_t at_s, to_s;       // what is read next
+  intervals answered;  // where the shadow has the source's word: between two bars of one answer
+  intervals refused;   // and where that cannot be
+  int64_t at_s, to_s;  // what is read next
   bool done;
   bar_columns stored, page;  // of the series, and of the shadow
   int64_t both;              // bars that both have
@@ -28,11 +28,13 @@ typedef struct lacking {
   int64_t before_s;          // its time
   bool before_both;          // both have it
   bool before_other;         // and it is quite another one
-  intervals runs;            // of stored bars one behind another that nothing was said of
+  intervals runs;            // of stored bars one behind another that the shadow lacks
   bool open;                 // the last bar is of the last run
   bool run_near, run_other;  // next to it is a bar that both have; one that is quite another
   bool is_of_another_kind;   // one of the runs
   int64_t count;             // bars in them
+  int64_t silent;            // of those, bars that nothing at all was said of
+  int64_t silent_from_s, silent_to_s;  // from the first to the last one
   mesh_code code;
   mesh_error err;
 } lacking;
@@ -45,8 +47,9 @@ static series_choice shadow_of(const load *own) {
 
 static void take_answered(void *arg, const store_coverage *coverage) {
   lacking *job = arg;
-  if (coverage->state != STORE_STORED && coverage->state != STORE_REFUSED) return;
-  intervals_add(&job->answered, (interval){coverage->from_s, coverage->to_s});
+  interval at = {coverage->from_s, coverage->to_s};
+  if (coverage->state == STORE_STORED) intervals_add(&job->answered, at);
+  if (coverage->state == STORE_REFUSED) intervals_add(&job->refused, at);
 }
 
 static mesh_code read_bars(lacking *job, const series_key *key, int64_t from_s, int64_t to_s,
@@ -63,35 +66,25 @@ static void do_begin(void *arg) {
   store *store = job->own->manager->store;
   series_choice shadow = shadow_of(job->own);
   series_key key = series_choice_key(&shadow, job->own->timeframe->text);
-  int64_t count, first_s;
   intervals_clear(&job->answered);
+  intervals_clear(&job->refused);
   job->code = store_read_coverage(store, &key, INT64_MIN, INT64_MAX, take_answered, job, &job->err);
   intervals_normalize(&job->answered);
-  if (job->code == GRPC_STATUS_OK)
-    job->code = read_bars(job, &key, INT64_MIN, INT64_MAX, &job->page);
-  job->first_s = job->page.count > 0 ? job->page.times[0] : INT64_MAX;
-  job->last_s = INT64_MIN;
-  if (job->code == GRPC_STATUS_OK) {
-    job->code = store_count_bars(store, &key, INT64_MIN, INT64_MAX, 1, &count, &first_s, &job->err);
-    if (count > 0) job->last_s = first_s;
-  }
-  job->page.count = 0;
+  intervals_normalize(&job->refused);
   job->at_s = INT64_MIN;
 }
 
-// The source has said of the time that there is no such bar: it has others on both sides.
-static bool is_said_gone(const lacking *job, int64_t time_s) {
-  if (time_s < job->first_s || time_s > job->last_s) return false;
-  size_t low = 0, high = job->answered.count;
+static bool lies_in(const intervals *all, int64_t time_s) {
+  size_t low = 0, high = all->count;
   while (low < high) {
     size_t middle = (low + high) / 2;
-    if (job->answered.items[middle].to_s <= time_s) {
+    if (all->items[middle].to_s <= time_s) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  return low < job->answered.count && job->answered.items[low].from_s <= time_s;
+  return low < all->count && all->items[low].from_s <= time_s;
 }
 
 // A run is of the kind of what is next to it: that came with it. Alone it may be of any.
@@ -111,6 +104,9 @@ static void add_lacking(lacking *job, int64_t time_s, bool near) {
   }
   job->open = true;
   job->count++;
+  if (lies_in(&job->refused, time_s)) return;
+  if (job->silent++ == 0) job->silent_from_s = time_s;
+  job->silent_to_s = to_s;
 }
 
 static void add_both(lacking *job, double was, double is, bool near) {
@@ -136,7 +132,7 @@ static void look_at(lacking *job, const bar_columns *old, size_t i, const bar_co
   if (!near) close_run(job);
   if (k < said->count && said->times[k] == time_s) {
     add_both(job, old->close[i], said->close[k], near);
-  } else if (is_said_gone(job, time_s)) {
+  } else if (lies_in(&job->answered, time_s)) {
     close_run(job);
     job->before_both = false;
   } else {
@@ -210,8 +206,8 @@ static mesh_code carry(lacking *job, interval run, mesh_error *err) {
 static mesh_code refuse(const lacking *job, mesh_error *err) {
   const load *own = job->own;
   char from[TIMES_TEXT_MAX], to[TIMES_TEXT_MAX];
-  times_format(job->runs.items[0].from_s, from);
-  times_format(job->runs.items[job->runs.count - 1].to_s, to);
+  times_format(job->silent_from_s, from);
+  times_format(job->silent_to_s, to);
   mesh_fail(
       err, GRPC_STATUS_FAILED_PRECONDITION,
       "%s %s: the source %s, and says nothing of %lld bars that are stored, from %s to %s: all "
@@ -219,7 +215,7 @@ static mesh_code refuse(const lacking *job, mesh_error *err) {
       "these up",
       own->series.symbol, own->timeframe->text,
       job->both > 0 ? "has other bars now" : "has none of the stored bars now",
-      (long long)job->count, from, to);
+      (long long)job->silent, from, to);
   mesh_error_set_reason(err, "MISSING_AT_SOURCE", "data-manager.millrace");
   return err->code;
 }
@@ -229,7 +225,8 @@ static mesh_code settle(lacking *job, mesh_error *err) {
   while (code == GRPC_STATUS_OK && !job->done)
     code = on_pool(job, do_page, err);
   if (code != GRPC_STATUS_OK || job->count == 0) return code;
-  if (job->is_of_another_kind) return refuse(job, err);
+  // Of another kind, what the source has and cannot be is given up: it would stay like that.
+  if (job->is_of_another_kind) return job->silent > 0 ? refuse(job, err) : GRPC_STATUS_OK;
   for (size_t i = 0; i < job->runs.count && code == GRPC_STATUS_OK; i++)
     code = carry(job, job->runs.items[i], err);
   if (code == GRPC_STATUS_OK) job->own->bars_kept = job->count;
@@ -241,6 +238,7 @@ mesh_code load_settle_lacking(load *own, mesh_error *err) {
   lacking job = {.own = own};
   mesh_code code = settle(&job, err);
   intervals_clear(&job.answered);
+  intervals_clear(&job.refused);
   intervals_clear(&job.runs);
   bar_columns_clear(&job.stored);
   bar_columns_clear(&job.page);

@@ -66,11 +66,13 @@ static void add_segments(load *own, const intervals *segments) {
 mesh_code load_dry_run(load *own, mesh_error *err) {
   fetch_pace pace;
   intervals again = {0};
+  int probes = 0;
   mesh_code code =
       fetch_pace_of(mesh_operation_scope(own->operation), own->manager->adapter, &pace, err);
-  if (code == GRPC_STATUS_OK) code = load_plan_refresh(own, &again, err);
+  if (code == GRPC_STATUS_OK) code = load_plan_refresh(own, &again, &probes, err);
   if (code != GRPC_STATUS_OK) return code;
-  own->plan_message.again = (int32_t)again.count;
+  own->plan_message.again = (int32_t)again.count + probes;
+  own->plan_message.requests += probes;
   add_probe(own);
   add_segments(own, &again);
   add_segments(own, &own->segments);

@@ -57,16 +57,17 @@ static bool is_other(const load_overlap *overlap, const bar_columns *bars, size_
          load_prices_differ(overlap->close, bars->close[i]);
 }
 
-bool load_take_overlap(const load_overlap *overlap, interval asked, bar_columns *bars) {
+bool load_take_overlap(load_overlap *overlap, interval asked, bar_columns *bars) {
   if (!overlap->there) return true;
   bar_columns kept = {0};
   bool same = true;
   for (size_t i = 0; i < bars->count; i++) {
     if (bars->times[i] >= asked.from_s) {
       bar_columns_copy(&kept, bars, i, 1);
-    } else if (bars->times[i] == overlap->time_s && is_other(overlap, bars, i)) {
-      same = false;
+      continue;
     }
+    overlap->told = true;
+    if (bars->times[i] == overlap->time_s && is_other(overlap, bars, i)) same = false;
   }
   bar_columns_clear(bars);
   *bars = kept;

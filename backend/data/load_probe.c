@@ -23,7 +23,9 @@ static const double least_factor = 0.005;
 
 typedef struct probe {
   load *own;
+  const char *piece;  // how its request is called
   bool is_disputed;   // it is asked because of own->disputed_s
+  int64_t probed_s;   // when that was done last
   int64_t bound_s;    // what had been fetched by then is of one kind
   intervals fetched;  // the stretches of that
   size_t count;       // of the stored bars
@@ -44,7 +46,7 @@ static void find_bound(void *arg, const store_coverage *coverage) {
   probe *own = arg;
   if (coverage->state != STORE_STORED) return;
   int64_t fetched_s = coverage->asked_s;
-  if (fetched_s <= own->own->probed_s) fetched_s = own->own->probed_s;
+  if (fetched_s <= own->probed_s) fetched_s = own->probed_s;
   if (fetched_s < own->bound_s) own->bound_s = fetched_s;
 }
 
@@ -137,7 +139,7 @@ static mesh_code ask(probe *own, fetch_result *out, interval *asked, mesh_error 
   int64_t end_s = timeframe_end(of->timeframe, own->times[own->count - 1]);
   drop_far(own, end_s - segments_limit_s(of->timeframe));
   *asked = (interval){own->times[0], end_s};
-  mesh_text_format(name, sizeof name, "%s/probe", mesh_operation_name(of->operation));
+  mesh_text_format(name, sizeof name, "%s/%s", mesh_operation_name(of->operation), own->piece);
   fetch_request request = {.operation = name,
                            .series = load_fetches(of),
                            .timeframe = of->timeframe->text,
@@ -266,27 +268,47 @@ bool load_probe_is_due(const load *of) {
   return due && !of->is_guess && !of->refresh && of->had_bars && of->segments.count > 0;
 }
 
-mesh_code load_probe(load *of, mesh_error *err) {
-  bool due = load_probe_is_due(of);
-  probe own = {.own = of, .is_disputed = of->probe_now};
-  of->probe_now = of->probe_failed = false;
-  if (!due) return GRPC_STATUS_OK;
-  mesh_code code = on_pool(&own, do_read, err);
-  intervals_clear(&own.fetched);
-  if (code != GRPC_STATUS_OK || own.count == 0) return code;
+// Asks for some stored bars, and compares. OK too where they cannot be had: *failed.
+static mesh_code look(probe *own, bool *failed, mesh_error *err) {
+  load *of = own->own;
+  *failed = false;
+  mesh_code code = on_pool(own, do_read, err);
+  intervals_clear(&own->fetched);
+  if (code != GRPC_STATUS_OK || own->count == 0) return code;
   fetch_result said = {0};
   interval asked;
-  code = ask(&own, &said, &asked, err);
+  code = ask(own, &said, &asked, err);
   if (code == GRPC_STATUS_OK) {
-    judge_and_compare(&own, asked, &said);
-    code = act(&own, err);
+    judge_and_compare(own, asked, &said);
   } else if (mesh_scope_check(mesh_operation_scope(of->operation), NULL) == GRPC_STATUS_OK) {
     mesh_log(MESH_LOG_INFO, "data-manager", "%s %s was not looked at again: %s", of->series.symbol,
              of->timeframe->text, err->message);
-    of->probe_failed = true;
+    *failed = true;
     code = GRPC_STATUS_OK;  // the next load does; this one has its own bars to fetch
   }
   bar_columns_clear(&said.bars);
+  return code;
+}
+
+mesh_code load_probe(load *of, mesh_error *err) {
+  bool due = load_probe_is_due(of);
+  probe own = {.own = of, .piece = "probe", .is_disputed = of->probe_now, .probed_s = of->probed_s};
+  of->probe_now = of->probe_failed = false;
+  if (!due) return GRPC_STATUS_OK;
+  mesh_code code = look(&own, &of->probe_failed, err);
+  if (code == GRPC_STATUS_OK && !of->probe_failed) code = act(&own, err);
+  bar_columns_clear(&own.corrected);
+  return code;
+}
+
+mesh_code load_probe_shadow(load *of, bool *same, mesh_error *err) {
+  series_choice series = of->series;
+  bool failed;
+  probe own = {.own = of, .piece = "probe-shadow"};  // of what was fetched first
+  of->series = series_shadow(&series);
+  mesh_code code = look(&own, &failed, err);
+  of->series = series;
+  *same = code == GRPC_STATUS_OK && own.told > 0 && own.changed == 0;
   bar_columns_clear(&own.corrected);
   return code;
 }

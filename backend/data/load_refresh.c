@@ -9,7 +9,7 @@
 #include "mesh/operation/operation_retry.h"
 #include "mesh/runtime/text.h"
 
-enum { STALE_S = 86400 };
+enum { STALE_S = 86400, DOUBTFUL_S = 3600 };
 
 typedef struct refresh_job {
   load *own;
@@ -45,9 +45,11 @@ static void take_known(void *arg, const store_coverage *coverage) {
   job->begun = true;
   if (coverage->state == STORE_STORED && coverage->asked_s > job->fetched_s)
     job->fetched_s = coverage->asked_s;
-  bool empty = coverage->state == STORE_EMPTY || coverage->state == STORE_REFUSED;
-  bool known = coverage->state == STORE_STORED || coverage->state == STORE_OPEN ||
-               (empty && coverage->again_s > job->now_s);
+  // A bar that cannot be has been asked for: the load behind the refresh asks again.
+  bool answered = coverage->state == STORE_STORED || coverage->state == STORE_OPEN ||
+                  coverage->state == STORE_REFUSED;
+  bool empty = coverage->state == STORE_EMPTY && coverage->again_s > job->now_s;
+  bool known = answered || empty;
   if (known) intervals_add(&job->known, (interval){coverage->from_s, coverage->to_s});
 }
 
@@ -142,14 +144,31 @@ static mesh_code replace(load *own, series_choice series, mesh_error *err) {
   return job.code == GRPC_STATUS_OK ? job.code : err->code;
 }
 
-static bool is_stale(const refresh_job *job) {
-  return job->fetched_s != 0 && job->now_s - job->fetched_s > STALE_S;
+// Nobody went on with the shadow for so long, or the clock was set back meanwhile.
+static bool is_older(const refresh_job *job, int64_t limit_s) {
+  int64_t age_s = job->now_s - job->fetched_s;
+  return job->fetched_s != 0 && (age_s > limit_s || age_s < -JUDGE_FETCHED_S);
 }
 
-// A shadow that nobody has gone on with for a day begins again: what comes now may be of another
-// kind. It is never not there, or what it is for would be forgotten: another one takes its place.
+static bool is_stale(const refresh_job *job) {
+  return is_older(job, STALE_S);
+}
+
+// What comes now may be of another kind, which some of its bars tell, unless all are too old.
+static bool is_doubtful(const refresh_job *job) {
+  return is_older(job, DOUBTFUL_S) && !is_stale(job);
+}
+
+// A shadow that nobody has gone on with for a day, or of which the source says otherwise by now,
+// begins again. It is never not there, or what it is for would be forgotten: another one takes its
+// place.
 static mesh_code begin_again(load *own, refresh_job *job, mesh_error *err) {
-  if (!is_stale(job)) return GRPC_STATUS_OK;
+  bool same = !is_stale(job) || job->asked.count == 0;
+  if (is_doubtful(job) && job->asked.count > 0) {
+    mesh_code code = load_probe_shadow(own, &same, err);
+    if (code != GRPC_STATUS_OK) return code;
+  }
+  if (same) return GRPC_STATUS_OK;
   series_choice shadow = series_shadow(&own->series), next = series_shadow(&shadow);
   job->reason = "to be asked for again";
   mesh_code code = mark_in(own, &next, job, err);
@@ -211,9 +230,10 @@ static mesh_code gather(load *own, refresh_job *job, mesh_error *err) {
   }
 }
 
-mesh_code load_plan_refresh(load *own, intervals *out, mesh_error *err) {
+mesh_code load_plan_refresh(load *own, intervals *out, int *probes, mesh_error *err) {
   refresh_job job;
   mesh_code code = read_job(own, &job, err);
+  *probes = is_doubtful(&job);
   if (is_stale(&job)) intervals_clear(&job.known);
   if (code == GRPC_STATUS_OK && (own->refresh || job.begun)) code = plan_job(own, &job, out, err);
   clear_job(&job);

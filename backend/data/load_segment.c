@@ -119,8 +119,16 @@ static int count_tries(const load *own, interval asked) {
   return tries;
 }
 
+// An answer without the bar before it, which it was asked for too, may have been cut to its newest
+// bars. Of a refresh every one may.
+static store_coverage_state what_is_before(const load *own, const load_overlap *overlap) {
+  if (own->is_refreshing) return STORE_OPEN;
+  return overlap->there && !overlap->told ? STORE_EMPTY : STORE_STORED;
+}
+
 // Stores what came: bars, or the fact that there are none.
-static mesh_code keep(load *own, interval asked, fetch_result *fetched, mesh_error *err) {
+static mesh_code keep(load *own, interval asked, const load_overlap *overlap, fetch_result *fetched,
+                      mesh_error *err) {
   bar_columns *bars = &fetched->bars;
   int64_t now_s = mesh_time_seconds(mesh_wall_ns());
   judge_answer answer = {.frame = own->timeframe,
@@ -128,7 +136,8 @@ static mesh_code keep(load *own, interval asked, fetch_result *fetched, mesh_err
                          .clock_s = fetched->clock_s != 0 ? fetched->clock_s : now_s,
                          .now_s = now_s,
                          .empty_reason = fetched->empty_reason,
-                         .tries = count_tries(own, asked)};
+                         .tries = count_tries(own, asked),
+                         .before = what_is_before(own, overlap)};
   judgement *found = malloc(sizeof *found);
   if (found == NULL) abort();
   judge(&answer, bars, found);
@@ -230,7 +239,7 @@ static mesh_code fetch_and_keep(load *own, mesh_scope *scope, size_t index, bool
                      own->series.symbol, own->timeframe->text);
   } else if (code == GRPC_STATUS_OK) {
     patience_end(&own->patience);
-    code = keep(own, asked, &fetched, err);
+    code = keep(own, asked, &overlap, &fetched, err);
     own->done++;
   } else if (scope->code != GRPC_STATUS_OK || ends_load(&why) || is_out_of_time(scope, code)) {
     if (scope->code != GRPC_STATUS_OK) note_stopped(own, name);

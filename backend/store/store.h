@@ -217,8 +217,8 @@ MESH_NODISCARD mesh_code store_remove_series(store *store, const series_key *key
 typedef bool (*store_uses)(void *arg, const char *const *texts, size_t count,
                            const struct store_operation *operation);
 
-// The same, and its shadow with it, unless an operation that has not ended uses it:
-// FAILED_PRECONDITION (IN_USE) names that. Both in one write, behind every operation that was
+// The same, and its shadow, and that one's, with it, unless an operation that has not ended uses
+// it: FAILED_PRECONDITION (IN_USE) names that. Both in one write, behind every operation that was
 // created before it and before every other one.
 MESH_NODISCARD mesh_code store_remove_unused_series(store *store, const series_key *key,
                                                     store_uses uses, void *arg, int64_t *bars,
@@ -264,6 +264,11 @@ typedef struct store_instrument {
 MESH_NODISCARD mesh_code store_name_instrument(store *store, const char *text,
                                                const store_instrument *one, const char *spare,
                                                char out[INSTRUMENT_NAME_MAX], mesh_error *err);
+
+// Writes the name that store_name_instrument() would give it into `out`, and notes nothing.
+MESH_NODISCARD mesh_code store_foretell_name(store *store, const store_instrument *one,
+                                             const char *spare, char out[INSTRUMENT_NAME_MAX],
+                                             mesh_error *err);
 
 // Calls each() for what a text is at a source. NOT_FOUND: that was never asked.
 MESH_NODISCARD mesh_code store_find_instrument(store *store, const char *source, const char *text,

@@ -74,8 +74,15 @@ class ModesTest(LayersCase):
     def test_a_dry_run_leaves_no_trace(self):
         self.assertEqual(self.load("--to", "2026-11-07", "--dry-run")["plan"]["requests"], 3)
         self.assertEqual(self.gateway.heads, 1)
-        self.assertEqual(self.in_store("SELECT * FROM series"), [])
-        self.assertEqual(self.in_store("SELECT * FROM coverage"), [])
+        for table in ("series", "coverage", "instruments", "aliases"):
+            self.assertEqual(self.in_store("SELECT * FROM " + table), [], table)
+
+    def test_a_dry_run_of_a_number_knows_what_is_stored(self):
+        self.load(*WEEK)
+        con_id, = self.in_store("SELECT con_id FROM instruments")[0]
+        said = outcome(self.json("data", "load", "CONID:%d" % con_id, "1d", *WEEK, "--dry-run"))["succeeded"]["load"]
+        self.assertEqual((said["symbol"], said["plan"]["requests"]), ("AAPL", 0))
+        self.assertEqual(self.in_store("SELECT text FROM aliases"), [("AAPL",)])
 
     def test_a_dry_run_counts_what_is_asked_for_again(self):
         def plan(*flags):

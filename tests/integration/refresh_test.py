@@ -221,6 +221,23 @@ class ProbeTest(RefreshCase):
         self.assertEqual([ask.from_s for ask in self.gateway.asks[asked:]], [at("2026-10-11")])
         self.assertEqual(self.closes(), [10.5] * 15)
 
+    def test_an_answer_that_is_cut_is_no_hole_for_ever(self):
+        """It has not the bar that both should have: what is missing before its first one is asked for again."""
+        self.load(*WEEK)
+        self.spoil = lambda bars: [bar for bar in bars if bar[0] >= at("2026-10-15")]
+        self.load(*MORE)
+        self.assertEqual(len(self.closes()), 12)
+        gap, = [gap for gap in self.json("data", "gaps", "AAPL", "1d", "--all") if gap["cause"] == "EMPTY"]
+        self.assertEqual((gap["interval"]["from"], gap["interval"]["to"], gap["reason"]),
+                         ("2026-10-12T00:00:00Z", "2026-10-15T00:00:00Z", "the answer began later"))
+        self.spoil = lambda bars: bars
+        with sqlite3.connect(os.path.join(self.home, "millrace.db")) as store:
+            store.execute("UPDATE coverage SET again_s=0")  # an hour later
+        store.close()
+        self.load(*MORE)
+        self.assertEqual(len(self.closes()), 15)
+        self.assertEqual(self.load(*MORE)["requests"], 0)
+
     def test_a_source_that_contradicts_itself(self):
         """One bar is another each time that it is asked for: the load comes to an end."""
         self.load(*WEEK)
@@ -316,6 +333,37 @@ class RefreshTest(RefreshCase):
         self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
         self.assertEqual(self.closes(), [10.5] * 7)
 
+    def test_an_answer_that_begins_late_between_others_costs_no_bar(self):
+        """Of two stretches, of which the second is cut to its newest bars."""
+        self.load(*WEEK)
+        self.load("--from", "2026-10-24", "--to", "2026-10-28")
+        self.gone.update([at("2026-10-24"), at("2026-10-25")])
+        loaded = self.load(*WEEK, "--refresh")
+        self.assertEqual((loaded["changed"]["refreshed"], loaded["changed"]["kept"]), (True, 2))
+        self.assertEqual(self.closes(), [10.5] * 11)
+        self.assertEqual(self.load(*WEEK)["requests"], 0)
+        self.assertEqual(self.load("--from", "2026-10-24", "--to", "2026-10-28")["requests"], 0)
+
+    def spoil_one(self, time_s):
+        """One bar of the source cannot be."""
+        self.spoil = lambda bars: [(t, 50, *rest) if t == time_s else (t, open_, *rest) for t, open_, *rest in bars]
+
+    def test_a_bar_that_cannot_be_costs_no_bar(self):
+        self.load(*WEEK)
+        self.spoil_one(at("2026-10-09"))
+        loaded = self.load(*WEEK, "--refresh")
+        self.assertEqual((loaded["changed"]["refreshed"], loaded["changed"]["kept"]), (True, 1))
+        self.assertEqual(self.closes(), [10.5] * 7)
+
+    def test_a_bar_that_cannot_be_is_not_kept_of_another_kind(self):
+        """It does not keep the others from taking their place, either."""
+        self.load(*WEEK)
+        self.spoil_one(at("2026-10-09"))
+        self.factor = 0.25
+        loaded = self.load(*WEEK, "--refresh")
+        self.assertEqual((loaded["changed"]["refreshed"], loaded["changed"]["kept"]), (True, 0))
+        self.assertEqual(self.closes(), [2.625] * 6)
+
     def refresh_half(self):
         """Of two stretches the first one comes, and then the other is refused."""
         self.load(*WEEK)
@@ -344,7 +392,46 @@ class RefreshTest(RefreshCase):
         self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
         self.assertEqual(self.closes(), [1.3125] * 11)
 
-    def test_one_of_yesterday_goes_on(self):
+    def test_one_of_before_a_split_begins_again(self):
+        """It is of this day, and some of its bars tell."""
+        self.refresh_half()
+        self.pass_time(4 * 3600)
+        self.factor = 0.25
+        plan = self.load(*WEEK, "--dry-run")["plan"]
+        self.assertEqual((plan["requests"], plan["again"]), (2, 2))
+        asked = len(self.gateway.asks)
+        self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [2.625] * 11)
+        self.assertEqual(len(self.gateway.asks) - asked, 3)
+
+    def test_one_that_cannot_be_compared_begins_again(self):
+        self.refresh_half()
+        self.pass_time(4 * 3600)
+        ask_all, self.factor = self.answer, 0.25
+
+        def say_nothing_at_first(ask):
+            self.gateway.answer = ask_all
+            return NO_DATA
+        self.gateway.answer = say_nothing_at_first
+        self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [2.625] * 11)
+
+    def test_one_of_before_goes_on_where_the_source_says_the_same(self):
+        self.refresh_half()
+        self.pass_time(4 * 3600)
+        asked = len(self.gateway.asks)
+        self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
+        self.assertEqual(len(self.gateway.asks) - asked, 2)
+
+    def test_one_of_a_clock_that_was_set_back_begins_again(self):
+        self.factor = 0.25
+        self.refresh_half()
+        self.pass_time(-3 * DAY)
+        self.factor = 0.125
+        self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])
+        self.assertEqual(self.closes(), [1.3125] * 11)
+
+    def test_one_of_just_now_goes_on(self):
         self.refresh_half()
         asked = len(self.gateway.asks)
         self.assertTrue(self.load(*WEEK)["changed"]["refreshed"])

@@ -69,19 +69,19 @@ static void take_row(void *arg, const store_instrument *instrument) {
 }
 
 // The name of the instrument of this number; false where it has none yet.
-static mesh_code find_by_number(store *store, naming *own, bool *found, mesh_error *err) {
+static mesh_code find_by_number(store *store, store_connection *connection, naming *own,
+                                bool *found, mesh_error *err) {
   sqlite3_stmt *statement;
   *found = false;
   if (own->one->con_id == 0) return GRPC_STATUS_OK;
   mesh_code code = store_prepare(
-      store, &store->writer, STORE_SQL_FIND_BY_NUMBER,
+      store, connection, STORE_SQL_FIND_BY_NUMBER,
       "SELECT name, con_id, about FROM instruments WHERE source=?1 AND con_id=?2 AND con_id<>0",
       &statement, err);
   if (code != GRPC_STATUS_OK) return code;
   store_bind_text(statement, 1, own->one->source);
   sqlite3_bind_int64(statement, 2, own->one->con_id);
-  code =
-      pass_row(store, &store->writer, statement, take_row, own, own->one->source, own->text, err);
+  code = pass_row(store, connection, statement, take_row, own, own->one->source, own->text, err);
   *found = code == GRPC_STATUS_OK;
   return code == GRPC_STATUS_NOT_FOUND ? GRPC_STATUS_OK : code;
 }
@@ -124,7 +124,7 @@ static mesh_code add_alias(store *store, const naming *own, mesh_error *err) {
 static mesh_code run_name(store *store, store_write *write, mesh_error *err) {
   naming *own = (naming *)write;
   bool found, taken = false;
-  mesh_code code = find_by_number(store, own, &found, err);
+  mesh_code code = find_by_number(store, &store->writer, own, &found, err);
   if (code == GRPC_STATUS_OK && !found) code = add(store, own, own->one->name, &taken, err);
   if (code == GRPC_STATUS_OK && taken && own->one->con_id != 0) {
     code = add(store, own, own->spare, &taken, err);
@@ -142,6 +142,37 @@ mesh_code store_name_instrument(store *store, const char *text, const store_inst
                                 const char *spare, char out[INSTRUMENT_NAME_MAX], mesh_error *err) {
   naming own = {.write.run = run_name, .text = text, .spare = spare, .one = one, .name = out};
   return store_submit_and_wait(store, &own.write, err);
+}
+
+static mesh_code find_taken(store *store, const char *source, const char *name, bool *taken,
+                            mesh_error *err) {
+  sqlite3_stmt *statement;
+  mesh_code code =
+      store_prepare(store, &store->reader, STORE_SQL_FIND_NAME,
+                    "SELECT 1 FROM instruments WHERE source=?1 AND name=?2", &statement, err);
+  if (code != GRPC_STATUS_OK) return code;
+  store_bind_text(statement, 1, source);
+  store_bind_text(statement, 2, name);
+  int step = sqlite3_step(statement);
+  *taken = step == SQLITE_ROW;
+  if (step != SQLITE_ROW && step != SQLITE_DONE)
+    code = store_fail(store, store->reader.db, "cannot find a name", err);
+  store_release(statement);
+  return code;
+}
+
+mesh_code store_foretell_name(store *store, const store_instrument *one, const char *spare,
+                              char out[INSTRUMENT_NAME_MAX], mesh_error *err) {
+  naming own = {.text = one->name, .one = one, .name = out};
+  bool found, taken = false;
+  pthread_mutex_lock(&store->read_lock);
+  mesh_code code = find_by_number(store, &store->reader, &own, &found, err);
+  if (code == GRPC_STATUS_OK && !found)
+    code = find_taken(store, one->source, one->name, &taken, err);
+  pthread_mutex_unlock(&store->read_lock);
+  bool is_another = taken && one->con_id != 0;
+  if (!found) mesh_text_copy(out, INSTRUMENT_NAME_MAX, is_another ? spare : one->name);
+  return code;
 }
 
 // ---- for the schema ----

@@ -58,13 +58,14 @@ static mesh_code run_remove(store *store, store_write *write, mesh_error *err) {
   return code == GRPC_STATUS_OK ? hide(store, series, err) : code;
 }
 
-// What was gathered to take its place.
-static mesh_code hide_shadow(store *store, const series_key *key, mesh_error *err) {
+// What was gathered to take its place, of this prefix.
+static mesh_code hide_shadow(store *store, const series_key *key, const char *prefix,
+                             mesh_error *err) {
   char source[SERIES_SOURCE_MAX + 1];
   int64_t series = 0;
   mesh_error none;
   series_key shadow = *key;
-  mesh_text_format(source, sizeof source, STORE_SHADOW "%s", key->source);
+  mesh_text_format(source, sizeof source, "%s%s", prefix, key->source);
   shadow.source = source;
   mesh_code code = store_find_series(store, &store->writer, &shadow, &series, &none);
   if (code == GRPC_STATUS_OK) return hide(store, series, err);
@@ -77,7 +78,9 @@ static mesh_code run_remove_unused(store *store, store_write *write, mesh_error 
   const removal *own = (removal *)write;
   mesh_code code = store_check_unused(store, own->key, own->uses, own->arg, err);
   if (code == GRPC_STATUS_OK) code = run_remove(store, write, err);
-  return code == GRPC_STATUS_OK ? hide_shadow(store, own->key, err) : code;
+  if (code == GRPC_STATUS_OK) code = hide_shadow(store, own->key, STORE_SHADOW, err);
+  if (code != GRPC_STATUS_OK) return code;
+  return hide_shadow(store, own->key, STORE_SHADOW STORE_SHADOW, err);  // one that began again
 }
 
 mesh_code store_remove_unused_series(store *store, const series_key *key, store_uses uses,

@@ -60,7 +60,7 @@ static void check_bar(void **state) {
     bars.close[i] = i == 1 ? one->close : 2;
     bars.volume[i] = i == 1 ? one->volume : 7;
   }
-  judge_answer answer = {frame_of("1d"), {0, 10 * DAY}, LATE, LATE, "", 0};
+  judge_answer answer = {frame_of("1d"), {0, 10 * DAY}, LATE, LATE, "", 0, 0};
   judgement out;
   judge(&answer, &bars, &out);
   size_t refused = one->said == NULL ? 0 : 1;
@@ -163,9 +163,13 @@ static void check_answer(void **state) {
   const answer_row *row = *state;
   bar_columns bars = {0};
   read_bars(row->came, &bars);
-  judge_answer answer = {
-      frame_of("1m"), {row->from * MINUTE, row->to * MINUTE}, row->clock * MINUTE, NOW * MINUTE, "",
-      row->tries};
+  judge_answer answer = {frame_of("1m"),
+                         {row->from * MINUTE, row->to * MINUTE},
+                         row->clock * MINUTE,
+                         NOW * MINUTE,
+                         "",
+                         row->tries,
+                         false};
   judgement out;
   char text[400];
   judge(&answer, &bars, &out);
@@ -180,7 +184,7 @@ static void each_part_says_its_own_flaw(void **state) {
   (void)state;
   bar_columns bars = {0};
   read_bars("0 1! 2! 3 3+ 4 6!", &bars);
-  judge_answer answer = {frame_of("1m"), {0, 9 * MINUTE}, OLD * MINUTE, NOW * MINUTE, "", 0};
+  judge_answer answer = {frame_of("1m"), {0, 9 * MINUTE}, OLD * MINUTE, NOW * MINUTE, "", 0, 0};
   judgement out;
   char text[600] = "";
   judge(&answer, &bars, &out);
@@ -194,6 +198,36 @@ static void each_part_says_its_own_flaw(void **state) {
                       "3-4 1970-01-01T00:03:00Z: there twice, and not the same\n"
                       "6-7 1970-01-01T00:06:00Z: high 9 < low 10\n");
   bar_columns_clear(&bars);
+}
+
+// An answer that was cut to its newest bars says nothing of those before.
+static void what_lies_before_the_first_bar(void **state) {
+  (void)state;
+  static const struct {
+    const char *came;
+    store_coverage_state before;
+    const char *known;
+  } rows[] = {
+      {"3 4 8", STORE_STORED, "0-9 stored "},
+      {"0 4 8", STORE_OPEN, "0-9 stored "},
+      {"3 4 8", STORE_OPEN, "0-3 open 3-9 stored "},
+      {"3 4 8", STORE_EMPTY, "0-3 empty again in 60 3-9 stored "},
+      {"3! 4 6", STORE_OPEN, "0-3 open 3-4 refused again in 0 4-7 stored 7-9 open "},
+      {"5", STORE_OPEN, "0-5 open 5-6 stored 6-9 open "},
+      {"", STORE_OPEN, "0-9 empty again in 60 "},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    bar_columns bars = {0};
+    read_bars(rows[i].came, &bars);
+    judge_answer answer = {frame_of("1m"), {0, 9 * MINUTE}, OLD * MINUTE, NOW * MINUTE, "", 0,
+                           rows[i].before};
+    judgement out;
+    char text[400];
+    judge(&answer, &bars, &out);
+    write_known(&out, answer.now_s, text);
+    assert_string_equal(text, rows[i].known);
+    bar_columns_clear(&bars);
+  }
 }
 
 // ---- what is known is all that was asked, whatever came ----
@@ -225,7 +259,13 @@ static void parts_are_all_that_was_asked(void **state) {
     const timeframe *frame = frame_of(texts[round % 5]);
     int64_t from_s = timeframe_floor(frame, (int64_t)(next_random(&seed) % 1000000000));
     int64_t span = (int64_t)(1 + next_random(&seed) % 200) * frame->seconds;
-    judge_answer answer = {frame, {from_s, from_s + span}, 0, 0, "none", (int)(round % 3)};
+    judge_answer answer = {frame,
+                           {from_s, from_s + span},
+                           0,
+                           0,
+                           "none",
+                           (int)(round % 3),
+                           (store_coverage_state)(round % 5)};
     answer.clock_s = from_s + (int64_t)(next_random(&seed) % (uint64_t)(2 * span));
     bar_columns bars = {0};
     bar_columns_reserve(&bars, BARS_MAX);
@@ -260,7 +300,7 @@ static void a_week_may_be_dated_by_its_friday(void **state) {
     bars.count = 1;
     bars.times[0] = FRIDAY;
     bars.open[0] = bars.high[0] = bars.low[0] = bars.close[0] = bars.volume[0] = 1;
-    judge_answer answer = {frame_of("1w"), {MONDAY, NEXT}, over ? NEXT : NEXT - 1, 0, "", 0};
+    judge_answer answer = {frame_of("1w"), {MONDAY, NEXT}, over ? NEXT : NEXT - 1, 0, "", 0, 0};
     judgement out;
     judge(&answer, &bars, &out);
     assert_int_equal(bars.count, over);
@@ -280,6 +320,7 @@ static int check_answers(void) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(each_part_says_its_own_flaw),
+      cmocka_unit_test(what_lies_before_the_first_bar),
       cmocka_unit_test(parts_are_all_that_was_asked),
       cmocka_unit_test(a_week_may_be_dated_by_its_friday),
   };

@@ -14,10 +14,13 @@ static mesh_code try_name(fixture *own, const char *text, int64_t con_id, const 
 
 static void expect_name(fixture *own, const char *text, int64_t con_id, const char *spare,
                         const char *want) {
-  char name[INSTRUMENT_NAME_MAX] = "";
+  char name[INSTRUMENT_NAME_MAX] = "", foretold[INSTRUMENT_NAME_MAX] = "";
   mesh_error err;
+  store_instrument one = {.source = "ib", .name = text, .con_id = con_id};
+  assert_int_equal(store_foretell_name(own->store, &one, spare, foretold, &err), GRPC_STATUS_OK);
   assert_int_equal(try_name(own, text, con_id, spare, name, &err), GRPC_STATUS_OK);
   assert_string_equal(name, want);
+  assert_string_equal(foretold, want);
 }
 
 static void write_found(void *arg, const store_instrument *found) {

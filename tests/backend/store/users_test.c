@@ -76,17 +76,20 @@ static void each_text_of_it_is_told(fixture *own) {
 static void its_shadow_goes_with_it(fixture *own) {
   mesh_error err;
   asked about = {.uses = ""};
-  char source[64] = STORE_SHADOW;
-  series_key shadow = spx_1m;
+  char source[64] = STORE_SHADOW, second[64] = STORE_SHADOW;
+  series_key shadow = spx_1m, next = spx_1m;
   int64_t bars;
   shadow.source = strcat(source, spx_1m.source);
+  next.source = strcat(second, source);
   put_ok(own, 0, 600, STORE_STORED, "", 10);
   store_coverage part = {.from_s = 0, .to_s = 600, .state = STORE_FAILED, .reason = ""};
   store_ledger ledger = {&part, 1};
   assert_int_equal(store_put_segment(own->store, &shadow, &ledger, NULL, NULL, &err),
                    GRPC_STATUS_OK);
+  assert_int_equal(store_put_segment(own->store, &next, &ledger, NULL, NULL, &err), GRPC_STATUS_OK);
   assert_int_equal(remove_it(own, &about, &err), GRPC_STATUS_OK);
   assert_int_equal(store_remove_series(own->store, &shadow, &bars, &err), GRPC_STATUS_NOT_FOUND);
+  assert_int_equal(store_remove_series(own->store, &next, &bars, &err), GRPC_STATUS_NOT_FOUND);
 }
 
 static const row rows[] = {
